@@ -1,0 +1,129 @@
+"""What travels: a Sample goes out, a Reply comes back.
+
+A leaf: standard library only, so every room may import it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Bytes inside a larger file (a TSV cell, a parquet value): read when sent, never held."""
+
+    path: Path
+    offset: int
+    length: int
+    encoding: Literal["raw", "base64"] = "raw"
+
+
+Media = Path | bytes | Slice
+"""A reference to an encoded image (JPEG, PNG, ...); never decoded pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    media: Media
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """One video: its frames in order, or the container `file` they are decoded from.
+
+    `id` is what questions about the same video share: the key of every cache and affinity.
+    `span` is (start, end) in seconds inside `file`, None for all of it.
+    """
+
+    id: str
+    frames: tuple[Media, ...] = ()
+    file: Path | None = None
+    fps: float | None = None
+    span: tuple[float, float] | None = None
+
+
+Part = Text | Image | Video
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    role: Literal["system", "user", "assistant"]
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One question, with all that is needed to ask it and to judge the answer.
+
+    `id` is stable and unique in its benchmark (`davis/camel/qa/0`). `order` is its position in the
+    source: pairs and groups go by it, never by the order replies came in. `group` names the set it is
+    judged with (circular set, MME pair, figure). `follows` is the id of the sample whose turns and
+    reply come before this one in a conversation; readers yield a conversation's samples in a row.
+    `meta` holds what a scorer needs beside gold, under the field names of `bench.py grade`.
+    """
+
+    id: str
+    benchmark: str
+    task: str
+    category: str
+    turns: tuple[Turn, ...]
+    gold: Any = None
+    wants: Literal["text", "masks"] = "text"
+    group: str | None = None
+    follows: str | None = None
+    order: int = 0
+    max_tokens: int | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def affinity(self) -> str:
+        """What this sample shares with others: its first video's id, else its group, else its id."""
+        for turn in self.turns:
+            for part in turn.parts:
+                if isinstance(part, Video):
+                    return part.id
+        return self.group or self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a request has no answer. `kind` is a word of client/retry.py, never free text."""
+
+    kind: str
+    message: str
+    http_status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back for one sample, as it came: nothing judged, nothing repaired.
+
+    `ask` is the fingerprint of the exact request (model, messages with media digests, parameters).
+    `masks` is the wire's `message.masks` as parsed JSON, unvalidated; None if the field was absent.
+    `sent` says what went out: bytes, media sha256, frame indices where frames were dropped or resized.
+    `at` is UTC seconds since the epoch when the request finished; `endpoint` carries no credentials.
+    """
+
+    sample: str
+    ask: str
+    status: Literal["ok", "error"]
+    text: str | None = None
+    reasoning: str | None = None
+    masks: list[Any] | None = None
+    refusal: str | None = None
+    finish_reason: str | None = None
+    usage: Mapping[str, Any] = field(default_factory=dict)
+    latency_s: float = 0.0
+    attempts: int = 1
+    endpoint: str = ""
+    at: float = 0.0
+    error: Failure | None = None
+    sent: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,84 @@
+"""What judging yields: a Grade for one answer, a Score for one sample, a tree of Metrics for a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from client.sample import Sample
+
+Fields = Mapping[str, Any]
+"""What a scorer needs beside prediction and gold (`choices`, `question_type`, `hw`, ...)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """One answer judged. `value` is what the reference adds to its mean (0-1 unless it says else).
+
+    `unparsed`: the extractor found no answer; `value` is then 0.0, and reports count it apart.
+    `ungraded`: there is no gold, or a judge is needed; `value` is None and enters no number.
+    `rule` names the step of the extractor that fired.
+    """
+
+    value: float | None
+    parsed: Any = None
+    status: Literal["scored", "unparsed", "ungraded"] = "scored"
+    rule: str = ""
+    detail: Fields = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One line of scores.jsonl. `status` `error`: no reply, so no value: a failure is never a score."""
+
+    sample: str
+    value: float | None
+    parsed: Any
+    status: Literal["scored", "unparsed", "ungraded", "error"]
+    detail: Fields = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A sample beside its score: what aggregation sees, in file order."""
+
+    sample: Sample
+    score: Score
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One number of a report and the numbers it is made of.
+
+    `value` is in `unit` (already x100 for "%"), None where it cannot be computed (`note` says why).
+    `n` is how many items (rows, pairs, objects) stand behind it. `stderr` and `interval` (95 %) are
+    in the same unit.
+    """
+
+    name: str
+    value: float | None
+    n: int
+    unit: str = "%"
+    stderr: float | None = None
+    interval: tuple[float, float] | None = None
+    parts: tuple[Metric, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """One entry of the table in scorers/table.py: how answers of a kind are judged and summed up.
+
+    `grade(prediction, gold, fields, profile)` judges one answer and never raises on a model's text
+    (a malformed gold or a missing field raises ValueError with one line saying which).
+    `aggregate(rows, profile)` gets all rows in file order; rows whose value is None enter no number,
+    and a group with such a row is left out whole.
+    """
+
+    name: str
+    grade: Callable[[str, Any, Fields, str], Grade]
+    aggregate: Callable[[Sequence[Row], str], Metric]
+    profiles: tuple[str, ...] = ("official",)
+    fields: Mapping[str, str] = field(default_factory=dict)
+    help: str = ""
