@@ -1,0 +1,99 @@
+"""The Summary of a run: every number with what stands behind it, as summary.json holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from scorers.score import Metric
+from scorers.scoring import Coverage
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkSummary:
+    """One benchmark of a run. `headline` is the number people quote; `extras` stand beside it, never in it.
+
+    `baselines` are named reference points of the same shape (chance, a text-only prior).
+    """
+
+    name: str
+    title: str
+    profile: str
+    metric: str
+    reference: str
+    headline: Metric
+    extras: tuple[Metric, ...]
+    coverage: Coverage
+    notes: tuple[str, ...] = ()
+    baselines: Mapping[str, Mapping[str, float]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A run: its benchmarks, what it used, and the run.json needed to repeat it."""
+
+    model: str
+    benchmarks: tuple[BenchmarkSummary, ...]
+    usage: Mapping[str, Any]
+    run: Mapping[str, Any]
+
+    @property
+    def complete(self) -> bool:
+        return all(benchmark.coverage.complete for benchmark in self.benchmarks)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "complete": self.complete,
+            "benchmarks": [_benchmark(benchmark) for benchmark in self.benchmarks],
+            "usage": dict(self.usage),
+            "run": dict(self.run),
+        }
+
+
+def _benchmark(benchmark: BenchmarkSummary) -> dict[str, Any]:
+    return {
+        "name": benchmark.name,
+        "title": benchmark.title,
+        "profile": benchmark.profile,
+        "metric": benchmark.metric,
+        "reference": benchmark.reference,
+        "headline": metric_json(benchmark.headline),
+        "extras": [metric_json(extra) for extra in benchmark.extras],
+        "coverage": asdict(benchmark.coverage),
+        "notes": list(benchmark.notes),
+        "baselines": benchmark.baselines,
+    }
+
+
+def metric_json(metric: Metric) -> dict[str, Any]:
+    """A Metric as JSON: absent things are left out, the tree below it is kept."""
+    out: dict[str, Any] = {"name": metric.name, "value": metric.value, "unit": metric.unit, "n": metric.n}
+    if metric.stderr is not None:
+        out["stderr"] = metric.stderr
+    if metric.interval is not None:
+        out["interval"] = list(metric.interval)
+    if metric.note:
+        out["note"] = metric.note
+    if metric.parts:
+        out["parts"] = [metric_json(part) for part in metric.parts]
+    return out
+
+
+def flatten(metric: Metric, depth: int = 0) -> list[tuple[int, Metric]]:
+    """The tree in reading order, each metric with its depth."""
+    rows = [(depth, metric)]
+    for part in metric.parts:
+        rows += flatten(part, depth + 1)
+    return rows
+
+
+def totals(usages: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Token counts added up over replies; a key no server sent is absent."""
+    out: dict[str, int] = {}
+    for usage in usages:
+        for key in ("prompt_tokens", "completion_tokens", "total_tokens"):
+            if isinstance(usage.get(key), int):
+                out[key] = out.get(key, 0) + usage[key]
+    return out

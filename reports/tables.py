@@ -1,0 +1,140 @@
+"""What a person reads on the terminal and in report.txt."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from reports.summary import BenchmarkSummary, Summary, flatten
+from scorers.aggregate import DYNBENCH_CATEGORIES
+from scorers.score import Metric
+from scorers.scoring import Coverage
+
+
+def number(metric: Metric | None) -> str:
+    """`63.2 ±1.4 (120)`: value, standard error, n; `n/a` where there is no value."""
+    if metric is None or metric.value is None:
+        return "n/a"
+    digits = 1 if metric.unit == "%" else 2
+    error = "" if metric.stderr is None else f" ±{metric.stderr:.{digits}f}"
+    return f"{metric.value:.{digits}f}{error} ({metric.n})"
+
+
+def render(summary: Summary, *, full: bool = False) -> RenderableType:
+    """The tables of a run: Dyn-Bench in the paper's shape, the rest a line each (`full`: with parts)."""
+    parts: list[RenderableType] = []
+    plain = []
+    for benchmark in summary.benchmarks:
+        if any(metric.name.startswith(DYNBENCH_CATEGORIES) for metric in benchmark.headline.parts):
+            parts.append(_dynbench(summary.model, benchmark))
+        else:
+            plain.append(benchmark)
+    if plain:
+        parts.append(_overview(summary.model, plain, full))
+    for benchmark in summary.benchmarks:
+        parts += [Text(line, style=style) for line, style in remarks(benchmark)]
+    return Group(*parts)
+
+
+def text(summary: Summary, *, full: bool = True, width: int = 110) -> str:
+    """The same tables as plain text, without colour."""
+    console = Console(file=io.StringIO(), width=width, force_terminal=False, color_system=None)
+    console.print(render(summary, full=full))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def remarks(benchmark: BenchmarkSummary) -> list[tuple[str, str]]:
+    """(line, style) pairs: what a reader must know before quoting the number."""
+    cover = benchmark.coverage
+    lines = []
+    if not cover.complete:
+        kinds = ", ".join(f"{n} {kind}" for kind, n in cover.errors.items())
+        lines.append(
+            (
+                f"{benchmark.title}: {cover.answered} of {cover.asked} answered ({kinds}). "
+                "Failed requests are in no number above; run the same command again to ask them.",
+                "bold red",
+            )
+        )
+    odd = [
+        f"{count} {what}"
+        for count, what in (
+            (cover.unparsed, "without a readable answer (counted wrong)"),
+            (cover.truncated, "cut off at the token limit"),
+            (cover.refused, "refused"),
+            (cover.empty, "empty"),
+            (cover.ungraded, "without gold or judge (not counted)"),
+        )
+        if count
+    ]
+    if odd:
+        lines.append((f"{benchmark.title}: of {cover.answered} answers, " + "; ".join(odd) + ".", "yellow"))
+    lines += [(f"{benchmark.title}: {note}", "yellow") for note in benchmark.notes]
+    return lines
+
+
+def coverage_cell(cover: Coverage) -> str:
+    return f"{cover.answered}/{cover.asked}"
+
+
+def _dynbench(model: str, benchmark: BenchmarkSummary) -> Table:
+    table = Table(
+        title=f"{benchmark.title}  ·  {model}",
+        caption=f"%, ±standard error clustered by video (n); answered {coverage_cell(benchmark.coverage)}",
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        caption_justify="left",
+    )
+    table.add_column("")
+    for column in (*DYNBENCH_CATEGORIES, "Overall"):
+        table.add_column(column, justify="right")
+    found = {metric.name: metric for metric in benchmark.headline.parts}
+    for kind in ("QA accuracy", "J&F"):
+        cells = [found.get(f"{category} {kind}") for category in DYNBENCH_CATEGORIES]
+        if any(cells):
+            table.add_row(kind, *("-" if cell is None else number(cell) for cell in cells), "")
+    table.add_row("Overall", "", "", "", number(benchmark.headline), style="bold")
+    for extra in benchmark.extras:
+        table.add_row(extra.name, "", "", "", number(extra), style="dim")
+    for name, values in (benchmark.baselines or {}).items():
+        table.add_row(name, *_baseline(values), style="dim italic")
+    return table
+
+
+def _baseline(values: Mapping[str, float]) -> list[str]:
+    return [
+        f"{values[column]:.1f}" if column in values else "" for column in (*DYNBENCH_CATEGORIES, "Overall")
+    ]
+
+
+def _overview(model: str, benchmarks: list[BenchmarkSummary], full: bool) -> Table:
+    table = Table(
+        title=model,
+        caption="value ±standard error (n)",
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        caption_justify="left",
+    )
+    for column in ("benchmark", "metric", "value", "answered", "profile"):
+        table.add_column(column, justify="right" if column in ("value", "answered") else "left")
+    for benchmark in benchmarks:
+        for depth, metric in flatten(benchmark.headline)[: None if full else 1]:
+            first = depth == 0
+            table.add_row(
+                benchmark.title if first else "",
+                "  " * depth + metric.name + (f" ({metric.unit})" if first and metric.unit else ""),
+                number(metric) + (f"  {metric.note}" if metric.note and metric.value is None else ""),
+                coverage_cell(benchmark.coverage) if first else "",
+                benchmark.profile if first else "",
+                style="" if first else "dim",
+            )
+        if full:
+            for extra in benchmark.extras:
+                table.add_row("", "  " + extra.name, number(extra), "", "", style="dim")
+    return table
