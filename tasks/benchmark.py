@@ -1,0 +1,136 @@
+"""What a benchmark is: one row of the catalog, and what its reader may complain about."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from client.errors import DatasetError
+from client.sample import Sample
+
+SHOWN = 10
+
+
+@dataclass(slots=True)
+class Problems:
+    """What a reader met that is no sample. It keeps reading, so one pass finds everything.
+
+    `broken` makes the dataset unfit to be asked (a bad row, a missing image); `skipped` is left out on
+    purpose and only told: reason -> the files.
+    """
+
+    broken: list[DatasetError] = field(default_factory=list)
+    skipped: dict[str, list[Path]] = field(default_factory=dict)
+
+    def broke(self, message: str, path: Path | None = None, line: int | None = None) -> None:
+        self.broken.append(DatasetError(message, path, line))
+
+    def skip(self, reason: str, path: Path) -> None:
+        self.skipped.setdefault(reason, []).append(path)
+
+    def notes(self) -> list[str]:
+        """One line per reason for skipping: how many files, and the first few by name."""
+        return [
+            f"{len(paths)} left out, {reason}: {', '.join(str(path) for path in paths[:3])}"
+            + (", ..." if len(paths) > 3 else "")
+            for reason, paths in self.skipped.items()
+        ]
+
+    def check(self) -> None:
+        """Raise DatasetError naming what is broken, if anything is; call it before anything is asked."""
+        if not self.broken:
+            return
+        if len(self.broken) == 1:
+            raise self.broken[0]
+        shown = [str(error) for error in self.broken[:SHOWN]]
+        more = len(self.broken) - len(shown)
+        tail = f"\n  ... and {more} more" if more else ""
+        raise DatasetError(
+            f"{len(self.broken)} problems in the dataset:\n  " + "\n  ".join(shown) + tail,
+        )
+
+
+Read = Callable[[Path, str, Problems], Iterator[Sample]]
+"""(data root, profile, problems) -> samples in the order they are asked.
+
+Raises UsageError or DatasetError when nothing can be read at all; what is wrong with single rows goes to
+`problems`, and the row is left out.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """Files a benchmark expects below the data root: `paths` are alternatives (globs allowed)."""
+
+    what: str
+    paths: tuple[str, ...]
+    media: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """One row of the catalog.
+
+    `scorer` (and `mask_scorer` for samples that want masks) name entries of the scorers' table.
+    `profile` is the default of `profiles`: whose prompt and whose scoring are reproduced.
+    `tasks` are the values of Sample.task that `--task` may pick one by one.
+    `submission` names the file format an evaluation server takes; set where the gold is hidden.
+    `whole`: the metric means something else on a part of the data, so `--limit` needs a warning.
+    """
+
+    name: str
+    title: str
+    family: str
+    scorer: str
+    read: Read
+    headline: str
+    metric: str
+    reference: str
+    files: tuple[Needed, ...]
+    profiles: tuple[str, ...] = ("official",)
+    profile: str = "official"
+    aliases: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    mask_scorer: str | None = None
+    max_tokens: int | None = None
+    submission: str | None = None
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A benchmark, whole (`tasks` None) or some of its tasks."""
+
+    benchmark: Benchmark
+    tasks: tuple[str, ...] | None = None
+
+
+def parse_json(text: str | bytes, path: Path, line: int | None = None) -> Any:
+    """The JSON value in `text`; DatasetError with file and line if it is none or repeats a key."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            keys = [key for key, _ in pairs]
+            again = next(key for key in keys if keys.count(key) > 1)
+            raise DatasetError(f"the key {again!r} appears twice in one object", path, line)
+        return found
+
+    try:
+        return json.loads(text, object_pairs_hook=unique)
+    except json.JSONDecodeError as error:
+        raise DatasetError(f"not valid JSON: {error.msg}", path, line or error.lineno) from None
+    except UnicodeDecodeError:
+        raise DatasetError("not UTF-8 text", path, line) from None
+
+
+def load_json(path: Path) -> Any:
+    """The JSON value in a file; DatasetError if the file is missing, unreadable or not JSON."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"cannot be read: {error.strerror}", path) from None
+    return parse_json(text.removeprefix(b"\xef\xbb\xbf"), path)

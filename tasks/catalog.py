@@ -1,0 +1,176 @@
+"""Every benchmark, by name: what it asks, what it needs on disk, who judges it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
+
+from client.errors import UsageError
+from client.sample import Sample
+from tasks.benchmark import Benchmark, Needed, Problems, Selection
+from tasks.readers import dynbench
+
+VIDEO_TREE = (
+    Needed("questions", ("multi_json/*/*.json",)),
+    Needed("frames", ("frames/*/*/*",), media=True),
+    Needed("masks (for the mask tasks)", ("masks/*/*/*",), media=True),
+)
+
+DYNBENCH = Benchmark(
+    name="dynbench",
+    title="Dyn-Bench",
+    family="video choice and masks",
+    scorer="dynbench_qa",
+    mask_scorer="masks",
+    read=dynbench.read,
+    headline="Overall: mean of the three categories' QA accuracy and J&F",
+    metric="QA: the answer's first word is the gold letter. Masks: J (IoU) and F (boundary), averaged "
+    "over frames, J&F their mean",
+    reference="LilyYang0504/Bench utils/cal_metrics.py",
+    files=VIDEO_TREE,
+    aliases=("Dyn-Bench", "dyn-bench"),
+    tasks=dynbench.QA_TASKS + dynbench.MASK_TASKS,
+    max_tokens=dynbench.MAX_TOKENS,
+)
+
+SYNTHETIC = Benchmark(
+    name="synthetic",
+    title="Rendered scenes with exactly known answers",
+    family=DYNBENCH.family,
+    scorer=DYNBENCH.scorer,
+    mask_scorer=DYNBENCH.mask_scorer,
+    read=partial(dynbench.read, benchmark="synthetic"),
+    headline=DYNBENCH.headline,
+    metric=DYNBENCH.metric,
+    reference=DYNBENCH.reference,
+    files=VIDEO_TREE,
+    tasks=DYNBENCH.tasks,
+    max_tokens=DYNBENCH.max_tokens,
+)
+
+BENCHMARKS: tuple[Benchmark, ...] = (DYNBENCH, SYNTHETIC)
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "all": ("dynbench",),
+    "qa": ("dynbench-qa",),
+    "mask": ("dynbench-mask",),
+}
+
+WHOLE = "*"
+SAMPLED_ABOVE = 64 * 2**20
+BLOCK = 2**20
+
+
+def resolve(names: Sequence[str]) -> tuple[Selection, ...]:
+    """What `--task` names mean, in the order of the catalog, each benchmark once.
+
+    A name is a benchmark's name or alias, a group (GROUPS), `<benchmark>-<task>`, or a Dyn-Bench task by
+    itself (`cameraqa`); `qa` and `mask` are all tasks of the kind, so the Inter-Object questions, whose
+    file suffix is `qa` too, are `objqa`. Upper and lower case, `-` and `_` are the same.
+    UsageError names the nearest known names.
+    """
+    chosen: dict[str, set[str]] = {}
+    for name in names:
+        for benchmark, tasks in _lookup(name):
+            chosen.setdefault(benchmark.name, set()).update(tasks or (WHOLE,))
+    return tuple(
+        Selection(
+            benchmark,
+            None
+            if WHOLE in chosen[benchmark.name]
+            else tuple(task for task in benchmark.tasks if task in chosen[benchmark.name]),
+        )
+        for benchmark in BENCHMARKS
+        if benchmark.name in chosen
+    )
+
+
+def names() -> tuple[str, ...]:
+    """Every name `resolve` knows, as a user would type it."""
+    return tuple(_index())
+
+
+def read(
+    selection: Selection, data: Path, profile: str | None = None, problems: Problems | None = None
+) -> Iterator[Sample]:
+    """The selected samples of a benchmark, in asking order.
+
+    With `problems` given, broken rows are collected there and the caller checks; without, DatasetError is
+    raised after the last good sample. UsageError for a profile the benchmark does not have.
+    """
+    benchmark = selection.benchmark
+    profile = profile or benchmark.profile
+    if profile not in benchmark.profiles:
+        raise UsageError(
+            f"{benchmark.name} has no profile {profile!r}; it has {', '.join(benchmark.profiles)}"
+        )
+    found = Problems() if problems is None else problems
+    for sample in benchmark.read(data, profile, found):
+        if selection.tasks is None or sample.task in selection.tasks:
+            yield sample
+    if problems is None:
+        found.check()
+
+
+def digest(benchmark: Benchmark, data: Path) -> str:
+    """16 hex digits that change when a question or a gold answer changes; images are not read.
+
+    Names, sizes and bytes of the annotation files; of a file above 64 MiB, 64 blocks spread over it.
+    """
+    total = hashlib.sha256(benchmark.name.encode())
+    for path in sorted(
+        {path for needed in benchmark.files if not needed.media for path in located(needed, data)}
+    ):
+        size = path.stat().st_size
+        total.update(f"\0{path.relative_to(data)}\0{size}\0".encode())
+        with path.open("rb") as file:
+            if size <= SAMPLED_ABOVE:
+                total.update(file.read())
+                continue
+            for block in range(64):
+                file.seek((size - BLOCK) * block // 63)
+                total.update(file.read(BLOCK))
+    return total.hexdigest()[:16]
+
+
+def located(needed: Needed, data: Path) -> tuple[Path, ...]:
+    """The files that are there for the first alternative that has any; empty if none has."""
+    for pattern in needed.paths:
+        found = tuple(sorted(path for path in data.glob(pattern) if path.is_file()))
+        if found:
+            return found
+    return ()
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "-")
+
+
+def _index() -> dict[str, tuple[tuple[Benchmark, tuple[str, ...] | None], ...]]:
+    """Name as typed -> what it selects. Benchmarks first, so a group never hides one."""
+    index: dict[str, tuple[tuple[Benchmark, tuple[str, ...] | None], ...]] = {}
+    for benchmark in BENCHMARKS:
+        for name in (benchmark.name, *benchmark.aliases):
+            index.setdefault(name, ((benchmark, None),))
+        for task in benchmark.tasks:
+            index.setdefault(f"{benchmark.name}-{task}", ((benchmark, (task,)),))
+        if benchmark.mask_scorer:
+            index[f"{benchmark.name}-qa"] = ((benchmark, dynbench.QA_TASKS),)
+            index[f"{benchmark.name}-mask"] = ((benchmark, dynbench.MASK_TASKS),)
+    for task in DYNBENCH.tasks:
+        index.setdefault("objqa" if task == "qa" else task, ((DYNBENCH, (task,)),))
+    for group, members in GROUPS.items():
+        index[group] = tuple(entry for member in members for entry in index[member])
+    return index
+
+
+def _lookup(name: str) -> tuple[tuple[Benchmark, tuple[str, ...] | None], ...]:
+    index = {_plain(known): entry for known, entry in _index().items()}
+    if _plain(name) in index:
+        return index[_plain(name)]
+    near = get_close_matches(_plain(name), index, n=5, cutoff=0.5)
+    hint = f"did you mean {', '.join(near)}?" if near else "`bench.py tasks` lists them"
+    raise UsageError(f"there is no task named {name!r}; {hint}")
