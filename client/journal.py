@@ -1,0 +1,301 @@
+"""replies.jsonl: one line per finished request, appended with one write, never rewritten.
+
+A process can be killed at any byte: whatever stands before the last newline is whole. A torn last line is
+set aside in `replies.torn` when the file is opened for writing, and skipped when it is read.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+
+from client.errors import RunFolderError
+from client.sample import Failure, Reply
+
+REPLIES = "replies.jsonl"
+_TORN = "replies.torn"
+_LOCK = "lock"
+
+
+def to_line(reply: Reply) -> bytes:
+    """One JSON object and a newline; fields that hold nothing are left out."""
+    values: dict[str, Any] = {}
+    for name in _FIELDS:
+        value = getattr(reply, name)
+        if value is not None and value != "" and value != {}:
+            values[name] = value
+    if reply.text is not None:
+        values["text"] = reply.text
+    return orjson.dumps(values, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
+
+
+def from_line(line: bytes) -> Reply:
+    """The reply in a line, whatever version wrote it: absent fields take their defaults, unknown ones are
+    passed over. Raises ValueError for what is not a reply."""
+    values = orjson.loads(line)
+    if not isinstance(values, dict) or "sample" not in values or values.get("status") not in ("ok", "error"):
+        raise ValueError("not a reply")
+    known = {name: values[name] for name in _FIELDS if name in values}
+    known.setdefault("ask", "")
+    error = known.get("error")
+    if isinstance(error, Mapping):
+        known["error"] = Failure(
+            str(error.get("kind", "unknown")), str(error.get("message", "")), error.get("http_status")
+        )
+    return Reply(**known)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a reply stands in the file, and what is needed to know without reading it."""
+
+    offset: int
+    ok: bool
+    ask: bytes
+
+
+class Journal:
+    """The replies of one run folder. Opened for writing it is the only one: a second is refused.
+
+    `torn` is how many bytes of an unfinished last line were set aside, `broken` the 1-based numbers of
+    lines that are not replies (found while indexing or reading).
+    """
+
+    def __init__(self, path: Path, descriptor: int, lock: int | None, torn: int) -> None:
+        self.path = path
+        self.torn = torn
+        self.broken: list[int] = []
+        self._descriptor = descriptor
+        self._lock = lock
+        self._end = os.fstat(descriptor).st_size
+        self._index: dict[str, Place] | None = None
+
+    @classmethod
+    def open(cls, folder: Path, *, write: bool = True) -> Self:
+        """The journal of `folder`, which is made if it is to be written.
+
+        Raises RunFolderError when another process is writing to it, or it cannot be read or written.
+        """
+        path = folder / REPLIES
+        if not write:
+            try:
+                return cls(path, os.open(path, os.O_RDONLY), None, 0)
+            except OSError as error:
+                raise RunFolderError(f"{path}: {error.strerror}") from error
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = _locked(folder / _LOCK)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            return cls(path, descriptor, lock, _set_aside(descriptor, folder / _TORN))
+        except OSError as error:
+            raise RunFolderError(f"{error.filename or folder}: {error.strerror}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def append(self, reply: Reply) -> None:
+        """Writes one line with one write. Raises RunFolderError when the disk is full (nothing of the line
+        stays) or the file cannot be written."""
+        line = to_line(reply)
+        try:
+            written = os.write(self._descriptor, line)
+            if written < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            os.ftruncate(self._descriptor, self._end)
+            raise RunFolderError(
+                f"{self.path}: {error.strerror}; the replies before are kept, start the same run again to "
+                "continue"
+            ) from error
+        # Not brought up to date: over a long run that would be memory for every reply.
+        self._index = None
+        self._end += len(line)
+
+    def sync(self) -> None:
+        """Brings what was appended to the disk: a killed process does not need it, a dead machine does."""
+        os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        """Lets go of the file and of the lock; what was appended is on the disk."""
+        if self._lock is not None:
+            self.sync()
+            os.ftruncate(self._lock, 0)
+            os.close(self._lock)
+            self._lock = None
+        os.close(self._descriptor)
+
+    def index(self) -> Mapping[str, Place]:
+        """Sample id -> the place of its newest ok reply, else of its newest error. Scans the file once."""
+        if self._index is None:
+            index: dict[str, Place] = {}
+            for offset, reply in self._scan():
+                before = index.get(reply.sample)
+                if before is None or reply.status == "ok" or not before.ok:
+                    index[reply.sample] = Place(offset, reply.status == "ok", reply.ask.encode())
+            self._index = index
+        return self._index
+
+    def __iter__(self) -> Iterator[Reply]:
+        """Every reply in file order, older ones that a retry has replaced among them."""
+        for _, reply in self._scan():
+            yield reply
+
+    def read(self, sample: str) -> Reply | None:
+        """The newest ok reply to a sample, else its newest error, else None."""
+        place = self.index().get(sample)
+        return None if place is None else self.at(place)
+
+    def at(self, place: Place) -> Reply:
+        """The reply that stands there."""
+        with open(self.path, "rb") as file:
+            file.seek(place.offset)
+            return from_line(file.readline())
+
+    def _scan(self) -> Iterator[tuple[int, Reply]]:
+        self.broken = []
+        offset = 0
+        with open(self.path, "rb") as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    if line.endswith(b"\n"):
+                        yield offset, from_line(line)
+                except (ValueError, TypeError):
+                    self.broken.append(number)
+                offset += len(line)
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What a merge did: lines written, and lines left out because the same reply was there already."""
+
+    replies: int
+    duplicates: int
+
+
+def merge(folders: Sequence[Path], out: Path) -> Merged:
+    """Writes the newest reply to every sample of several journals (shards of one run) into `out`.
+
+    The same answer in two of them is written once. Raises RunFolderError when two answered the same
+    sample differently or were asked differently: those are not shards of one run.
+    """
+    taken: dict[str, tuple[Journal, Place]] = {}
+    duplicates = 0
+    journals = [Journal.open(folder, write=False) for folder in folders]
+    try:
+        for journal in journals:
+            for sample, place in journal.index().items():
+                before = taken.get(sample)
+                if before is None or (place.ok and not before[1].ok):
+                    taken[sample] = (journal, place)
+                elif place.ok and before[1].ok:
+                    _check_same(sample, before, (journal, place))
+                    duplicates += 1
+        with Journal.open(out) as merged:
+            if merged.index():
+                raise RunFolderError(f"{merged.path} has replies already: merge into a new folder")
+            for journal, place in taken.values():
+                merged.append(journal.at(place))
+    finally:
+        for journal in journals:
+            journal.close()
+    return Merged(len(taken), duplicates)
+
+
+def _check_same(sample: str, one: tuple[Journal, Place], other: tuple[Journal, Place]) -> None:
+    where = f"{one[0].path.parent} and {other[0].path.parent}"
+    if one[1].ask != other[1].ask:
+        raise RunFolderError(f"{where} asked {sample} differently: they are not shards of one run")
+    first, second = one[0].at(one[1]), other[0].at(other[1])
+    if (first.text, first.masks) != (second.text, second.masks):
+        raise RunFolderError(f"{where} hold different answers to {sample}: keep one of the two")
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Puts `data` in place of the file in one step: readers see the old content or the new.
+
+    Raises RunFolderError when it cannot be written; the old file then stays as it was.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise RunFolderError(f"{path}: {error.strerror}") from error
+
+
+_FIELDS = tuple(field.name for field in fields(Reply))
+
+
+def _set_aside(descriptor: int, torn: Path) -> int:
+    """Cuts an unfinished last line off the file and appends it to `torn`; returns its length."""
+    size = os.fstat(descriptor).st_size
+    start = size
+    tail = b""
+    while start > 0:
+        step = min(65536, start)
+        start -= step
+        tail = os.pread(descriptor, step, start) + tail
+        newline = tail.rfind(b"\n", 0, step)
+        if newline >= 0:
+            tail = tail[newline + 1 :]
+            break
+    if tail:
+        with torn.open("ab") as file:
+            file.write(tail + b"\n")
+        os.ftruncate(descriptor, size - len(tail))
+    return len(tail)
+
+
+def _locked(path: Path) -> int:
+    """Takes the folder's lock: the kernel lets it go when its holder dies, so it never goes stale.
+
+    On a file system without locks, the process id in the file decides.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    holder = os.pread(descriptor, 200, 0).decode(errors="replace")
+    here = f"{os.getpid()} {socket.gethostname()}"
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise RunFolderError(f"{path.parent}: another process writes to this run ({_who(holder)})") from None
+    except OSError:
+        if _alive(holder):
+            os.close(descriptor)
+            raise RunFolderError(
+                f"{path.parent}: another process seems to write to this run ({_who(holder)}); "
+                f"if it is gone, delete {path}"
+            ) from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, here.encode(), 0)
+    return descriptor
+
+
+def _who(holder: str) -> str:
+    pid, _, host = holder.partition(" ")
+    return f"pid {pid} on {host}" if host else "just started"
+
+
+def _alive(holder: str) -> bool:
+    pid, _, host = holder.partition(" ")
+    if not pid.isdigit():
+        return False
+    return host != socket.gethostname() or os.path.exists(f"/proc/{pid}")

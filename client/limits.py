@@ -1,0 +1,156 @@
+"""How fast requests may go out: budgets per minute, and how many may be in flight at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from asyncio_throttle.throttler import Throttler
+
+_BURST_SECONDS = 0.25
+"""A budget per minute is spent evenly: no more than a quarter of a second of it at once."""
+
+_START = 8
+_PAYS = 1.1
+_CUT = 0.7
+
+
+class Pace:
+    """Requests and tokens per minute. One request at a time stands at the gate, in order of arrival:
+    a crowd of waiters, each polling, would cost more than the requests themselves.
+
+    Tokens are guessed before and corrected after: a request may pass while the account is not in debt,
+    and the guesses follow what the server counts.
+    """
+
+    def __init__(
+        self, rpm: float | None, tpm: float | None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._gate = asyncio.Lock()
+        self._turn: Callable[[], Awaitable[None]] | None = None
+        if rpm:
+            burst = max(1, int(rpm / 60 * _BURST_SECONDS))
+            period = burst * 60 / rpm
+            self._turn = Throttler(burst, period, retry_interval=min(0.05, period / 50)).acquire
+        self._tokens_per_s = tpm / 60 if tpm else None
+        self._clock = clock
+        self._account = 0.0
+        self._at = clock()
+        self._ratio = 1.0
+
+    @property
+    def free(self) -> bool:
+        """True when there is no budget at all, so that nobody has to stand in line."""
+        return self._turn is None and self._tokens_per_s is None
+
+    async def take(self, guess: int) -> float:
+        """Waits for a turn; returns the tokens charged for it, to be handed to `settle`."""
+        async with self._gate:
+            if self._turn is not None:
+                await self._turn()
+            if self._tokens_per_s is None:
+                return 0.0
+            if self._level() < 0:
+                await asyncio.sleep(-self._account / self._tokens_per_s)
+            charged = guess * self._ratio
+            self._account -= charged
+            return charged
+
+    def settle(self, guess: int, charged: float, used: float | None) -> None:
+        """Corrects the account by what the request really used; None: nothing was used (it failed)."""
+        if self._tokens_per_s is None:
+            return
+        self._account += charged - (used or 0.0)
+        if used and guess:
+            self._ratio += 0.1 * (used / guess - self._ratio)
+
+    def _level(self) -> float:
+        assert self._tokens_per_s is not None
+        now = self._clock()
+        earned = (now - self._at) * self._tokens_per_s
+        self._account = min(self._account + earned, self._tokens_per_s * _BURST_SECONDS)
+        self._at = now
+        return self._account
+
+
+class Fixed:
+    """A number of requests in flight that the user chose: nothing moves it."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+
+    def answered(self, now: float, in_flight: int) -> None:
+        pass
+
+    def overloaded(self, now: float, wait: float | None) -> None:
+        pass
+
+    def queued(self, running: float, waiting: float) -> None:
+        pass
+
+
+class Adaptive:
+    """How many requests in flight one endpoint bears, found by trying.
+
+    A round is as many answers as may be in flight. Slow start: the limit doubles after each round that
+    used it, as long as the answers per second grow with it (a server with an endless queue says nothing
+    but that). Then it creeps up by a twentieth while that pays. Overload (429, 503, no connection) cuts it
+    to 0.7, once for all the failures of one episode. A server that reports a queue stops the growth, and
+    one whose queue is longer than what it runs is given less.
+    """
+
+    def __init__(self, ceiling: int, start: int = _START) -> None:
+        self.limit = min(start, ceiling)
+        self._ceiling = ceiling
+        self._slow_start = True
+        self._best = 0.0
+        self._done = 0
+        self._peak = 0
+        self._since: float | None = None
+        self._calm_at = 0.0
+        self._queue = False
+
+    def answered(self, now: float, in_flight: int) -> None:
+        """One more answer, while `in_flight` (this one included) were under way."""
+        if self._since is None:
+            self._since = now
+        self._done += 1
+        self._peak = max(self._peak, in_flight)
+        if self._done < self.limit:
+            return
+        rate = self._done / max(now - self._since, 1e-9)
+        used = self._peak >= 0.8 * self.limit
+        self._done, self._peak, self._since = 0, 0, now
+        if not used or now < self._calm_at or self._queue:
+            return
+        if self._slow_start:
+            if rate >= _PAYS * self._best:
+                self._best, self.limit = rate, min(self._ceiling, self.limit * 2)
+            else:
+                self._slow_start = False
+                self.limit = max(1, self.limit // 2)
+        elif rate >= self._best:
+            self._best, self.limit = rate, min(self._ceiling, self.limit + max(1, self.limit // 20))
+        else:
+            self._best *= 0.99
+
+    def overloaded(self, now: float, wait: float | None) -> None:
+        """The server said it is too much; `wait` is what it asked for."""
+        if now < self._calm_at:
+            return
+        self._slow_start = False
+        self._best = 0.0
+        self.limit = max(1, int(self.limit * _CUT))
+        self._done, self._peak, self._since = 0, 0, now
+        self._calm_at = now + max(1.0, wait or 0.0)
+
+    def queued(self, running: float, waiting: float) -> None:
+        """What the server's own gauges say."""
+        self._queue = waiting > 0
+        if waiting > max(running, 1.0):
+            self._slow_start = False
+            self.limit = max(1, int(self.limit * _CUT))
+
+
+Controller = Fixed | Adaptive

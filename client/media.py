@@ -1,0 +1,262 @@
+"""Media files -> content parts of a request, encoded once and shared by every question about them.
+
+The bytes that go out are the file's own: nothing is decoded unless resizing was asked for or frames have
+to be taken out of a container. What went out is recorded beside its sha256.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pybase64
+
+from client.frames import decoded, resized, sampled
+from client.sample import Image, Media, Slice, Video
+from client.settings import Mode
+
+CACHE_BYTES = 256 * 2**20
+DECODED_FRAMES = 32
+"""Frames taken out of a container when neither the run nor the model's family says how many."""
+
+_MAGIC = (
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"GIF8", "image/gif"),
+    (b"BM", "image/bmp"),
+    (b"II*\x00", "image/tiff"),
+    (b"MM\x00*", "image/tiff"),
+)
+
+
+class MediaError(ValueError):
+    """A medium cannot be read or is not what it should be; the message names the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How media are turned into parts; part of what is asked, so part of its fingerprint."""
+
+    mode: Mode = "images"
+    frames: int | None = None
+    fps: float | None = None
+    max_pixels: int | None = None
+    part_ids: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One medium as JSON content parts (joined by commas).
+
+    `identity` stands for the bytes in the fingerprint of a request; `sent` goes into the reply's record;
+    `io` is what a server must be told to keep every frame of a frame list (`media_io_kwargs.video`).
+    """
+
+    parts: bytes
+    identity: bytes
+    sent: Mapping[str, Any]
+    count: int
+    io: Mapping[str, Any] | None = None
+
+
+def read(media: Media) -> bytes:
+    """The encoded bytes `media` refers to. Raises MediaError naming the file that cannot be read."""
+    try:
+        if isinstance(media, bytes):
+            return media
+        if isinstance(media, Path):
+            return media.read_bytes()
+        return _read_slice(media)
+    except OSError as error:
+        raise MediaError(f"cannot read {_name(media)}: {error.strerror}") from error
+
+
+def mime(data: bytes, media: Media) -> str:
+    """The image type by its first bytes. Raises MediaError for what no server would accept."""
+    for magic, name in _MAGIC:
+        if data.startswith(magic):
+            return name
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    raise MediaError(f"{_name(media)} is not a JPEG, PNG, WebP, GIF, BMP or TIFF image")
+
+
+def encode(part: Image | Video, plan: Plan) -> Encoded:
+    """One part of a sample in its wire form; reads files, so never call it on the event loop."""
+    if isinstance(part, Image):
+        return _images("image", (part.media,), plan, {})
+    if part.file is None:
+        picked, note = _pick(part, plan)
+        if plan.mode == "video":
+            return _frame_list(part, picked, plan, note)
+        return _images("video", tuple(part.frames[i] for i in picked), plan, note)
+    if plan.mode == "file" and part.span is None:
+        return _container(part.file)
+    try:
+        frames, indices, total, fps = decoded(
+            part.file, part.span, plan.frames or (None if plan.fps else DECODED_FRAMES), plan.fps
+        )
+    except (OSError, ValueError) as error:
+        raise MediaError(f"cannot take frames out of {part.file}: {error}") from error
+    note = {"indices": indices, "of": total, "decoded": True}
+    whole = Video(part.id, frames=tuple(frames), fps=fps)
+    if plan.mode == "video":
+        return _frame_list(whole, indices, plan, note, total=total, taken=True)
+    return _images("video", whole.frames, plan, note)
+
+
+class Library:
+    """Encoded media, the least recently used dropped first; each is encoded once however many ask.
+
+    Encoding runs in a few threads: reading, hashing and base64 leave the interpreter lock.
+    """
+
+    def __init__(self, plan: Plan, budget: int = CACHE_BYTES, threads: int = 2) -> None:
+        self._plan = plan
+        self._raw = Plan(mode="images", part_ids=plan.part_ids)
+        self._budget = budget
+        self._bytes = 0
+        self._kept: OrderedDict[tuple[Image | Video, Plan], Encoded] = OrderedDict()
+        self._coming: dict[tuple[Image | Video, Plan], asyncio.Future[Encoded]] = {}
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="media")
+
+    async def get(self, part: Image | Video, *, untouched: bool = False) -> Encoded:
+        """The part in its wire form; `untouched`: every frame as its own image, original bytes.
+
+        Raises MediaError when it cannot be read.
+        """
+        key = (part, self._raw if untouched else self._plan)
+        kept = self._kept.get(key)
+        if kept is not None:
+            self._kept.move_to_end(key)
+            return kept
+        coming = self._coming.get(key)
+        if coming is None:
+            coming = asyncio.ensure_future(self._encode(key))
+            self._coming[key] = coming
+        # One asker giving up must not take the bytes from the others.
+        return await asyncio.shield(coming)
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _encode(self, key: tuple[Image | Video, Plan]) -> Encoded:
+        try:
+            loop = asyncio.get_running_loop()
+            encoded = await loop.run_in_executor(self._threads, encode, *key)
+        finally:
+            del self._coming[key]
+        self._kept[key] = encoded
+        self._bytes += len(encoded.parts)
+        while self._bytes > self._budget and len(self._kept) > 1:
+            self._bytes -= len(self._kept.popitem(last=False)[1].parts)
+        return encoded
+
+
+def _pick(video: Video, plan: Plan) -> tuple[Sequence[int], dict[str, Any]]:
+    total = len(video.frames)
+    if not total:
+        raise MediaError(f"video {video.id} has no frames")
+    indices = sampled(total, video.fps, plan.frames, plan.fps)
+    note = {} if len(indices) == total else {"indices": list(indices), "of": total}
+    return indices, note
+
+
+def _images(kind: str, media: Sequence[Media], plan: Plan, note: Mapping[str, Any]) -> Encoded:
+    parts: list[bytes] = []
+    digests: list[str] = []
+    sizes: list[list[int]] = []
+    for one in media:
+        data, size = _bytes(one, plan)
+        digest = hashlib.sha256(data).hexdigest()
+        digests.append(digest)
+        if size:
+            sizes.append(size)
+        if plan.mode == "file" and isinstance(one, Path) and size is None:
+            url = orjson.dumps(one.resolve().as_uri())
+        else:
+            url = b'"data:%b;base64,%b"' % (mime(data, one).encode(), pybase64.b64encode(data))
+        uuid = b',"uuid":"%b"' % digest[:32].encode() if plan.part_ids else b""
+        parts.append(b'{"type":"image_url","image_url":{"url":%b}%b}' % (url, uuid))
+    sent: dict[str, Any] = {"kind": kind, "count": len(parts), **_digest(digests), **note}
+    if sizes:
+        sent["resized"] = sizes
+    return Encoded(b",".join(parts), f"images:{','.join(digests)}".encode(), sent, len(parts))
+
+
+def _frame_list(
+    video: Video,
+    indices: Sequence[int],
+    plan: Plan,
+    note: Mapping[str, Any],
+    total: int | None = None,
+    taken: bool = False,
+) -> Encoded:
+    frames = video.frames if taken else tuple(video.frames[i] for i in indices)
+    total = total or len(video.frames)
+    read_frames = [_bytes(frame, plan) for frame in frames]
+    for (data, _), frame in zip(read_frames, frames, strict=True):
+        mime(data, frame)
+    digests = [hashlib.sha256(data).hexdigest() for data, _ in read_frames]
+    # Told nothing, vLLM keeps the first 32 frames and takes them to be one second apart.
+    io: dict[str, Any] = {"num_frames": -1, "frames_indices": list(indices), "total_num_frames": total}
+    if video.fps:
+        io |= {"fps": video.fps, "duration": total / video.fps}
+    identity = b"video:%b:%b" % (",".join(digests).encode(), orjson.dumps(io, option=orjson.OPT_SORT_KEYS))
+    data = b",".join(pybase64.b64encode(data) for data, _ in read_frames)
+    uuid = b',"uuid":"%b"' % hashlib.sha256(identity).hexdigest()[:32].encode() if plan.part_ids else b""
+    part = b'{"type":"video_url","video_url":{"url":"data:video/jpeg;base64,%b"}%b}' % (data, uuid)
+    sent: dict[str, Any] = {"kind": "frame list", "count": len(digests), **_digest(digests), **note}
+    if sizes := [size for _, size in read_frames if size]:
+        sent["resized"] = sizes
+    return Encoded(part, identity, sent, len(digests), io)
+
+
+def _container(file: Path) -> Encoded:
+    digest = hashlib.sha256(read(file)).hexdigest()
+    part = b'{"type":"video_url","video_url":{"url":%b}}' % orjson.dumps(file.resolve().as_uri())
+    sent = {"kind": "file", "count": 1, "sha256": digest}
+    return Encoded(part, f"file:{digest}".encode(), sent, DECODED_FRAMES)
+
+
+def _bytes(media: Media, plan: Plan) -> tuple[bytes, list[int] | None]:
+    data = read(media)
+    if plan.max_pixels is None:
+        return data, None
+    try:
+        return resized(data, plan.max_pixels)
+    except (OSError, ValueError) as error:
+        raise MediaError(f"cannot resize {_name(media)}: {error}") from error
+
+
+def _digest(digests: Sequence[str]) -> dict[str, str]:
+    if len(digests) == 1:
+        return {"sha256": digests[0]}
+    return {"sha256": hashlib.sha256("".join(digests).encode()).hexdigest()}
+
+
+def _read_slice(media: Slice) -> bytes:
+    with media.path.open("rb") as file:
+        file.seek(media.offset)
+        data = file.read(media.length)
+    if len(data) < media.length:
+        raise MediaError(f"{media.path} is shorter than expected: it changed since it was opened")
+    if media.encoding == "raw":
+        return data
+    try:
+        return pybase64.b64decode(data)
+    except ValueError as error:
+        raise MediaError(f"{media.path}, byte {media.offset}: not base64: {error}") from error
+
+
+def _name(media: Media) -> str:
+    if isinstance(media, Path):
+        return str(media)
+    return "an image given as bytes" if isinstance(media, bytes) else f"{media.path}, byte {media.offset}"

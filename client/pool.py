@@ -1,0 +1,269 @@
+"""Several endpoints that serve one model: who gets the next request, who is alive.
+
+A video's questions go to one endpoint (rendezvous hash), whose caches then know it; when that one is much
+busier than the others, is full, paused or dead, the least busy one takes over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import math
+import random
+import re
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from client.endpoint import Endpoint, Outcome
+from client.errors import EndpointError
+from client.limits import Adaptive, Controller, Fixed
+from client.providers import Provider
+from client.retry import OVERLOAD, UNREACHED
+from client.sample import Failure
+from client.settings import Settings
+
+log = logging.getLogger("sightbench.client")
+
+_SUSPECT_AFTER = 3
+_PROBE_SECONDS = 10.0
+_PROBE_EVERY = 1.0
+_METRICS_EVERY = 2.0
+
+
+@dataclass(slots=True)
+class Member:
+    """One endpoint of the pool and what is known of it."""
+
+    endpoint: Endpoint
+    weight: float
+    controller: Controller
+    in_flight: int = 0
+    failures: int = 0
+    alive: bool = True
+    paused_until: float = 0.0
+    check: asyncio.Task[None] | None = None
+    watch: asyncio.Task[None] | None = None
+
+    def free(self, now: float) -> bool:
+        return self.alive and now >= self.paused_until and self.in_flight < self.controller.limit
+
+    @property
+    def load(self) -> float:
+        return self.in_flight / self.weight
+
+
+@dataclass(slots=True)
+class _Waiter:
+    affinity: str
+    avoid: Member | None
+    turn: asyncio.Future[Member] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class Pool:
+    """Hands out endpoints; `take` waits until one may have another request, `give_back` says how it went."""
+
+    def __init__(self, members: Sequence[Member], provider: Provider, patience: float) -> None:
+        self.members = tuple(members)
+        self._provider = provider
+        self._patience = patience
+        self._waiters: deque[_Waiter] = deque()
+        self._down_since: float | None = None
+        self._given_up: EndpointError | None = None
+        for member in self.members:
+            if isinstance(member.controller, Adaptive) and provider.waiting:
+                member.watch = asyncio.create_task(self._watch(member))
+
+    async def take(self, affinity: str, avoid: Member | None = None) -> Member:
+        """An endpoint for a request about `affinity`, another than `avoid` where there is one.
+
+        Raises EndpointError once all of them have been dead for longer than the pool's patience.
+        """
+        if self._given_up is not None:
+            raise self._given_up
+        member = None if self._waiters else self._pick(affinity, avoid)
+        if member is not None:
+            member.in_flight += 1
+            return member
+        waiter = _Waiter(affinity, avoid)
+        self._waiters.append(waiter)
+        try:
+            return await waiter.turn
+        except asyncio.CancelledError:
+            if waiter.turn.done() and not waiter.turn.cancelled() and waiter.turn.exception() is None:
+                waiter.turn.result().in_flight -= 1
+                self._serve()
+            raise
+
+    def give_back(self, member: Member, outcome: Outcome | None) -> None:
+        """The request is over; `outcome` None: it was given up by us, which says nothing about the server."""
+        now = time.monotonic()
+        in_flight = member.in_flight
+        member.in_flight -= 1
+        if outcome is not None:
+            self._learn(member, outcome, in_flight, now)
+        if self._waiters:
+            self._serve()
+
+    async def close(self) -> None:
+        tasks = [task for member in self.members for task in (member.check, member.watch) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for member in self.members:
+            await member.endpoint.close()
+
+    def _learn(self, member: Member, outcome: Outcome, in_flight: int, now: float) -> None:
+        failure = outcome.result if isinstance(outcome.result, Failure) else None
+        if outcome.retry_after and (failure is None or failure.kind in OVERLOAD):
+            # A little later than asked, so that several clients do not all come back in one moment.
+            self._pause(member, outcome.retry_after * (1 + 0.25 * random.random()), now)
+        if failure is None or failure.kind not in UNREACHED:
+            member.failures = 0
+        if failure is None:
+            member.controller.answered(now, in_flight)
+            return
+        if failure.kind in OVERLOAD:
+            member.controller.overloaded(now, outcome.retry_after)
+        if failure.kind in UNREACHED:
+            member.failures += 1
+            unreachable = failure.kind in ("unreachable", "dns", "tls")
+            if member.check is None and (unreachable or member.failures >= _SUSPECT_AFTER):
+                member.check = asyncio.create_task(self._check(member))
+
+    def _pick(self, affinity: str, avoid: Member | None) -> Member | None:
+        now = time.monotonic()
+        free = [member for member in self.members if member.free(now)]
+        if not free:
+            return None
+        if len(free) > 1 and avoid is not None:
+            free = [member for member in free if member is not avoid]
+        if len(free) == 1:
+            return free[0]
+        preferred = max(self.members, key=lambda member: _rank(affinity, member))
+        alive = [member for member in self.members if member.alive]
+        mean = sum(member.in_flight for member in alive) / sum(member.weight for member in alive)
+        if preferred in free and preferred.load <= 2 * mean + 1 / preferred.weight:
+            return preferred
+        return min(free, key=lambda member: (member.load, -_rank(affinity, member)))
+
+    def _serve(self) -> None:
+        while self._waiters:
+            waiter = self._waiters[0]
+            if waiter.turn.done():
+                self._waiters.popleft()
+                continue
+            member = self._pick(waiter.affinity, waiter.avoid)
+            if member is None:
+                return
+            self._waiters.popleft()
+            member.in_flight += 1
+            waiter.turn.set_result(member)
+
+    def _pause(self, member: Member, seconds: float, now: float) -> None:
+        member.paused_until = max(member.paused_until, now + seconds)
+        asyncio.get_running_loop().call_later(seconds + 0.001, self._serve)
+
+    async def _check(self, member: Member) -> None:
+        """Asks a suspect whether it lives; while it does not, it gets no requests and is asked again."""
+        try:
+            while True:
+                if await _answers(member.endpoint):
+                    break
+                if member.alive:
+                    member.alive = False
+                    log.warning("%s does not answer; asking it again every second", member.endpoint.label)
+                self._watch_patience()
+                await asyncio.sleep(_PROBE_EVERY)
+            if not member.alive:
+                member.alive = True
+                log.warning("%s is back", member.endpoint.label)
+            member.failures = 0
+            self._down_since = None
+        finally:
+            member.check = None
+            self._serve()
+
+    def _watch_patience(self) -> None:
+        if any(member.alive for member in self.members):
+            self._down_since = None
+            return
+        now = time.monotonic()
+        if self._down_since is None:
+            self._down_since = now
+        if now - self._down_since < self._patience:
+            return
+        names = ", ".join(member.endpoint.label for member in self.members)
+        self._given_up = EndpointError(f"no endpoint has answered for {self._patience:g} s: {names}")
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.turn.done():
+                waiter.turn.set_exception(self._given_up)
+
+    async def _watch(self, member: Member) -> None:
+        """Follows the server's own gauges of running and waiting requests."""
+        url = member.endpoint.root("/metrics")
+        while True:
+            await asyncio.sleep(_METRICS_EVERY)
+            try:
+                status, _, raw = await member.endpoint.request("GET", url)
+            except (OSError, aiohttp.ClientError, TimeoutError, ValueError):
+                continue
+            if status != 200:
+                return
+            gauges = gauge_sums(raw.decode(errors="replace"))
+            waiting = gauges.get(self._provider.waiting or "")
+            if waiting is not None:
+                member.controller.queued(gauges.get(self._provider.running or "", 0.0), waiting)
+
+
+def open_pool(settings: Settings, provider: Provider) -> Pool:
+    """Connections to every endpoint of the settings; nothing is sent yet."""
+    members = [
+        Member(
+            Endpoint(
+                target.url,
+                api_key=settings.api_key,
+                headers=settings.headers,
+                timeout=settings.timeout,
+                insecure=settings.insecure,
+            ),
+            target.weight,
+            Adaptive(settings.max_concurrency)
+            if settings.concurrency == "auto"
+            else Fixed(max(1, settings.concurrency)),
+        )
+        for target in settings.endpoints
+    ]
+    return Pool(members, provider, settings.patience)
+
+
+def gauge_sums(text: str) -> Mapping[str, float]:
+    """Prometheus text -> the value of each metric, summed over its labels (one per engine)."""
+    sums: dict[str, float] = {}
+    for name, value in _GAUGE.findall(text):
+        sums[name] = sums.get(name, 0.0) + float(value)
+    return sums
+
+
+_GAUGE = re.compile(r"^([a-zA-Z_:][\w:]*)(?:\{[^}]*\})? ([-+0-9.eE]+)", re.MULTILINE)
+
+
+def _rank(affinity: str, member: Member) -> float:
+    """The member's draw for this affinity: the highest gets it, in proportion to the weights."""
+    digest = hashlib.blake2b(f"{affinity}\0{member.endpoint.label}".encode(), digest_size=8).digest()
+    uniform = (int.from_bytes(digest, "big") + 1) / (2**64 + 1)
+    return -member.weight / math.log(uniform)
+
+
+async def _answers(endpoint: Endpoint) -> bool:
+    try:
+        async with asyncio.timeout(_PROBE_SECONDS):
+            status, _, _ = await endpoint.request("GET", endpoint.url("/models"))
+    except (OSError, aiohttp.ClientError, TimeoutError, ValueError):
+        return False
+    return status < 500

@@ -1,0 +1,280 @@
+"""What an endpoint is and serves, asked before anything is sent to it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import aiohttp
+import orjson
+
+from client.endpoint import Answer, Endpoint, from_exception
+from client.errors import EndpointError
+from client.retry import error_message
+from client.sample import Failure
+from client.settings import Settings
+
+PROBE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """One endpoint as it describes itself.
+
+    `engine` is "vllm", "sglang" or "generic". `served` are the model ids, empty when the server does not
+    list them. `model` is the one asked for; `root` what it was loaded from, `max_model_len` its context in
+    tokens, None where not told. `capabilities` holds "text" and "masks"; None: the server does not say.
+    """
+
+    endpoint: str
+    engine: str = "generic"
+    version: str | None = None
+    served: tuple[str, ...] = ()
+    model: str | None = None
+    root: str | None = None
+    max_model_len: int | None = None
+    capabilities: tuple[str, ...] | None = None
+    frame_lists: bool = False
+
+    def record(self) -> dict[str, Any]:
+        """What belongs into run.json."""
+        return asdict(self)
+
+
+async def probe(
+    url: str,
+    key: str | None = None,
+    *,
+    model: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    insecure: bool = False,
+    seconds: float = PROBE_SECONDS,
+) -> ServerInfo:
+    """Asks one endpoint what it serves. `model` None: the only one it serves.
+
+    Raises EndpointError with one line when it cannot be reached, refuses the key, or does not serve
+    `model` (the line lists what it does serve).
+    """
+    endpoint = Endpoint(url, api_key=key, headers=headers, timeout=seconds, insecure=insecure)
+    try:
+        info = await _describe(endpoint, model)
+        return replace(
+            info, frame_lists=info.engine == "vllm" and await _trusts_frame_options(endpoint, info)
+        )
+    finally:
+        await endpoint.close()
+
+
+async def probe_all(settings: Settings) -> tuple[ServerInfo, ...]:
+    """Probes every endpoint of a run at once; all must serve the model, alike.
+
+    Raises EndpointError when one fails, or two disagree on what the model is or how long its context is.
+    """
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_probe_or_error(target.url, settings)) for target in settings.endpoints]
+    results = [task.result() for task in tasks]
+    for result in results:
+        if isinstance(result, EndpointError):
+            raise result
+    infos = tuple(result for result in results if isinstance(result, ServerInfo))
+    agree(infos)
+    return infos
+
+
+def agree(infos: tuple[ServerInfo, ...]) -> None:
+    """Raises EndpointError unless all endpoints are the same model with the same context length."""
+    first = infos[0]
+    for other in infos[1:]:
+        for name, what in (
+            ("max_model_len", "context length (max_model_len)"),
+            ("root", "model"),
+            ("engine", "engine"),
+            ("capabilities", "list of capabilities"),
+        ):
+            one, two = getattr(first, name), getattr(other, name)
+            if one != two and None not in (one, two):
+                raise EndpointError(
+                    f"{first.endpoint} and {other.endpoint} differ in their {what}: {one} and {two}; the "
+                    "endpoints of a run must serve the same model in the same way"
+                )
+
+
+async def probe_masks(
+    url: str,
+    key: str | None = None,
+    *,
+    model: str,
+    headers: Mapping[str, str] | None = None,
+    insecure: bool = False,
+    seconds: float = 120.0,
+) -> bool:
+    """Whether the endpoint answers a tiny segmentation request with masks (possibly none): for servers
+    whose /models does not list capabilities. Raises EndpointError when it cannot be reached."""
+    content = [
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64," + _tiny_png()}},
+        {"type": "text", "text": "Please segment the object closest to the camera."},
+    ]
+    body = {
+        "model": model,
+        "messages": [{"role": "user", "content": content}],
+        "max_tokens": 8,
+        "temperature": 0,
+        "mask_options": {"return_masks": True},
+    }
+    endpoint = Endpoint(url, api_key=key, headers=headers, timeout=seconds, insecure=insecure)
+    try:
+        data = orjson.dumps(body)
+        result = (await endpoint.ask((data,), len(data), {}, masks=True)).result
+    finally:
+        await endpoint.close()
+    if isinstance(result, Answer):
+        return result.masks is not None
+    if result.http_status is None or result.kind in ("unauthorized", "forbidden"):
+        raise EndpointError(explain(endpoint.label, result))
+    return False
+
+
+def explain(label: str, failure: Failure, model: str | None = None) -> str:
+    """One line for people: what this failure means, where it happened, what to do."""
+    match failure.kind:
+        case "unauthorized":
+            advice = "the key is missing or wrong: set the environment variable that --api-key-env names"
+        case "forbidden":
+            advice = "the key may not use this model or this server"
+        case "not_found" if model is not None:
+            advice = f"it does not know the model {model!r}, or the URL's path is wrong"
+        case "not_found":
+            advice = "nothing is served at that path; an endpoint's URL usually ends with /v1"
+        case "no_quota":
+            advice = "the account has no quota left"
+        case "media_options_refused":
+            advice = "start vLLM with --trust-request-mm-kwargs, or send frames as images (--mode images)"
+        case "unreachable" | "dns":
+            advice = "cannot be reached: is the server up, and the URL right?"
+        case "tls":
+            advice = "its certificate is not trusted (--insecure asks anyway)"
+        case _:
+            advice = "does not answer as an OpenAI-compatible server does"
+    status = f"HTTP {failure.http_status}: " if failure.http_status else ""
+    return f"{label}: {advice} ({status}{failure.message})"
+
+
+async def _probe_or_error(url: str, settings: Settings) -> ServerInfo | EndpointError:
+    try:
+        return await probe(
+            url,
+            settings.api_key,
+            model=settings.model or None,
+            headers=settings.headers,
+            insecure=settings.insecure,
+        )
+    except EndpointError as error:
+        return error
+
+
+async def _describe(endpoint: Endpoint, model: str | None) -> ServerInfo:
+    try:
+        status, headers, raw = await endpoint.request("GET", endpoint.url("/models"))
+    except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as error:
+        failure = from_exception(error, PROBE_SECONDS)
+        raise EndpointError(explain(endpoint.label, failure)) from error
+    try:
+        content = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        content = None
+    if status in (401, 403):
+        kind = "unauthorized" if status == 401 else "forbidden"
+        words = error_message(content) or "refused"
+        raise EndpointError(explain(endpoint.label, Failure(kind, words, status)))
+    if status in (404, 405):
+        # Some hosted servers do not list models; whether they know ours shows with the first request.
+        return ServerInfo(endpoint.label, model=model)
+    entries = content.get("data") if isinstance(content, dict) else None
+    if status != 200 or not isinstance(entries, list):
+        words = (
+            error_message(content) or f"/models is not a list of models: {raw[:80].decode(errors='replace')}"
+        )
+        raise EndpointError(explain(endpoint.label, Failure("bad_reply", words, status)))
+    entries = [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
+    served = tuple(entry["id"] for entry in entries)
+    chosen = model or (served[0] if len(served) == 1 else None)
+    entry = next((entry for entry in entries if entry["id"] == chosen), None)
+    if entry is None:
+        shown = ", ".join(served[:10]) + (f" and {len(served) - 10} more" if len(served) > 10 else "")
+        asked = (
+            f"does not serve {model!r}; it"
+            if model
+            else "serves several models, so name one with --model; it"
+        )
+        raise EndpointError(f"{endpoint.label}: {asked} serves: {shown or 'no model'}")
+    engine, version = await _engine(endpoint, entry, headers)
+    length = entry.get("max_model_len")
+    capabilities = entry.get("capabilities")
+    return ServerInfo(
+        endpoint=endpoint.label,
+        engine=engine,
+        version=version,
+        served=served,
+        model=chosen,
+        root=entry["root"] if isinstance(entry.get("root"), str) else None,
+        max_model_len=length if isinstance(length, int) else None,
+        capabilities=tuple(map(str, capabilities)) if isinstance(capabilities, list) else None,
+    )
+
+
+async def _engine(
+    endpoint: Endpoint, entry: Mapping[str, Any], headers: Mapping[str, str]
+) -> tuple[str, str | None]:
+    owner = str(entry.get("owned_by", "")).lower()
+    if owner == "sglang":
+        info = await _json(endpoint, "/server_info") or await _json(endpoint, "/get_server_info")
+        version = (info or {}).get("version")
+        return "sglang", version if isinstance(version, str) else None
+    if owner == "vllm":
+        version = (await _json(endpoint, "/version") or {}).get("version")
+        return "vllm", version if isinstance(version, str) else None
+    return "generic", None
+
+
+async def _json(endpoint: Endpoint, path: str) -> dict[str, Any] | None:
+    try:
+        status, _, raw = await endpoint.request("GET", endpoint.root(path))
+        content = orjson.loads(raw) if status == 200 else None
+    except (OSError, aiohttp.ClientError, TimeoutError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+async def _trusts_frame_options(endpoint: Endpoint, info: ServerInfo) -> bool:
+    """Whether vLLM takes `media_io_kwargs` with a request; without, a frame list is cut to 32 frames."""
+    body = {
+        "model": info.model,
+        "messages": [{"role": "user", "content": "Hi"}],
+        "max_tokens": 1,
+        "temperature": 0,
+        "media_io_kwargs": {"video": {"num_frames": -1}},
+    }
+    data = orjson.dumps(body)
+    return isinstance((await endpoint.ask((data,), len(data), {})).result, Answer)
+
+
+def _tiny_png() -> str:
+    """A grey image of 56 x 56 pixels: no model family's smallest size is larger."""
+    import struct
+    import zlib
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    rows = (b"\0" + b"\x80" * 56 * 3) * 56
+    header = struct.pack(">IIBBBBB", 56, 56, 8, 2, 0, 0, 0)
+    data = (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+    return base64.b64encode(data).decode()

@@ -1,0 +1,94 @@
+"""What a run shows while it runs: a live line on a terminal, a plain line now and then in a log file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TextIO
+
+LOG_EVERY = 30.0
+
+
+@dataclass(slots=True)
+class Counts:
+    """A run so far. Counted as it goes, so that showing it costs the same at any length."""
+
+    started: float = 0.0
+    kept: int = 0
+    answered: int = 0
+    failed: int = 0
+    retries: int = 0
+    in_flight: int = 0
+    tokens: int = 0
+
+    @property
+    def done(self) -> int:
+        return self.kept + self.answered + self.failed
+
+
+def line(counts: Counts, total: int | None, now: float) -> str:
+    """One line: done, rate, tokens per second, in flight, errors, time left."""
+    elapsed = max(now - counts.started, 1e-9)
+    rate = (counts.answered + counts.failed) / elapsed
+    parts = [
+        f"{counts.done}/{total}" if total is not None else f"{counts.done}",
+        f"{rate:.1f}/s",
+        f"{counts.tokens / elapsed:,.0f} tokens/s",
+        f"{counts.in_flight} in flight",
+        f"{counts.failed} failed",
+    ]
+    if counts.kept:
+        parts.append(f"{counts.kept} kept")
+    if counts.retries:
+        parts.append(f"{counts.retries} retries")
+    if total is not None and rate > 0 and counts.done < total:
+        parts.append(f"{_clock((total - counts.done) / rate)} left")
+    return " · ".join(parts)
+
+
+@contextmanager
+def shown(total: int | None, stream: TextIO) -> Iterator[Callable[[Counts], None]]:
+    """Gives a function for `ask(..., progress=)`: a live bar if `stream` is a terminal, else a line every
+    half minute and one at the end."""
+    if stream.isatty():
+        with _live(total, stream) as show:
+            yield show
+    else:
+        last: list[float] = [time.monotonic()]
+        latest: list[Counts] = []
+
+        def log(counts: Counts) -> None:
+            latest[:] = [counts]
+            now = time.monotonic()
+            if now - last[0] >= LOG_EVERY:
+                last[0] = now
+                print(line(counts, total, now), file=stream, flush=True)
+
+        yield log
+        if latest:
+            print(line(latest[0], total, time.monotonic()), file=stream, flush=True)
+
+
+@contextmanager
+def _live(total: int | None, stream: TextIO) -> Iterator[Callable[[Counts], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = (BarColumn(), TextColumn("{task.description}"))
+    # Drawn when told to and by no thread of its own: `ask` tells it at most five times a second.
+    with Progress(*columns, console=Console(file=stream), auto_refresh=False) as bar:
+        task = bar.add_task("", total=total)
+
+        def show(counts: Counts) -> None:
+            bar.update(task, completed=counts.done, description=line(counts, total, time.monotonic()))
+            bar.refresh()
+
+        yield show
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -1,0 +1,403 @@
+"""The loop that ties the client together: samples in, replies into the journal, nothing lost on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+from client.body import Body, Form, Message, answer, body, build, elided, prompt
+from client.endpoint import Answer
+from client.errors import EndpointError, RunFolderError
+from client.family import Family, family, named
+from client.journal import Journal
+from client.limits import Pace
+from client.media import Library, MediaError
+from client.order import Unit, by_video, mine, units
+from client.pool import Member, Pool, open_pool
+from client.probe import ServerInfo, explain
+from client.progress import Counts
+from client.providers import provider
+from client.retry import decide
+from client.sample import Failure, Reply, Sample
+from client.settings import Mode, Settings, Target
+
+__all__ = ["Outcome", "Settings", "Target", "ask", "preview", "settle"]
+
+_DRAIN_SECONDS = 4.0
+_SHOW_EVERY = 0.2
+_SYNC_EVERY = 5.0
+_BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a call of `ask` did. `kept` were answered before; `asked` is answered + failed. `stopped` is one
+    line saying why the run ended before all samples were asked, None when it did not."""
+
+    asked: int
+    answered: int
+    failed: int
+    kept: int
+    tokens: int
+    seconds: float
+    stopped: str | None = None
+
+
+def settle(settings: Settings, server: ServerInfo, *, mode: Mode | None = None) -> Settings:
+    """The settings completed by what the server says: its dialect, its model's family, how frames go out
+    (`mode` when given, else the family's way where the server can take it, else as images)."""
+    known = provider(server.engine)
+    model = settings.model or server.model or ""
+    convention = named(settings.family) if settings.family else _family_of(model, server)
+    if mode is None:
+        mode = (
+            "video" if convention.frames == "video" and known.frame_lists and server.frame_lists else "images"
+        )
+    return replace(settings, model=model, provider=known.name, family=convention.name, mode=mode)
+
+
+async def preview(sample: Sample, settings: Settings) -> tuple[dict[str, Any], int]:
+    """The request for `sample` without sending it: (its JSON with media data left out, its size in bytes).
+
+    Raises MediaError when a file cannot be read.
+    """
+    form = _form(settings)
+    library = Library(form.plan)
+    try:
+        request = await build(form, library, sample)
+    finally:
+        library.close()
+    return elided(request), request.size
+
+
+async def ask(
+    samples: Iterable[Sample],
+    settings: Settings,
+    journal: Journal,
+    *,
+    progress: Callable[[Counts], None] | None = None,
+) -> Outcome:
+    """Asks every sample that has no answer to exactly this request yet; each reply goes to the journal.
+
+    Samples are read as they are needed, in a thread, and memory does not grow with their number. The first
+    Ctrl-C (or SIGTERM) stops asking and waits up to four seconds for what is in flight, the second ends at
+    once. Raises what reading `samples` raises, after what was asked has been written.
+    """
+    run = _Run(settings, journal)
+    run.counts.started = time.monotonic()
+    try:
+        with _signals(run):
+            await run.drive(samples, progress)
+    finally:
+        await run.close()
+        if progress is not None:
+            progress(run.counts)
+    counts = run.counts
+    return Outcome(
+        asked=counts.answered + counts.failed,
+        answered=counts.answered,
+        failed=counts.failed,
+        kept=counts.kept,
+        tokens=counts.tokens,
+        seconds=time.monotonic() - counts.started,
+        stopped=run.stopped,
+    )
+
+
+class _Run:
+    """The state that the workers of one call of `ask` share."""
+
+    def __init__(self, settings: Settings, journal: Journal) -> None:
+        self.settings = settings
+        self.journal = journal
+        self.counts = Counts()
+        self.stopped: str | None = None
+        self.form = _form(settings)
+        self.library = Library(self.form.plan)
+        self.pace = Pace(settings.rpm, settings.tpm)
+        self.pool: Pool = open_pool(settings, self.form.provider)
+        self.answered = journal.index()
+        self._queue: asyncio.Queue[Unit | None] = asyncio.Queue(maxsize=_BATCH)
+        self._ending = asyncio.Event()
+        self._drain = True
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="samples")
+
+    async def drive(self, samples: Iterable[Sample], progress: Callable[[Counts], None] | None) -> None:
+        """Runs reader, workers and clocks until all is asked or something says stop."""
+        limit = self.settings.concurrency
+        per_endpoint = self.settings.max_concurrency if limit == "auto" else limit
+        workers = [
+            asyncio.create_task(self._work()) for _ in range(max(1, per_endpoint * len(self.pool.members)))
+        ]
+        feeder = asyncio.create_task(self._feed(samples, len(workers)))
+        clocks = [asyncio.create_task(self._sync())]
+        if progress is not None:
+            clocks.append(asyncio.create_task(self._show(progress)))
+        if self.settings.deadline is not None:
+            clocks.append(asyncio.create_task(self._deadline(self.settings.deadline)))
+        everything = asyncio.gather(feeder, *workers)
+        ending = asyncio.create_task(self._ending.wait())
+        try:
+            await asyncio.wait((everything, ending), return_when=asyncio.FIRST_COMPLETED)
+            if not everything.done():
+                feeder.cancel()
+                if self._drain:
+                    await asyncio.wait(workers, timeout=_DRAIN_SECONDS)
+        finally:
+            tasks = [feeder, *workers, *clocks, ending]
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+            with contextlib.suppress(BaseException):
+                await everything
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    async def close(self) -> None:
+        self.library.close()
+        self._reader.shutdown(wait=False, cancel_futures=True)
+        await self.pool.close()
+        with contextlib.suppress(OSError):
+            self.journal.sync()
+
+    def stop(self, why: str, *, drain: bool) -> None:
+        """Nothing new is asked from here on; without `drain` what is in flight is given up too."""
+        if self.stopped is None:
+            self.stopped = why
+            self._drain = drain
+            self._ending.set()
+
+    def interrupt(self) -> None:
+        if self.stopped is not None:
+            # The second Ctrl-C: whoever waits for the drain is woken by their tasks ending.
+            for task in asyncio.all_tasks():
+                if task.get_name().startswith("ask:"):
+                    task.cancel()
+            return
+        self.stop("interrupted", drain=True)
+
+    async def _feed(self, samples: Iterable[Sample], workers: int) -> None:
+        loop = asyncio.get_running_loop()
+        source = by_video(mine(units(samples), self.settings.shard), self.settings.lookahead)
+        while batch := await loop.run_in_executor(self._reader, _next, source):
+            for unit in batch:
+                await self._queue.put(unit)
+        for _ in range(workers):
+            await self._queue.put(None)
+
+    async def _work(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.set_name(f"ask:{task.get_name()}")
+        while self.stopped is None:
+            unit = await self._queue.get()
+            if unit is None:
+                return
+            try:
+                await self._unit(unit)
+            except (EndpointError, RunFolderError) as error:
+                self.stop(str(error), drain=False)
+
+    async def _unit(self, unit: Unit) -> None:
+        history: tuple[Message, ...] = ()
+        broken: str | None = None
+        for position, sample in enumerate(unit):
+            if self.stopped is not None:
+                return
+            if position == 0 and sample.follows is not None:
+                broken = sample.follows
+            if broken is not None:
+                failure = Failure(
+                    "conversation_broken", f"there is no answer to {broken}, which comes before"
+                )
+                self._write(self._failed(sample, "", failure))
+                broken = sample.id
+                continue
+            try:
+                asked = await prompt(self.form, self.library, sample, first=not history)
+            except MediaError as error:
+                self._write(self._failed(sample, "", Failure("media", str(error))))
+                broken = sample.id
+                continue
+            request = body(self.form, sample, asked, history)
+            reply = self._kept(sample, request, needed=position + 1 < len(unit))
+            if reply is None:
+                reply = await self._answer(sample, request, unit[0].affinity)
+                if reply is None:
+                    return
+                self._write(reply)
+            if reply.status != "ok":
+                broken = sample.id
+            elif position + 1 < len(unit):
+                history = (*history, *asked.messages, answer(reply.text or ""))
+
+    def _kept(self, sample: Sample, request: Body, *, needed: bool) -> Reply | None:
+        """The answer the journal has to exactly this request."""
+        place = self.answered.get(sample.id)
+        if place is None or not place.ok or place.ask != request.ask.encode():
+            return None
+        self.counts.kept += 1
+        return self.journal.at(place) if needed else Reply(sample.id, request.ask, "ok")
+
+    async def _answer(self, sample: Sample, request: Body, affinity: str) -> Reply | None:
+        """Asks until there is an answer or no more sense in asking; None when the run is stopping."""
+        counts, settings = self.counts, self.settings
+        headers = _sticky(affinity)
+        masks = sample.wants == "masks"
+        attempt = 0
+        avoid: Member | None = None
+        while True:
+            charged = 0.0 if self.pace.free else await self.pace.take(request.tokens)
+            member = await self.pool.take(affinity, avoid)
+            attempt += 1
+            counts.in_flight += 1
+            outcome = None
+            try:
+                outcome = await member.endpoint.ask(request.fragments, request.size, headers, masks=masks)
+            finally:
+                counts.in_flight -= 1
+                self.pool.give_back(member, outcome)
+            result = outcome.result
+            if isinstance(result, Answer):
+                used = _total(result)
+                self.pace.settle(request.tokens, charged, used)
+                self._spend(used)
+                return Reply(
+                    sample=sample.id,
+                    ask=request.ask,
+                    status="ok",
+                    text=result.text,
+                    reasoning=result.reasoning,
+                    masks=result.masks,
+                    refusal=result.refusal,
+                    finish_reason=result.finish_reason,
+                    usage=result.usage,
+                    latency_s=round(outcome.seconds, 4),
+                    attempts=attempt,
+                    endpoint=member.endpoint.label,
+                    at=round(time.time(), 3),
+                    sent=request.sent,
+                )
+            self.pace.settle(request.tokens, charged, None)
+            decision = decide(
+                result,
+                attempt,
+                settings.attempts,
+                retry_after=outcome.retry_after,
+                remaining=self._remaining(),
+            )
+            if decision.action == "again" and decision.delay > settings.patience:
+                raise EndpointError(
+                    f"{member.endpoint.label} asks to wait {decision.delay:.0f} s ({result.message}); "
+                    "start the same run again then"
+                )
+            if decision.action != "again":
+                reply = self._failed(sample, request.ask, result, attempt, outcome.seconds)
+                reply = replace(reply, endpoint=member.endpoint.label, sent=request.sent)
+                if decision.action == "stop":
+                    self._write(reply)
+                    raise EndpointError(explain(member.endpoint.label, result, settings.model))
+                return reply
+            if self.stopped is not None:
+                return None
+            counts.retries += 1
+            avoid = member
+            if decision.delay:
+                await asyncio.sleep(decision.delay)
+
+    def _failed(
+        self, sample: Sample, asked: str, failure: Failure, attempts: int = 0, seconds: float = 0.0
+    ) -> Reply:
+        return Reply(
+            sample=sample.id,
+            ask=asked,
+            status="error",
+            error=failure,
+            attempts=attempts,
+            latency_s=round(seconds, 4),
+            at=round(time.time(), 3),
+        )
+
+    def _write(self, reply: Reply) -> None:
+        self.journal.append(reply)
+        if reply.status == "ok":
+            self.counts.answered += 1
+        else:
+            self.counts.failed += 1
+
+    def _spend(self, tokens: int | None) -> None:
+        self.counts.tokens += tokens or 0
+        budget = self.settings.max_tokens_total
+        if budget is not None and self.counts.tokens >= budget:
+            self.stop(f"the budget of {budget} tokens is spent", drain=True)
+
+    def _remaining(self) -> float | None:
+        if self.settings.deadline is None:
+            return None
+        return self.settings.deadline - (time.monotonic() - self.counts.started)
+
+    async def _deadline(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        self.stop(f"the deadline of {seconds:g} s has passed", drain=False)
+
+    async def _show(self, progress: Callable[[Counts], None]) -> None:
+        while True:
+            progress(self.counts)
+            await asyncio.sleep(_SHOW_EVERY)
+
+    async def _sync(self) -> None:
+        while True:
+            await asyncio.sleep(_SYNC_EVERY)
+            await asyncio.to_thread(self.journal.sync)
+
+
+def _form(settings: Settings) -> Form:
+    convention = named(settings.family) if settings.family else family(settings.model)
+    return Form(settings, provider(settings.provider), convention)
+
+
+def _family_of(model: str, server: ServerInfo) -> Family:
+    found = family(model)
+    # A served name can be an alias ("tiny", "default"); what it was loaded from says more.
+    return found if found.match or server.root is None else family(os.path.basename(server.root))
+
+
+def _next(source: Iterator[Unit]) -> Sequence[Unit]:
+    return list(islice(source, _BATCH))
+
+
+def _sticky(affinity: str) -> dict[str, str]:
+    """What routers in front of several servers keep a video's questions together by."""
+    name = hashlib.blake2b(affinity.encode(), digest_size=8).hexdigest()
+    return {"X-Session-ID": name, "X-SMG-Routing-Key": name}
+
+
+def _total(result: Answer) -> int | None:
+    total = result.usage.get("total_tokens")
+    return total if isinstance(total, int) else None
+
+
+@contextlib.contextmanager
+def _signals(run: _Run) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    taken = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Only the main thread may; elsewhere the caller's own handling stays as it is.
+        with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
+            loop.add_signal_handler(number, run.interrupt)
+            taken.append(number)
+    try:
+        yield
+    finally:
+        for number in taken:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,70 @@
+"""Everything a run of the client is told: where to ask, with which parameters, how fast, for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Mode = Literal["images", "video", "file"]
+"""How frames go out: one image part each, one video part of encoded frames, or `file://` references."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One endpoint: its base URL (`http://host:8000/v1`, `unix:///run/vllm.sock`), its share of the load."""
+
+    url: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The configuration of a run; immutable, and printable: secrets are left out of its repr.
+
+    `max_tokens` overrides what samples ask for. `timeout` bounds one attempt, `attempts` the tries of one
+    sample, `patience` how long every endpoint may be down before the run gives up, `deadline` the whole
+    run (all in seconds). `rpm` and `tpm` bound the run as a whole, `concurrency` each endpoint ("auto":
+    found out, up to `max_concurrency`). `frames`, `fps` and `max_pixels` are the only ways media are
+    changed, and never for samples that want masks. `lookahead` is how many samples are read ahead to
+    bring questions about one video together; `shard` is (index, count), by video.
+    """
+
+    endpoints: tuple[Target, ...]
+    model: str
+    api_key: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    provider: str = "generic"
+    family: str | None = None
+
+    max_tokens: int | None = None
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int | None = None
+    repetition_penalty: float | None = None
+    seed: int | None = None
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
+
+    mode: Mode = "images"
+    frames: int | None = None
+    fps: float | None = None
+    max_pixels: int | None = None
+
+    concurrency: int | Literal["auto"] = 32
+    max_concurrency: int = 1024
+    rpm: float | None = None
+    tpm: float | None = None
+    timeout: float = 600.0
+    attempts: int = 6
+    patience: float = 300.0
+    deadline: float | None = None
+    max_tokens_total: int | None = None
+    insecure: bool = False
+    lookahead: int = 1024
+    shard: tuple[int, int] | None = None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be written anywhere; short values ("EMPTY") hide nothing and are left alone."""
+        values = (self.api_key or "", *self.headers.values())
+        return tuple(value for value in values if len(value) >= 8)
