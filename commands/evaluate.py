@@ -1,0 +1,212 @@
+"""`bench.py` without a command: ask, score, report."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from client.errors import EndpointError, UsageError
+from client.journal import Journal, replace_file
+from client.probe import ServerInfo, probe_all, probe_masks
+from client.progress import shown
+from client.run import Outcome, ask, settle
+from client.sample import Sample
+from client.settings import Settings
+from commands import plan
+from commands.chosen import Chosen, check, choose
+from commands.options import Options, refuse_other_run
+from commands.score import score_run
+from commands.settings import request
+from commands.settings import settings as asked_settings
+from reports import tables
+from reports.summary import Summary
+
+RUN = "run.json"
+BASELINE_NOTE = (
+    "The embedded baseline is a rule-based reference that looks at the pixels and knows the synthetic "
+    "benchmark's grammar. It is no model and is never ranked among models."
+)
+
+
+def evaluate(options: Options) -> int:
+    """Runs the evaluation; returns the exit code: 0, or 1 if anything is left unanswered."""
+    if not options.endpoint:
+        return _embedded(options)
+    chosen = choose(options.task, options.data, options.profile, options.limit)
+    return _run(options, chosen)
+
+
+def _embedded(options: Options) -> int:
+    from servers.baseline.child import running
+
+    if options.model:
+        raise UsageError("--model needs --endpoint: without an endpoint the embedded baseline answers")
+    data = options.data or _synthetic(options)
+    with running() as url:
+        local = replace(options, endpoint=(url,), data=data)
+        chosen = choose(local.task, local.data, local.profile, local.limit)
+        code = _run(local, chosen)
+    print(BASELINE_NOTE)
+    return code
+
+
+def _synthetic(options: Options) -> Path:
+    from tasks.synthetic.generate import generate
+
+    folder = Path("runs") / f"synthetic-{options.scenes}-scenes"
+    if not (folder / "manifest.json").exists():
+        print(f"rendering {options.scenes} synthetic scenes into {folder} ...", file=sys.stderr)
+        generate(folder, options.scenes, 0)
+    return folder
+
+
+def _run(options: Options, chosen: tuple[Chosen, ...]) -> int:
+    wanted = asked_settings(options)
+    infos = asyncio.run(probe_all(wanted))
+    settings = settle(wanted, infos[0], mode=options.media)
+    chosen, dropped = _capable(chosen, settings, infos[0])
+    tally = plan.Tally()
+    notes = check(chosen, tally.add)
+    for note in (*dropped, *notes):
+        print(f"note: {note}", file=sys.stderr)
+    if options.dry_run:
+        asyncio.run(plan.show(tally, chosen, settings, infos))
+        return 0
+    folder = options.folder(settings.model)
+    with Journal.open(folder) as journal:
+        run = _remember(folder, options, chosen, settings, infos)
+        if journal.torn:
+            print(f"note: an unfinished last line ({journal.torn} bytes) was set aside", file=sys.stderr)
+        outcome = asyncio.run(_ask(chosen, settings, journal, tally.total, options.quiet))
+        if settings.shard:
+            return _shard_done(folder, settings, outcome)
+        summary = score_run(folder, journal, chosen, run, on_error=options.on_error, extra=extra(options))
+    return finish(folder, summary, outcome)
+
+
+def finish(folder: Path, summary: Summary, outcome: Outcome | None = None) -> int:
+    """Prints the tables and where everything is; the exit code says whether every sample was answered."""
+    from rich.console import Console
+
+    Console().print(tables.render(summary))
+    if outcome is not None and outcome.stopped:
+        print(f"stopped: {outcome.stopped}", file=sys.stderr)
+        print("Start the same command again to continue; answered samples are kept.", file=sys.stderr)
+    print(f"report: {folder / 'report.txt'}   every answer and score: {folder}/")
+    return 0 if summary.complete else 1
+
+
+def extra(options: Options) -> dict[str, Any]:
+    """Fields every scorer gets beside a sample's own."""
+    fields: dict[str, Any] = {}
+    if options.unparsed == "random":
+        fields |= {"unparsed": "random", "seed": options.unparsed_seed}
+    if options.box_mode:
+        fields["box_mode"] = options.box_mode
+    return fields
+
+
+async def _ask(
+    chosen: tuple[Chosen, ...], settings: Settings, journal: Journal, total: int, quiet: bool
+) -> Outcome:
+    samples = (sample for one in chosen for sample in one.samples())
+    if quiet:
+        return await ask(samples, settings, journal)
+    with shown(None if settings.shard else total, sys.stderr) as progress:
+        return await ask(samples, settings, journal, progress=progress)
+
+
+def _capable(
+    chosen: tuple[Chosen, ...], settings: Settings, info: ServerInfo
+) -> tuple[tuple[Chosen, ...], list[str]]:
+    """Leaves the mask tasks out where the endpoint cannot segment, saying so; refuses if nothing is left."""
+    asking = [one for one in chosen if _asks_masks(one)]
+    if not asking or _segments(settings, info):
+        return chosen, []
+    why = (
+        f'{info.endpoint} answers in text only (no "masks" among its capabilities, and no masks in its reply)'
+    )
+    rest = tuple(replace(one, masks=False) if one in asking else one for one in chosen)
+    if not any(_asks_text(one) for one in rest):
+        raise EndpointError(f"{why}: mask tasks need a mask server, see docs/serving.md")
+    return rest, [f"the mask tasks are left out: {why}"]
+
+
+def _asks_masks(one: Chosen) -> bool:
+    return any(sample.wants == "masks" for sample in _peek(one))
+
+
+def _asks_text(one: Chosen) -> bool:
+    return any(sample.wants == "text" for sample in _peek(one))
+
+
+def _peek(one: Chosen) -> Iterator[Sample]:
+    from tasks.benchmark import Problems
+
+    return replace(one, limit=None).samples(Problems())
+
+
+def _segments(settings: Settings, info: ServerInfo) -> bool:
+    if info.capabilities is not None:
+        return "masks" in info.capabilities
+    return asyncio.run(
+        probe_masks(
+            settings.endpoints[0].url,
+            settings.api_key,
+            model=settings.model,
+            headers=settings.headers,
+            insecure=settings.insecure,
+        )
+    )
+
+
+def _remember(
+    folder: Path,
+    options: Options,
+    chosen: tuple[Chosen, ...],
+    settings: Settings,
+    infos: tuple[ServerInfo, ...],
+) -> dict[str, Any]:
+    """Writes run.json: all that is needed to repeat the run, and nothing secret."""
+    from bench import VERSION
+    from scorers.rims import core
+
+    path = folder / RUN
+    run: dict[str, Any] = {
+        "sightbench": VERSION,
+        "model": settings.model,
+        "alias": options.alias,
+        "request": request(settings),
+        "benchmarks": [one.to_json() for one in chosen],
+        "scoring": {"on_error": options.on_error, **extra(options)},
+        "servers": [info.record() for info in infos],
+        "shard": list(settings.shard) if settings.shard else None,
+        "python": platform.python_version(),
+        "mask_core": core(),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    with contextlib.suppress(FileNotFoundError):
+        before = orjson.loads(path.read_bytes())
+        refuse_other_run(folder, before, orjson.loads(orjson.dumps(run)))
+        run["started"] = before.get("started", run["started"])
+    replace_file(path, orjson.dumps(run, option=orjson.OPT_INDENT_2) + b"\n")
+    return run
+
+
+def _shard_done(folder: Path, settings: Settings, outcome: Outcome) -> int:
+    assert settings.shard is not None
+    index, count = settings.shard
+    print(
+        f"shard {index} of {count}: {outcome.answered} answered, {outcome.kept} kept, {outcome.failed} failed"
+    )
+    print(f"when all shards are done: bench.py merge {folder} ... --out RUN")
+    return 1 if outcome.failed or outcome.stopped else 0

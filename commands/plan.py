@@ -1,0 +1,74 @@
+"""`--dry-run`: what would be asked, how often, and how much goes over the wire."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import orjson
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from client.probe import ServerInfo
+from client.run import preview
+from client.sample import Sample
+from client.settings import Settings
+from commands.chosen import Chosen
+
+
+@dataclass(slots=True)
+class Tally:
+    """Samples counted by (benchmark, task, category), and the first of each task."""
+
+    counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    first: dict[tuple[str, str], Sample] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        return self.counts.total()
+
+    def add(self, sample: Sample) -> None:
+        self.counts[sample.benchmark, sample.task, sample.category] += 1
+        self.first.setdefault((sample.benchmark, sample.task), sample)
+
+
+async def show(
+    tally: Tally, chosen: Sequence[Chosen], settings: Settings, infos: Sequence[ServerInfo]
+) -> None:
+    """Prints the plan. Reads media of one sample per task to estimate the bytes; sends nothing."""
+    console = Console(highlight=False)
+    for info in infos:
+        length = f", {info.max_model_len} tokens of context" if info.max_model_len else ""
+        console.print(f"{info.endpoint}: {info.engine}, {settings.model}{length}", markup=False)
+    sizes = {}
+    example = None
+    for key, sample in tally.first.items():
+        shown, sizes[key] = await preview(sample, settings)
+        example = example or (sample, shown)
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("benchmark", "task", "category", "requests", "about"):
+        table.add_column(column, justify="right" if column in ("requests", "about") else "left")
+    total = 0
+    for (benchmark, task, category), count in tally.counts.items():
+        size = count * sizes[benchmark, task]
+        total += size
+        table.add_row(benchmark, task, category, f"{count:,}", _bytes(size))
+    table.add_row("", "", "total", f"{tally.total:,}", _bytes(total), style="bold")
+    console.print(table)
+    profiles = ", ".join(f"{one.selection.benchmark.name}: {one.profile}" for one in chosen)
+    console.print(f"profiles: {profiles}", markup=False)
+    if example is not None:
+        sample, shown = example
+        console.print(f"request of {sample.id} (media left out here):", markup=False)
+        console.print(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode(), markup=False)
+    console.print("nothing was sent")
+
+
+def _bytes(size: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"

@@ -1,0 +1,147 @@
+"""What is done with run folders after (or instead of) asking: score, import, merge, export."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from client import saved_masks
+from client.errors import RunFolderError, UsageError
+from client.journal import Journal, replace_file
+from client.journal import merge as merge_journals
+from commands.chosen import Chosen, check, choose, remembered
+from commands.evaluate import RUN, finish
+from commands.options import refuse_other_run
+from commands.score import answers, rows_of, score_run
+from reports import dynbench_files
+from reports.submission import FORMATS, submission
+from scorers import rle
+from scorers.aggregate import dynbench
+from scorers.scoring import OnError
+
+
+def load(folder: Path, data: Path | None = None) -> tuple[dict[str, Any], tuple[Chosen, ...]]:
+    """run.json of a run folder and the benchmarks it names. RunFolderError if it is no run folder."""
+    try:
+        run: dict[str, Any] = orjson.loads((folder / RUN).read_bytes())
+        entries = run["benchmarks"]
+    except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
+        raise RunFolderError(f"{folder} is no run folder: there is no readable {RUN} in it") from None
+    return run, remembered(entries, data, folder)
+
+
+def rescore(folder: Path, data: Path | None, on_error: OnError | None, extra: dict[str, Any]) -> int:
+    """Scores the replies of a run again; nothing is asked. Returns the exit code."""
+    run, chosen = load(folder, data)
+    scoring = dict(run.get("scoring", {}))
+    before: OnError = scoring.pop("on_error", "leave-out")
+    with Journal.open(folder, write=False) as journal:
+        summary = score_run(folder, journal, chosen, run, on_error=on_error or before, extra=scoring | extra)
+    return finish(folder, summary)
+
+
+def import_masks(task: Sequence[str], data: Path | None, masks: Path, out: Path, model: str) -> int:
+    """Makes a run of masks that are already on disk, and scores it. Returns the exit code.
+
+    Only mask tasks are taken. A sample without a single saved file stays unasked: named, counted, and in
+    no number. Raises UsageError if no file fits any sample.
+    """
+    if not masks.is_dir():
+        raise UsageError(f"--masks {masks}: there is no such folder")
+    chosen = choose(task, data, None, None)
+    check(chosen)
+    samples = [sample for one in chosen for sample in one.samples() if sample.wants == "masks"]
+    if not samples:
+        raise UsageError("these tasks have no mask samples")
+    run = {
+        "model": model,
+        "request": {"imported": str(masks)},
+        "benchmarks": [one.to_json() | {"tasks": _mask_tasks(one)} for one in chosen],
+    }
+    missing = []
+    with Journal.open(out) as journal:
+        remember(out, run)
+        for sample in samples:
+            reply = saved_masks.reply(sample, masks)
+            if reply is None:
+                missing.append(sample.id)
+            elif journal.read(sample.id) is None:
+                journal.append(reply)
+        if len(missing) == len(samples):
+            raise UsageError(
+                f"--masks {masks}: no file is named <scene>/frame_0000_obj1.png or "
+                "<dataset>/<scene>_<task>_output/frame_0000.png for any sample of these tasks"
+            )
+    if missing:
+        shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+        print(f"note: {len(missing)} of {len(samples)} samples have no saved masks: {shown}", file=sys.stderr)
+    return rescore(out, data, None, {})
+
+
+def merge(folders: Sequence[Path], out: Path, data: Path | None) -> int:
+    """Brings the shards of one run together in `out` and scores them. Returns the exit code."""
+    runs = [load(folder, data)[0] for folder in folders]
+    for folder, run in zip(folders[1:], runs[1:], strict=True):
+        refuse_other_run(folder, runs[0], run)
+    merged = merge_journals(folders, out)
+    remember(out, runs[0] | {"shard": None, "merged": [str(folder) for folder in folders]})
+    print(f"{merged.replies} replies, {merged.duplicates} duplicates left out")
+    return rescore(out, data, None, {})
+
+
+def export(folder: Path, format: str, out: Path | None, data: Path | None) -> int:
+    """Writes a run in another tool's form: `dynbench`, or a submission format. Returns the exit code."""
+    run, chosen = load(folder, data)
+    with Journal.open(folder, write=False) as journal:
+        if format == "dynbench":
+            return _dynbench(folder, out or folder / "dynbench", run, chosen, journal)
+        if format not in ("submission", *FORMATS):
+            raise UsageError(f"--format {format}: choose dynbench, submission, {', '.join(FORMATS)}")
+        written = 0
+        for one in chosen:
+            kind = one.selection.benchmark.submission if format == "submission" else format
+            if kind is None:
+                continue
+            found = list(answers(one, journal, run.get("scoring", {})))
+            ending, content = submission(kind, found)
+            path = (out or folder) / f"submission-{one.selection.benchmark.name}{ending}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, content)
+            print(f"{path}: {len(found)} answers")
+            written += 1
+        if not written:
+            raise UsageError("no benchmark of this run is scored by an evaluation server: its gold is public")
+    return 0
+
+
+def remember(folder: Path, run: dict[str, Any]) -> None:
+    replace_file(folder / RUN, orjson.dumps(run, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+def _mask_tasks(one: Chosen) -> list[str]:
+    return sorted({sample.task for sample in one.samples() if sample.wants == "masks"})
+
+
+def _dynbench(
+    folder: Path, out: Path, run: dict[str, Any], chosen: Sequence[Chosen], journal: Journal
+) -> int:
+    wanted = [one for one in chosen if one.selection.benchmark.mask_scorer]
+    if not wanted:
+        raise UsageError(f"{folder} holds no benchmark in the Dyn-Bench layout")
+    rows = [row for one in wanted for row in rows_of(one, journal, "leave-out", run.get("scoring", {}))]
+    model = str(run.get("alias") or run["model"])
+    files = dynbench_files.write(out, model, rows, journal.read, _decoded, dynbench(rows))
+    print(f"{out}: {files} files in Dyn-Bench's layout")
+    return 0
+
+
+def _decoded(entry: Any) -> list[np.ndarray | None]:
+    frames = entry.get("rles") if isinstance(entry, dict) else None
+    return [
+        None if frame is None else rle.decode(rle.read(frame, at)) for at, frame in enumerate(frames or ())
+    ]

@@ -1,0 +1,130 @@
+"""Everything after replies.jsonl: scores.jsonl, summary.json and report.txt, rebuilt from it at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from client.journal import Journal, replace_file
+from client.sample import Reply, Sample
+from commands.chosen import Chosen
+from reports import tables
+from reports.submission import Answer
+from reports.summary import BenchmarkSummary, Summary, totals
+from scorers import aggregate
+from scorers.answer import set_aside_reasoning
+from scorers.groundtruth import open_cache
+from scorers.mask_reply import grade_masks
+from scorers.score import Grade, Metric, Row
+from scorers.scoring import OnError, coverage, score
+from scorers.table import SCORERS
+
+Grader = Callable[[Sample, Reply], Grade]
+
+
+def score_run(
+    folder: Path,
+    journal: Journal,
+    chosen: Sequence[Chosen],
+    run: Mapping[str, Any],
+    *,
+    on_error: OnError = "leave-out",
+    extra: Mapping[str, Any] | None = None,
+) -> Summary:
+    """Scores every sample of the run in file order and writes the three files; returns the Summary.
+
+    The same replies always give the same bytes in scores.jsonl, whatever order they came in.
+    `extra` goes to every scorer as further fields (`unparsed`, `seed`, `box_mode`).
+    """
+    usages = []
+    benchmarks = []
+    lines = []
+    for one in chosen:
+        rows = []
+        for row, reply in _scored(one, journal, on_error, extra or {}):
+            if reply is not None:
+                usages.append(reply.usage)
+            lines.append(orjson.dumps(row.score, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
+            rows.append(row)
+        benchmarks.append(_summarise(one, rows))
+    replace_file(folder / "scores.jsonl", b"".join(lines))
+    summary = Summary(str(run.get("alias") or run["model"]), tuple(benchmarks), totals(usages), run)
+    replace_file(folder / "summary.json", orjson.dumps(summary.to_json(), option=orjson.OPT_INDENT_2) + b"\n")
+    replace_file(folder / "report.txt", tables.text(summary).encode())
+    return summary
+
+
+def rows_of(one: Chosen, journal: Journal, on_error: OnError, extra: Mapping[str, Any]) -> list[Row]:
+    """The scored samples of one benchmark, in file order."""
+    return [row for row, _ in _scored(one, journal, on_error, extra)]
+
+
+def answers(one: Chosen, journal: Journal, extra: Mapping[str, Any]) -> Iterator[Answer]:
+    """The answered samples of one benchmark for a submission, in file order."""
+    for row, reply in _scored(one, journal, "leave-out", extra):
+        if reply is not None and reply.status == "ok":
+            text, _ = set_aside_reasoning(reply.text or "")
+            yield Answer(row.sample, text, row.score.parsed)
+
+
+def _scored(
+    one: Chosen, journal: Journal, on_error: OnError, extra: Mapping[str, Any]
+) -> Iterator[tuple[Row, Reply | None]]:
+    grade = grader(one, extra)
+    for sample in one.samples():
+        reply = journal.read(sample.id)
+        yield Row(sample, score(sample, reply, grade, on_error)), reply
+
+
+def grader(one: Chosen, extra: Mapping[str, Any]) -> Grader:
+    """The function that judges replies of this benchmark: masks against ground truth, texts by its scorer."""
+    benchmark = one.selection.benchmark
+    scorer = SCORERS[benchmark.scorer]
+    truth = open_cache(one.data) if benchmark.mask_scorer else None
+
+    def grade(sample: Sample, reply: Reply) -> Grade:
+        if sample.wants == "masks":
+            assert truth is not None
+            meta = sample.meta
+            known = truth.object_rles(meta["mask_dir"], meta["object_id"], meta["num_frames"])
+            return grade_masks(sample, reply.masks, known)
+        text, _ = set_aside_reasoning(reply.text or "")
+        return scorer.grade(text, sample.gold, {**sample.meta, **extra}, one.profile)
+
+    return grade
+
+
+def _summarise(one: Chosen, rows: list[Row]) -> BenchmarkSummary:
+    benchmark = one.selection.benchmark
+    rows.sort(key=lambda row: row.sample.order)
+    extras: tuple[Metric, ...] = ()
+    if benchmark.mask_scorer:
+        headline = aggregate.dynbench(rows)
+        extras = aggregate.dynbench_extras(rows)
+    else:
+        headline = SCORERS[benchmark.scorer].aggregate(rows, one.profile)
+    return BenchmarkSummary(
+        benchmark.name,
+        benchmark.title,
+        one.profile,
+        benchmark.metric,
+        benchmark.reference,
+        headline,
+        extras,
+        coverage(rows),
+        tuple(_notes(one, rows)),
+    )
+
+
+def _notes(one: Chosen, rows: Sequence[Row]) -> Iterator[str]:
+    benchmark = one.selection.benchmark
+    if one.limit is not None and benchmark.whole:
+        yield f"asked for the first {one.limit} only; this metric means something else on a part of the data."
+    if benchmark.submission:
+        yield f"no gold: write the submission with `bench.py export RUN --format {benchmark.submission}`."
+    differ = sum(row.score.detail.get("robust") not in (None, row.score.value) for row in rows)
+    if differ:
+        yield f"the robust extractor judges {differ} answers differently from the strict first-letter rule."

@@ -1,0 +1,97 @@
+"""What an evaluation server wants of a split whose gold is hidden."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from client.errors import UsageError
+from client.sample import Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answered sample: the reply's text, reasoning set aside, and what the extractor read in it."""
+
+    sample: Sample
+    text: str
+    parsed: Any
+
+
+def submission(format: str, answers: Iterable[Answer]) -> tuple[str, bytes]:
+    """(file ending, bytes) in the named format. Raises UsageError for a format nobody knows."""
+    if format not in FORMATS:
+        raise UsageError(f"there is no submission format {format!r}; known: {', '.join(sorted(FORMATS))}")
+    ending, write = FORMATS[format]
+    return ending, write(list(answers))
+
+
+def _json(record: Callable[[Answer], dict[str, Any]]) -> Callable[[list[Answer]], bytes]:
+    def write(answers: list[Answer]) -> bytes:
+        return json.dumps([record(answer) for answer in answers], ensure_ascii=False).encode()
+
+    return write
+
+
+def _vqa(answer: Answer) -> dict[str, Any]:
+    return {"question_id": answer.sample.meta["question_id"], "answer": answer.text}
+
+
+def _vizwiz(answer: Answer) -> dict[str, Any]:
+    return {"image": PurePath(str(answer.sample.meta["question_id"])).name, "answer": answer.text}
+
+
+def _docvqa(answer: Answer) -> dict[str, Any]:
+    return {"questionId": answer.sample.meta["question_id"], "answer": answer.text}
+
+
+def _gqa(answer: Answer) -> dict[str, Any]:
+    # convert_gqa_for_eval of the LLaVA scripts: no strip, one full stop off the end, lower case.
+    return {
+        "questionId": str(answer.sample.meta["question_id"]),
+        "prediction": answer.text.rstrip(".").lower(),
+    }
+
+
+def _mmmu(answers: list[Answer]) -> bytes:
+    def told(answer: Answer) -> str:
+        letter = answer.sample.meta.get("question_type") == "multiple-choice"
+        return str(answer.parsed) if letter and answer.parsed is not None else answer.text
+
+    records = {_own_id(answer.sample): told(answer) for answer in answers}
+    return json.dumps(records, ensure_ascii=False).encode()
+
+
+def _mmbench(answers: list[Answer]) -> bytes:
+    """One sheet, a row per question: index, question, the options, prediction (the answer as it came)."""
+    from openpyxl import Workbook
+
+    letters = sorted({letter for answer in answers for letter in answer.sample.meta["choices"]})
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("Sheet1")
+    sheet.append(["index", "question", *letters, "prediction"])
+    for answer in answers:
+        meta = answer.sample.meta
+        options = [meta["choices"].get(letter) for letter in letters]
+        sheet.append([meta["index"], meta["question"], *options, answer.text])
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def _own_id(sample: Sample) -> str:
+    return sample.id.rsplit("/", 1)[-1]
+
+
+FORMATS: dict[str, tuple[str, Callable[[list[Answer]], bytes]]] = {
+    "vqav2": (".json", _json(_vqa)),
+    "vizwiz": (".json", _json(_vizwiz)),
+    "docvqa": (".json", _json(_docvqa)),
+    "gqa": (".json", _json(_gqa)),
+    "mmmu": (".json", _mmmu),
+    "mmbench": (".xlsx", _mmbench),
+}

@@ -1,0 +1,98 @@
+"""What a person reads: tables, remarks, summary.json and Dyn-Bench's own files."""
+
+from datetime import datetime
+
+import pytest
+
+from client.sample import Sample, Text, Turn, Video
+from reports.dynbench_files import overall
+from reports.summary import BenchmarkSummary, Summary
+from reports.tables import number, text
+from scorers.aggregate import dynbench, dynbench_extras
+from scorers.score import Metric, Row, Score
+from scorers.scoring import Coverage, coverage
+
+
+def row(id: str, category: str, wants: str, value: float | None, status: str = "scored", **detail) -> Row:
+    video = "/".join(id.split("/")[:2])
+    turns = (Turn("user", (Video(video), Text("?"))),)
+    sample = Sample(id, "dynbench", id.split("/")[2], category, turns, gold="A", wants=wants)
+    return Row(sample, Score(id, value, None, status, detail))
+
+
+ROWS = [
+    row("d/a/cameraqa/0", "Camera-Object", "text", 1.0, robust=1.0),
+    row("d/a/qa/0", "Inter-Object", "text", 0.0, robust=1.0),
+    row("d/b/qa/0", "Inter-Object", "text", 1.0, robust=1.0),
+    row("d/b/objmask/object_1", "Inter-Object", "masks", 0.5, J=0.6, F=0.4),
+    row("d/b/sceneqa/0", "Object-Scene", "text", None, "error", error="timeout"),
+]
+
+
+def summary(rows: list[Row]) -> Summary:
+    benchmark = BenchmarkSummary(
+        "dynbench", "Dyn-Bench", "official", "", "", dynbench(rows), dynbench_extras(rows), coverage(rows)
+    )
+    return Summary("some-model", (benchmark,), {}, {})
+
+
+def test_overall_is_the_plain_mean_of_the_category_numbers_that_exist() -> None:
+    metric = dynbench(ROWS)
+    assert [part.name for part in metric.parts] == [
+        "Camera-Object QA accuracy",
+        "Inter-Object QA accuracy",
+        "Inter-Object J&F",
+    ]
+    assert metric.value == pytest.approx((100 + 50 + 50) / 3)
+
+
+def test_a_failed_request_is_in_no_number_and_the_table_says_so() -> None:
+    printed = text(summary(ROWS))
+    assert "4 of 5 answered (1 timeout)" in printed
+    assert "Object-Scene" in printed
+    assert summary(ROWS).complete is False
+
+
+def test_a_complete_run_prints_no_remark() -> None:
+    printed = text(summary(ROWS[:4]))
+    assert "answered 4/4" in printed
+    assert "Failed requests" not in printed
+
+
+def test_numbers_show_value_error_and_n() -> None:
+    assert number(Metric("x", 63.21, 120, stderr=1.44)) == "63.2 ±1.4 (120)"
+    assert number(Metric("x", None, 0)) == "n/a"
+
+
+def test_coverage_counts_each_kind_of_answer_for_itself() -> None:
+    rows = [
+        row("d/a/qa/0", "Inter-Object", "text", 0.0, "unparsed", truncated=True),
+        row("d/a/qa/1", "Inter-Object", "text", None, "ungraded", refused=True),
+        row("d/a/qa/2", "Inter-Object", "text", None, "error", error="unasked"),
+    ]
+    assert coverage(rows) == Coverage(3, 2, {"unasked": 1}, 1, 1, 0, 1, 1)
+
+
+def test_overall_txt_is_the_references_layout() -> None:
+    written = overall("org/model", "all", dynbench(ROWS), datetime(2026, 1, 2, 3, 4, 5))
+    assert written == (
+        "============================================================\n"
+        "  Model: org/model\n"
+        "  Task: all\n"
+        "  Date: 2026-01-02 03:04:05\n"
+        "============================================================\n"
+        "\n"
+        "Camera-Object:\n  QA Accuracy: 100.00%\n\n"
+        "Inter-Object:\n  QA Accuracy: 50.00%\n  Mask J&F: 50.00%\n\n"
+        "Object-Scene:\n\n"
+        "============================================================\n"
+        "  Overall Score: 66.67%\n"
+        "============================================================\n"
+    )
+
+
+def test_summary_json_holds_the_whole_tree() -> None:
+    told = summary(ROWS).to_json()
+    headline = told["benchmarks"][0]["headline"]
+    assert headline["parts"][1]["n"] == 2
+    assert told["benchmarks"][0]["coverage"]["errors"] == {"timeout": 1}
