@@ -1,0 +1,87 @@
+"""What an answer is before any extractor sees it: reasoning set aside, refusals and cut-offs named."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from scorers.score import Fields, Grade
+
+_TAGS = (
+    ("<think>", "</think>"),
+    ("<thinking>", "</thinking>"),
+    ("<thought>", "</thought>"),
+    ("<reasoning>", "</reasoning>"),
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),
+    ("◁think▷", "◁/think▷"),
+)
+_REFUSALS = re.compile(
+    r"""\s*(?:
+        (?:i['’]?\ ?a?m\s+)?(?:so\s+|very\s+)?sorry\b
+      | i\ (?:do\ )?apologi[sz]e\b
+      | (?:unfortunately,?\s+)?(?:i|we)\s+(?:can['’]?t|can\ ?not|won['’]?t|am\ (?:not\ able|unable)\ to)\b
+      | i['’]m\s+(?:not\ able|unable)\s+to\b
+      | as\ an\ ai\b
+      | (?:很|非常)?抱歉 | 对不起 | 我?无法 | 我不能
+    )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def set_aside_reasoning(text: str) -> tuple[str, str]:
+    """`(answer, reasoning)`. Text without reasoning tags comes back untouched, byte for byte.
+
+    The answer is what follows the last closing tag, without leading white space. A template may have
+    put the opening tag into the prompt, so a closing tag alone is enough; an opening tag that is never
+    closed means that the model was cut off while thinking: the answer is then what stood before it.
+    """
+    lowered = text.lower() if text.isascii() else "".join(c.lower() if c.isascii() else c for c in text)
+    for opening, closing in _TAGS:
+        end = lowered.rfind(closing)
+        if end >= 0:
+            start = lowered.find(opening)
+            begin = start + len(opening) if 0 <= start < end else 0
+            return text[end + len(closing) :].lstrip(), text[begin:end].strip()
+        start = lowered.find(opening)
+        if start >= 0:
+            return text[:start].strip(), text[start + len(opening) :].strip()
+    return text, ""
+
+
+def is_refusal(text: str) -> bool:
+    """True if the answer opens with a refusal in plain words (English or Chinese)."""
+    return _REFUSALS.match(text) is not None
+
+
+def classify(
+    text: str | None, finish_reason: str | None = None, refusal: str | None = None
+) -> Literal["answered", "empty", "truncated", "refused"]:
+    """One word for a report's count of answers that are none: the endpoint's own word goes first."""
+    if refusal is not None or finish_reason == "content_filter":
+        return "refused"
+    if finish_reason == "length":
+        return "truncated"
+    answer = set_aside_reasoning(text or "")[0]
+    if not answer.strip():
+        return "empty"
+    return "refused" if is_refusal(answer) else "answered"
+
+
+def random_choice(seed: int, sample: str, options: Sequence[Any]) -> Any:
+    """One of `options`, the same for the same seed and sample id whatever the order of grading."""
+    return random.Random(f"{seed}:{sample}").choice(options)
+
+
+def unparsed(fields: Fields, options: Sequence[Any], gold: Any, parsed: Any = None, rule: str = "") -> Grade:
+    """The grade of an answer in which nothing was found: 0.0, or a draw if the fields ask for one.
+
+    References that guess draw from one generator shared by the whole run, so that a score depends on
+    every answer before it. With `unparsed: "random"` the draw here depends on `seed` and `id` only.
+    """
+    if fields.get("unparsed") == "random" and options:
+        drawn = random_choice(int(fields.get("seed", 42)), str(fields.get("id", "")), options)
+        right = drawn in gold if isinstance(gold, list) else drawn == gold
+        return Grade(float(right), drawn, "unparsed", "random")
+    return Grade(0.0, parsed, "unparsed", rule)

@@ -1,0 +1,163 @@
+"""Rows put together: circular sets, pairs, figures, fours. Pure functions on rows in file order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from scorers.score import Fields, Grade, Metric, Row
+from scorers.statistics import mean, mean_of
+
+T = TypeVar("T")
+
+
+def value(row: Row, key: str) -> Any:
+    """A sample's attribute by the name a reference gives it: `category`, or anything in `meta`."""
+    if key == "category":
+        return row.sample.category or row.sample.meta.get(key)
+    return row.sample.meta.get(key)
+
+
+def valued(rows: Iterable[Row]) -> list[tuple[Row, float]]:
+    """The rows that have a value, with it."""
+    return [(row, row.score.value) for row in rows if row.score.value is not None]
+
+
+def by(rows: Iterable[T], key: Callable[[T], Hashable]) -> dict[Hashable, list[T]]:
+    """Rows by key, groups in the order in which their first row appears."""
+    groups: dict[Hashable, list[T]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return groups
+
+
+def chunks(rows: Sequence[T], size: int) -> list[Sequence[T]]:
+    """Consecutive runs of `size`; what is left at the end is no group."""
+    return [rows[start : start + size] for start in range(0, len(rows) - size + 1, size)]
+
+
+def sets(rows: Sequence[Row], size: int | None = None) -> list[Sequence[Row]]:
+    """The sets that are judged as one, without those that have a row without a value.
+
+    Rows that name a `group` belong to it; where none does, `size` consecutive rows are a set. With
+    `size`, a set that is not complete (a run with a limit cuts one) is left out too.
+    """
+    groups: Iterable[Sequence[Row]]
+    if size is not None and all(row.sample.group is None for row in rows):
+        groups = chunks(rows, size)
+    else:
+        groups = by(rows, lambda row: row.sample.group or row.sample.id).values()
+    return [
+        group
+        for group in groups
+        if all(row.score.value is not None for row in group) and (size is None or len(group) == size)
+    ]
+
+
+def all_right(group: Iterable[Row]) -> float:
+    """1.0 if every row of the set is right: circular evaluation, MMVP's pairs, CRPE's fours."""
+    return float(all(row.score.value == 1.0 for row in group))
+
+
+def accuracy(name: str, rows: Sequence[Row], axes: Sequence[str] = ()) -> Metric:
+    """The mean over rows in %, with one part for each value of each axis, in order of appearance."""
+    return replace(_mean(name, rows), parts=breakdown(rows, axes))
+
+
+def breakdown(rows: Sequence[Row], axes: Sequence[str]) -> tuple[Metric, ...]:
+    """One mean for each value of each axis the rows have, in order of appearance.
+
+    A row whose attribute is a list counts under each entry. With several axes names read "axis: value".
+    """
+    found: dict[str, dict[str, list[Row]]] = {}
+    for axis in axes:
+        for row in rows:
+            entries = value(row, axis)
+            for entry in entries if isinstance(entries, (list, tuple)) else (entries,):
+                if entry is not None and entry != "":
+                    found.setdefault(axis, {}).setdefault(str(entry), []).append(row)
+    return tuple(
+        _mean(f"{axis}: {entry}" if len(found) > 1 else entry, members)
+        for axis, entries in found.items()
+        for entry, members in entries.items()
+    )
+
+
+def set_accuracy(
+    name: str,
+    groups: Sequence[Sequence[Row]],
+    axis: str | None = None,
+    right: Callable[[Sequence[Row]], float] = all_right,
+) -> Metric:
+    """The share of sets that are right, in %, with one part for each value of `axis` (of its first row)."""
+
+    def rate(label: str, members: Sequence[Sequence[Row]]) -> Metric:
+        return mean(label, [right(group) for group in members])
+
+    parts: tuple[Metric, ...] = ()
+    if axis is not None:
+        kinds = by(groups, lambda group: value(group[0], axis))
+        parts = tuple(rate(str(kind), members) for kind, members in kinds.items() if kind)
+    return replace(rate(name, groups), parts=parts)
+
+
+def total(name: str, parts: Sequence[Metric], missing: Sequence[str] = (), unit: str = "points") -> Metric:
+    """The sum of the parts; None, with a note, while any part is `missing` or has no value."""
+    absent = [*missing, *(part.name for part in parts if part.value is None)]
+    values = [part.value for part in parts if part.value is not None]
+    if absent or not parts:
+        note = "missing: " + ", ".join(absent) if absent else "nothing to add"
+        return Metric(name, None, sum(part.n for part in parts), unit, parts=tuple(parts), note=note)
+    average = mean_of(name, parts, unit=unit)
+    summed, k = float(sum(values)), len(parts)
+    interval = average.interval and (
+        summed + k * (average.interval[0] - (average.value or 0.0)),
+        summed + k * (average.interval[1] - (average.value or 0.0)),
+    )
+    stderr = None if average.stderr is None else average.stderr * k
+    return replace(average, value=summed, stderr=stderr, interval=interval)
+
+
+def grade_rows(fields: Fields, grade: Callable[[str, Any, Fields], Grade]) -> list[tuple[Fields, Grade]]:
+    """The members of a whole set given on one line as `rows`, each graded with its own fields on top.
+
+    ValueError names the row that is malformed.
+    """
+    rows = fields.get("rows")
+    if not isinstance(rows, (list, tuple)) or not rows:
+        raise ValueError("rows: expected a list of objects with prediction and gold")
+    shared = {key: found for key, found in fields.items() if key != "rows"}
+    graded: list[tuple[Fields, Grade]] = []
+    for index, row in enumerate(rows):
+        if not isinstance(row, Mapping) or "prediction" not in row:
+            raise ValueError(f"rows[{index}]: expected an object with prediction and gold")
+        own = {**shared, **row}
+        text = row["prediction"]
+        try:
+            graded.append(
+                (own, grade("" if text is None else str(text), row.get("gold", row.get("answer")), own))
+            )
+        except ValueError as error:
+            raise ValueError(f"rows[{index}]: {error}") from None
+    return graded
+
+
+def together(graded: Sequence[tuple[Fields, Grade]], score: float, **detail: Any) -> Grade:
+    """The grade of a set: `score`, what was parsed from each row, `unparsed` if that is why it failed."""
+    grades = [grade for _, grade in graded]
+    wrong = any(grade.status == "scored" and grade.value == 0.0 for grade in grades)
+    lost = not wrong and any(grade.status == "unparsed" for grade in grades)
+    values = [grade.value for grade in grades]
+    return Grade(
+        score,
+        [grade.parsed for grade in grades],
+        "unparsed" if lost and score == 0.0 else "scored",
+        "set",
+        {"rows": values, **detail},
+    )
+
+
+def _mean(name: str, rows: Sequence[Row]) -> Metric:
+    pairs = valued(rows)
+    return mean(name, [number for _, number in pairs], [row.sample.affinity for row, _ in pairs])

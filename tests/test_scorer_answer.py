@@ -1,0 +1,76 @@
+"""Reasoning set aside, refusals and cut-offs named, draws that depend on nothing but their seed."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scorers.answer import classify, random_choice, set_aside_reasoning, unparsed
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "reasoning"),
+    [
+        ("B", "B", ""),
+        ("<think>A or B?</think>\n\nB", "B", "A or B?"),
+        ("A or B?</think>B", "B", "A or B?"),
+        ("<THINK>hm</THINK> C ", "C ", "hm"),
+        ("<think>one</think> x <think>two</think>y", "y", "one</think> x <think>two"),
+        ("◁think▷嗯◁/think▷对", "对", "嗯"),
+        ("<think>cut off while", "", "cut off while"),
+        ("<think></think>", "", ""),
+        ("İ<think>a</think>b", "b", "a"),
+    ],
+)
+def test_the_answer_is_what_follows_the_reasoning(text: str, answer: str, reasoning: str) -> None:
+    assert set_aside_reasoning(text) == (answer, reasoning)
+
+
+@given(st.text())
+def test_an_answer_without_tags_is_untouched(text: str) -> None:
+    if "think" not in text.lower() and "<" not in text and "◁" not in text:
+        assert set_aside_reasoning(text) == (text, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "finish", "refusal", "kind"),
+    [
+        ("B", "stop", None, "answered"),
+        ("B", None, None, "answered"),
+        ("", "stop", None, "empty"),
+        (None, "stop", None, "empty"),
+        (" \n", "stop", None, "empty"),
+        ("<think>so B</think> ", "stop", None, "empty"),
+        ("B because it", "length", None, "truncated"),
+        ("<think>still", "length", None, "truncated"),
+        ("I'm sorry, but I can't help with that.", "stop", None, "refused"),
+        ("I cannot identify people in images.", "stop", None, "refused"),
+        ("I am unable to answer.", "stop", None, "refused"),
+        ("抱歉，我无法回答", "stop", None, "refused"),
+        ("anything", "content_filter", None, "refused"),
+        ("", "stop", "no", "refused"),
+        ("The sign says sorry", "stop", None, "answered"),
+        ("I can see a sorry face", "stop", None, "answered"),
+    ],
+)
+def test_answers_that_are_none_are_told_apart(
+    text: str | None, finish: str | None, refusal: str | None, kind: str
+) -> None:
+    assert classify(text, finish, refusal) == kind
+
+
+def test_a_draw_depends_on_seed_and_sample_only() -> None:
+    draws = [random_choice(42, f"s{i}", "ABCD") for i in range(200)]
+    assert draws == [random_choice(42, f"s{i}", "ABCD") for i in range(200)]
+    assert set(draws) == set("ABCD")
+    assert draws != [random_choice(43, f"s{i}", "ABCD") for i in range(200)]
+
+
+def test_an_unparsed_answer_scores_zero_unless_a_draw_is_asked_for() -> None:
+    plain = unparsed({}, "ABCD", "A", rule="nothing found")
+    assert (plain.value, plain.parsed, plain.status, plain.rule) == (0.0, None, "unparsed", "nothing found")
+    drawn = [unparsed({"unparsed": "random", "seed": 1, "id": str(i)}, "ABCD", "A") for i in range(400)]
+    assert {grade.status for grade in drawn} == {"unparsed"}
+    assert all(grade.value == float(grade.parsed == "A") for grade in drawn)
+    assert 60 < sum(grade.value or 0 for grade in drawn) < 140
