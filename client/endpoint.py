@@ -7,14 +7,13 @@ aiohttp too, and its layers above cost two to four times the request (perf/clien
 
 from __future__ import annotations
 
-import base64
 import socket
 import ssl
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -22,58 +21,14 @@ import orjson
 from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
-from client.errors import UsageError
-from client.retry import error_code, error_message, from_status, retry_after
+from client.address import Address, address
+from client.retry import error_code, error_message, from_status, one_line, retry_after
 from client.sample import Failure
 
 MAX_TEXT_REPLY = 16 * 2**20
 MAX_MASK_REPLY = 128 * 2**20
 CONNECT_SECONDS = 60.0
 _WRITE_BYTES = 256 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where an endpoint is. `label` names it to people and in files: no credentials, no query."""
-
-    base: str
-    label: str
-    socket: str | None = None
-    authorization: str | None = field(default=None, repr=False)
-
-
-def address(url: str) -> Address:
-    """Takes a URL apart: `http(s)://[user:password@]host[:port][/v1]` or `unix:///path/to/socket[:/v1]`.
-
-    A URL without a path gets `/v1`. Raises UsageError for anything else.
-    """
-    if url.startswith("unix:"):
-        where, _, path = url.removeprefix("unix:").removeprefix("//").partition(":")
-        if not where.startswith("/"):
-            raise UsageError(f"{url}: a unix endpoint is written unix:///path/to/socket")
-        return Address(f"http://localhost{path.rstrip('/') or '/v1'}", f"unix://{where}", socket=where)
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise UsageError(f"an endpoint's URL is wrong: {error}") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(f"{label(url)}: an endpoint's URL starts with http://, https:// or unix://")
-    authorization = None
-    if parts.username is not None:
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        authorization = "Basic " + base64.b64encode(pair.encode()).decode()
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    netloc = host if port is None else f"{host}:{port}"
-    path = parts.path.rstrip("/").removesuffix("/chat/completions") or "/v1"
-    base = urlunsplit((parts.scheme, netloc, path, parts.query, ""))
-    return Address(base, f"{parts.scheme}://{netloc}{path}", authorization=authorization)
-
-
-def label(url: str) -> str:
-    """The URL without what stands before an @ and after a ?."""
-    head, separator, rest = url.partition("://")
-    return f"{head}{separator}{rest.partition('?')[0].rpartition('@')[2]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +205,7 @@ def parse(status: int, content_type: str, raw: bytes) -> Answer | Failure:
 
 def from_exception(error: BaseException, timeout: float) -> Failure:
     """The failure an exception of the transport stands for."""
-    words = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    words = one_line(f"{type(error).__name__}: {error}", 300)
     match error:
         case ReplyTooLarge():
             return Failure("reply_too_large", str(error))
@@ -269,7 +224,7 @@ def from_exception(error: BaseException, timeout: float) -> Failure:
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError() | ConnectionError():
             return Failure("reset", words)
         case aiohttp.ClientResponseError():
-            return Failure("bad_reply", f"not an HTTP reply: {error.message}"[:300])
+            return Failure("bad_reply", one_line(f"not an HTTP reply: {error.message}", 300))
         case _:
             return Failure("bad_reply", words)
 
@@ -307,7 +262,7 @@ def _text(content: Any) -> str | None:
 
 
 def _excerpt(status: int, content_type: str, raw: bytes) -> str:
-    start = " ".join(raw[:200].decode("utf-8", "replace").split())
+    start = one_line(raw[:200].decode("utf-8", "replace"))
     what = content_type.partition(";")[0] or "no content type"
     return f"HTTP {status}, {what}, not JSON: {start}" if start else f"HTTP {status} with an empty body"
 

@@ -36,6 +36,9 @@ UNREACHED = frozenset(
 )
 """Kinds after which it is worth asking whether the endpoint is alive at all."""
 
+UNIT_SECONDS = 1.0
+"""What the first delay is drawn from; it doubles from there."""
+
 _AGAIN = frozenset(
     {
         "rate_limited", "overloaded", "server_error", "timeout", "conflict", "unreachable", "dns", "tls",
@@ -110,7 +113,7 @@ def decide(
     elif failure.kind == "reset" and attempt == 1:
         delay = 0.0
     else:
-        delay = min(60.0, 2.0 ** (attempt - 1)) * jitter()
+        delay = UNIT_SECONDS * min(60.0, 2.0 ** (attempt - 1)) * jitter()
     if remaining is not None and delay >= remaining:
         return Decision("final")
     return Decision("again", delay)
@@ -124,7 +127,7 @@ def from_status(status: int, message: str) -> Failure:
         if status in statuses and pattern.search(message):
             kind = name
             break
-    return Failure(kind, _line(message), status)
+    return Failure(kind, one_line(message), status)
 
 
 def error_message(content: Any) -> str | None:
@@ -199,6 +202,7 @@ def _number(text: str) -> float | None:
     return value if 0 <= value < 1e12 else None
 
 
-def _line(message: str, limit: int = 500) -> str:
+def one_line(message: str, limit: int = 500) -> str:
+    """The message without line breaks, cut to `limit` characters."""
     line = " ".join(message.split())
     return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -8,7 +8,7 @@ import hashlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -129,6 +129,7 @@ class _Run:
         self._queue: asyncio.Queue[Unit | None] = asyncio.Queue(maxsize=_BATCH)
         self._ending = asyncio.Event()
         self._drain = True
+        self._unread: Exception | None = None
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="samples")
 
     async def drive(self, samples: Iterable[Sample], progress: Callable[[Counts], None] | None) -> None:
@@ -159,7 +160,7 @@ class _Run:
             results = await asyncio.gather(*tasks, return_exceptions=True)
             with contextlib.suppress(BaseException):
                 await everything
-        for result in results:
+        for result in (*results, self._unread):
             if isinstance(result, Exception):
                 raise result
 
@@ -189,7 +190,10 @@ class _Run:
     async def _feed(self, samples: Iterable[Sample], workers: int) -> None:
         loop = asyncio.get_running_loop()
         source = by_video(mine(units(samples), self.settings.shard), self.settings.lookahead)
-        while batch := await loop.run_in_executor(self._reader, _next, source):
+        while self._unread is None:
+            batch, self._unread = await loop.run_in_executor(self._reader, _next, source)
+            if not batch:
+                break
             for unit in batch:
                 await self._queue.put(unit)
         for _ in range(workers):
@@ -372,8 +376,15 @@ def _family_of(model: str, server: ServerInfo) -> Family:
     return found if found.match or server.root is None else family(os.path.basename(server.root))
 
 
-def _next(source: Iterator[Unit]) -> Sequence[Unit]:
-    return list(islice(source, _BATCH))
+def _next(source: Iterator[Unit]) -> tuple[list[Unit], Exception | None]:
+    """The next units, and what went wrong after them."""
+    batch: list[Unit] = []
+    try:
+        for unit in islice(source, _BATCH):
+            batch.append(unit)
+    except Exception as error:
+        return batch, error
+    return batch, None
 
 
 def _sticky(affinity: str) -> dict[str, str]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from client.address import label
+
 Mode = Literal["images", "video", "file"]
 """How frames go out: one image part each, one video part of encoded frames, or `file://` references."""
 
@@ -16,6 +18,9 @@ class Target:
 
     url: str
     weight: float = 1.0
+
+    def __repr__(self) -> str:
+        return f"Target({label(self.url)!r}, weight={self.weight:g})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

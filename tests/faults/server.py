@@ -103,7 +103,8 @@ def flaky(share: float, seed: int) -> Script:
 
 
 class Scripted:
-    """The server; `requests` are the chat requests it got, `most` the most it had at once."""
+    """The server; `requests` are the chat requests it got, `most` the most it had at once. While there is a
+    `gate` that is not set, nothing is answered."""
 
     def __init__(
         self, script: Script = healthy, *, models: tuple[str, ...] = ("tiny",), **entry: Any
@@ -113,10 +114,12 @@ class Scripted:
         self.other: dict[str, Response] = {}
         self.requests: list[Request] = []
         self.keep_requests = True
+        self.gate: asyncio.Event | None = None
         self.count = 0
         self.now = 0
         self.most = 0
         self.port = 0
+        self._counted = asyncio.Condition()
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
 
@@ -134,6 +137,11 @@ class Scripted:
         for writer in list(self._open):
             writer.transport.abort()
         await self._server.wait_closed()
+
+    async def reached(self, count: int) -> None:
+        """Returns once that many chat requests have come."""
+        async with self._counted:
+            await self._counted.wait_for(lambda: self.count >= count)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)
@@ -161,12 +169,16 @@ class Scripted:
             if self.keep_requests:
                 self.requests.append(request)
             self.count += 1
+            async with self._counted:
+                self._counted.notify_all()
             response = self.script(request, self.count - 1)
         elif response is None:
             response = error(404, "no such path")
         self.now += 1
         self.most = max(self.most, self.now)
         try:
+            if self.gate is not None:
+                await self.gate.wait()
             if response.delay:
                 await asyncio.sleep(response.delay)
             return await self._send(response, writer)
