@@ -1,0 +1,255 @@
+/* Seven integers of a mask pair from bit planes. Included once per instruction set, with
+ *
+ *     RIM(name)     the name, with the instruction set's suffix
+ *     LANES         64-bit words per vector
+ *     ANY(v)        is any bit of the vector set?
+ *
+ * A plane holds 64 rows of one column in a word, row 64k + i in bit i of band k; word x of band k is
+ * plane[k * stride + x]. So a pixel's vertical neighbour is a shift by one bit, with the carry from the
+ * band above or below, its horizontal neighbour is the word beside it, and LANES words are treated at
+ * once. Around the box of the two masks lies a margin of zeros wide enough for every read.
+ */
+
+typedef uint64_t RIM(vec) __attribute__((vector_size(8 * LANES)));
+typedef uint64_t RIM(vec_at) __attribute__((vector_size(8 * LANES), aligned(8), may_alias));
+#define VEC RIM(vec)
+#define LOAD(p) ((VEC) * (const RIM(vec_at) *)(p))
+#define STORE(p, v) (*(RIM(vec_at) *)(p) = (RIM(vec_at))(v))
+
+INLINE uint64_t RIM(popcount)(VEC v) {
+    uint64_t bits = 0;
+    for (int i = 0; i < LANES; i++)
+        bits += (uint64_t)__builtin_popcountll(v[i]);
+    return bits;
+}
+
+/* The rows `n` (0 < n < 64) above or below, carried in from the band there. */
+INLINE VEC RIM(above)(VEC here, VEC band_above, int n) { return (here << n) | (band_above >> (64 - n)); }
+INLINE VEC RIM(below)(VEC here, VEC band_below, int n) { return (here >> n) | (band_below << (64 - n)); }
+
+/* Dilation by the diamond of radius 2 at one vector; `flip` of all ones dilates the complement. */
+INLINE VEC RIM(dilate_diamond2)(const uint64_t *p, long stride, VEC flip) {
+    const uint64_t *up = p - stride, *down = p + stride;
+    VEC here = LOAD(p) ^ flip, above = LOAD(up) ^ flip, below = LOAD(down) ^ flip;
+    VEC three = here | (LOAD(p - 1) ^ flip) | (LOAD(p + 1) ^ flip);
+    VEC three_above = above | (LOAD(up - 1) ^ flip) | (LOAD(up + 1) ^ flip);
+    VEC three_below = below | (LOAD(down - 1) ^ flip) | (LOAD(down + 1) ^ flip);
+    VEC five = three | (LOAD(p - 2) ^ flip) | (LOAD(p + 2) ^ flip);
+    return five | RIM(above)(three, three_above, 1) | RIM(below)(three, three_below, 1) |
+           RIM(above)(here, above, 2) | RIM(below)(here, below, 2);
+}
+
+/* Dilation by any element at one vector. From the outermost row of the element inwards its rows only
+ * widen, so the union of the columns in reach grows by what is new and is shifted once per row. */
+INLINE VEC RIM(dilate_half)(const uint64_t *p, long stride, VEC flip, const element *e, int dy, int step, int rows) {
+    int band = INT32_MIN, left = 0, right = 0;
+    VEC reached = {0}, wide = {0}, wide_below = {0};
+    for (; rows > 0; rows--, dy += step) {
+        int new_left = e->left[dy + e->radius], new_right = e->right[dy + e->radius];
+        if (new_left > new_right)
+            continue;
+        int here = dy >= 0 ? dy / 64 : -((63 - dy) / 64), shift = dy - 64 * here;
+        const uint64_t *q = p + here * stride;
+        if (here != band) { /* another band: begin with one column again */
+            band = here;
+            left = right = new_left;
+            wide = LOAD(q + left) ^ flip;
+            wide_below = LOAD(q + stride + left) ^ flip;
+        }
+        for (; left > new_left; left--) {
+            wide |= LOAD(q + left - 1) ^ flip;
+            wide_below |= LOAD(q + stride + left - 1) ^ flip;
+        }
+        for (; right < new_right; right++) {
+            wide |= LOAD(q + right + 1) ^ flip;
+            wide_below |= LOAD(q + stride + right + 1) ^ flip;
+        }
+        reached |= shift ? RIM(below)(wide, wide_below, shift) : wide;
+    }
+    return reached;
+}
+
+static VEC RIM(dilate)(const uint64_t *p, long stride, VEC flip, const element *e) {
+    return RIM(dilate_half)(p, stride, flip, e, -e->radius, 1, e->radius) |
+           RIM(dilate_half)(p, stride, flip, e, e->radius, -1, e->radius + 1);
+}
+
+/* Sets the bits of the mask's runs. The plane's first bit is row y0 of column x0. */
+static void RIM(paint)(const run_list *mask, uint64_t *plane, long stride, const box *b, int clip) {
+    const column_run *run = mask->runs.at, *end = run + mask->n;
+    for (; run < end; run++) {
+        uint32_t x = run->x, x_end = x + 1, y0 = run->y0, y1 = run->y1;
+        if (mask->columns) {
+            x = mask->columns[run->x];
+            x_end = mask->columns[run->x + 1];
+        }
+        if (clip) {
+            x = x < b->x0 ? b->x0 : x;
+            x_end = x_end > b->x1 ? b->x1 : x_end;
+            y0 = y0 < b->y0 ? b->y0 : y0;
+            y1 = y1 > b->y1 ? b->y1 : y1;
+            if (x >= x_end || y0 >= y1)
+                continue;
+        }
+        uint32_t top = y0 - b->y0, bottom = y1 - b->y0 - 1, band = top >> 6, last = bottom >> 6;
+        uint64_t from_top = ~0ull << (top & 63), to_bottom = ~0ull >> (63 - (bottom & 63));
+        for (; x < x_end; x++) {
+            uint64_t *word = plane + (x - b->x0) + band * stride;
+            if (band == last) {
+                *word |= from_top & to_bottom;
+                continue;
+            }
+            *word |= from_top;
+            word += stride;
+            for (uint32_t k = band + 1; k < last; k++, word += stride)
+                *word = ~0ull;
+            *word |= to_bottom;
+        }
+    }
+}
+
+/* Boundary as Dyn-Bench has it: mask pixels that see background, or the image's outside, in reach. */
+static uint64_t RIM(inner_rim)(const uint64_t *mask, uint64_t *rim, const box *b, long stride, const element *e) {
+    const VEC complement = ~(VEC){0};
+    uint64_t bits = 0;
+    for (long k = 0; k < b->bands; k++)
+        for (long x = 0; x < b->width; x += LANES) {
+            const uint64_t *p = mask + k * stride + x;
+            VEC here = LOAD(p);
+            if (!ANY(here))
+                continue;
+            VEC outside = e->is_diamond2 ? RIM(dilate_diamond2)(p, stride, complement)
+                                         : RIM(dilate)(p, stride, complement, e);
+            VEC found = here & outside;
+            if (ANY(found)) {
+                STORE(rim + k * stride + x, found);
+                bits += RIM(popcount)(found);
+            }
+        }
+    return bits;
+}
+
+/* Boundary as DAVIS has it: pixels unlike their right, lower or lower right neighbour. Beyond the image
+ * its last column and row repeat, which makes the image's own border no boundary. */
+static uint64_t RIM(edge_rim)(uint64_t *mask, uint64_t *rim, const box *b, long stride) {
+    if (b->touches_right)
+        for (long k = 0; k < b->bands; k++)
+            mask[k * stride + b->width] = mask[k * stride + b->width - 1];
+    if (b->touches_bottom) {
+        long last = b->height - 1, next = b->height;
+        for (long x = 0; x <= b->width; x++) {
+            uint64_t bit = (mask[(last >> 6) * stride + x] >> (last & 63)) & 1;
+            mask[(next >> 6) * stride + x] |= bit << (next & 63);
+        }
+    }
+    uint64_t bits = 0;
+    for (long k = 0; k < b->bands; k++) {
+        uint64_t rows = k == b->height >> 6 ? (1ull << (b->height & 63)) - 1 : ~0ull;
+        for (long x = 0; x < b->width; x += LANES) {
+            const uint64_t *p = mask + k * stride + x;
+            VEC here = LOAD(p), right = LOAD(p + 1), below = LOAD(p + stride), below_right = LOAD(p + stride + 1);
+            VEC found = ((here ^ right) | (here ^ RIM(below)(here, below, 1)) |
+                         (here ^ RIM(below)(right, below_right, 1))) & rows;
+            for (long i = b->width - x; b->touches_right && i < LANES; i++)
+                found[i] = 0;
+            if (ANY(found)) {
+                STORE(rim + k * stride + x, found);
+                bits += RIM(popcount)(found);
+            }
+        }
+    }
+    return bits;
+}
+
+/* Pixels of boundary `rim` that lie in reach of boundary `other`. Dilation is worked out only where
+ * there is something to match, and by a small diamond first: mostly that settles it. */
+static uint64_t RIM(hits)(const uint64_t *rim, const uint64_t *other, const box *b, long stride, const element *e) {
+    const VEC as_is = {0};
+    uint64_t bits = 0;
+    for (long k = 0; k < b->bands; k++)
+        for (long x = 0; x < b->width; x += LANES) {
+            VEC here = LOAD(rim + k * stride + x);
+            if (!ANY(here))
+                continue;
+            const uint64_t *p = other + k * stride + x;
+            VEC reached = {0};
+            if (e->holds_diamond2) {
+                reached = RIM(dilate_diamond2)(p, stride, as_is);
+                VEC missed = here & ~reached;
+                if (!e->is_diamond2 && ANY(missed))
+                    reached = RIM(dilate)(p, stride, as_is, e);
+            } else {
+                reached = RIM(dilate)(p, stride, as_is, e);
+            }
+            bits += RIM(popcount)(here & reached);
+        }
+    return bits;
+}
+
+static uint64_t RIM(area)(const uint64_t *plane, const box *b, long stride) {
+    uint64_t bits = 0;
+    for (long k = 0; k < b->bands; k++)
+        for (long x = 0; x < b->width; x += LANES)
+            bits += RIM(popcount)(LOAD(plane + k * stride + x));
+    return bits;
+}
+
+/* The seven integers of two masks of an h x w frame; pixels of `hidden`, unless NULL, count in neither. */
+static int RIM(count_pair)(const run_list *pred, const run_list *gt, const run_list *hidden, uint32_t h, uint32_t w,
+                           int inner, const element *e, buffer *planes, counts *out) {
+    memset(out, 0, sizeof *out);
+    out->pred = pred->area;
+    out->gt = gt->area;
+    if (!pred->n && !gt->n)
+        return RIM_OK;
+    box b = box_around(pred, gt, h, w, !inner);
+
+    /* rows of words: the margin is as wide as the element reaches, and a vector more for whole loads */
+    long margin = (e->reach > 2 ? e->reach : 2) + 1, bands_beyond = e->radius / 64 + 1;
+    long stride = b.width + 2 * margin + 2 * LANES;
+    long size = stride * (b.bands + 2 * bands_beyond) + 2 * LANES;
+    size_t bytes = (size_t)size * 4 * sizeof(uint64_t);
+    if (reserve(planes, bytes))
+        return RIM_NO_MEMORY;
+    memset(planes->at, 0, bytes);
+    uint64_t *p = (uint64_t *)planes->at + bands_beyond * stride + margin, *g = p + size;
+    uint64_t *p_rim = g + size, *g_rim = p_rim + size;
+
+    RIM(paint)(pred, p, stride, &b, 0);
+    RIM(paint)(gt, g, stride, &b, 0);
+    if (hidden && hidden->n) {
+        RIM(paint)(hidden, p_rim, stride, &b, 1);
+        for (long i = -margin; i < b.bands * stride - margin; i++) {
+            p[i] &= ~p_rim[i];
+            g[i] &= ~p_rim[i];
+            p_rim[i] = 0;
+        }
+        out->pred = RIM(area)(p, &b, stride);
+        out->gt = RIM(area)(g, &b, stride);
+    }
+    for (long k = 0; k < b.bands; k++)
+        for (long x = 0; x < b.width; x += LANES) {
+            VEC both = LOAD(p + k * stride + x) & LOAD(g + k * stride + x);
+            if (ANY(both))
+                out->inter += RIM(popcount)(both);
+        }
+    if (inner) {
+        out->rim_pred = RIM(inner_rim)(p, p_rim, &b, stride, e);
+        out->rim_gt = RIM(inner_rim)(g, g_rim, &b, stride, e);
+    } else {
+        out->rim_pred = RIM(edge_rim)(p, p_rim, &b, stride);
+        out->rim_gt = RIM(edge_rim)(g, g_rim, &b, stride);
+    }
+    if (out->rim_pred && out->rim_gt) {
+        out->hit_pred = RIM(hits)(p_rim, g_rim, &b, stride, e);
+        out->hit_gt = RIM(hits)(g_rim, p_rim, &b, stride, e);
+    }
+    return RIM_OK;
+}
+
+#undef VEC
+#undef LOAD
+#undef STORE
+#undef RIM
+#undef LANES
+#undef ANY

@@ -1,0 +1,150 @@
+/* The counting core without Python: what rim.c wraps and the fuzzer in tests/fuzz drives.
+ *
+ * RLE text -> column runs (rim_runs.h) -> bit planes -> seven integers (rim_bits.h, once for any
+ * machine and once for AVX2, chosen at run time).
+ */
+#ifndef RIM_CORE_H
+#define RIM_CORE_H
+
+#include "rim_runs.h"
+
+#define INLINE static inline __attribute__((always_inline))
+#define MAX_RADIUS 255
+
+typedef struct {
+    uint64_t inter, pred, gt, rim_pred, rim_gt, hit_pred, hit_gt;
+} counts;
+
+/* A structuring element: row dy - radius holds columns left..right, none where left > right.
+ * Rows widen from the outermost towards row 0 (or -1), as those of every diamond and disk do. */
+typedef struct {
+    int radius, reach, is_diamond2, holds_diamond2;
+    int left[2 * MAX_RADIUS + 1], right[2 * MAX_RADIUS + 1];
+} element;
+
+static void complete_element(element *e) {
+    e->reach = 0;
+    for (int i = 0; i <= 2 * e->radius; i++) {
+        e->reach = e->reach < -e->left[i] ? -e->left[i] : e->reach;
+        e->reach = e->reach < e->right[i] ? e->right[i] : e->reach;
+    }
+    e->holds_diamond2 = e->radius >= 2;
+    e->is_diamond2 = e->radius == 2;
+    for (int dy = -2; dy <= 2 && e->holds_diamond2; dy++) {
+        int wide = 2 - (dy < 0 ? -dy : dy), left = e->left[e->radius + dy], right = e->right[e->radius + dy];
+        e->holds_diamond2 &= left <= -wide && right >= wide;
+        e->is_diamond2 &= left == -wide && right == wide;
+    }
+    e->is_diamond2 &= e->holds_diamond2;
+}
+
+/* The part of the image that is painted: columns x0..x1, rows y0..y1, in bands of 64 rows. */
+typedef struct {
+    uint32_t x0, x1, y0, y1;
+    long width, height, bands;
+    int touches_right, touches_bottom;
+} box;
+
+static box box_around(const run_list *a, const run_list *b, uint32_t h, uint32_t w, int one_up_and_left) {
+    box found = {a->x0 < b->x0 ? a->x0 : b->x0, a->x1 > b->x1 ? a->x1 : b->x1,
+                 a->y0 < b->y0 ? a->y0 : b->y0, a->y1 > b->y1 ? a->y1 : b->y1, 0, 0, 0, 0, 0};
+    found.x0 -= one_up_and_left && found.x0;
+    found.y0 -= one_up_and_left && found.y0;
+    found.width = found.x1 - found.x0;
+    found.height = found.y1 - found.y0;
+    found.bands = (found.height + 63) / 64;
+    found.touches_right = found.x1 == w;
+    found.touches_bottom = found.y1 == h;
+    return found;
+}
+
+#define RIM(name) name##_baseline
+#define LANES 2
+#define ANY(v) (((v)[0] | (v)[1]) != 0)
+#include "rim_bits.h"
+
+#if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__)
+#define HAS_AVX2_VARIANT 1
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx2,popcnt,bmi"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,popcnt,bmi")
+#endif
+typedef long long any_bits __attribute__((vector_size(32)));
+#define RIM(name) name##_avx2
+#define LANES 4
+#define ANY(v) (!__builtin_ia32_ptestz256((any_bits)(v), (any_bits)(v)))
+#include "rim_bits.h"
+#ifdef __clang__
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif
+
+static int avx2_works(void) {
+#ifdef HAS_AVX2_VARIANT
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt") && __builtin_cpu_supports("bmi");
+#else
+    return 0;
+#endif
+}
+
+/* All memory one thread of counting needs; zero it first, release it last. */
+typedef struct {
+    run_list pred, gt, hidden;
+    scratch scratch;
+    buffer planes;
+} workspace;
+
+static void release(workspace *ws) {
+    run_list *masks[] = {&ws->pred, &ws->gt, &ws->hidden};
+    for (int i = 0; i < 3; i++) {
+        free(masks[i]->runs.at);
+        free(masks[i]->tables.at);
+    }
+    free(ws->scratch.text.at);
+    free(ws->scratch.lengths.at);
+    free(ws->planes.at);
+}
+
+/* A mask as it came: text of n characters for h x w pixels. */
+typedef struct {
+    const unsigned char *text;
+    size_t n;
+    uint32_t h, w;
+} mask_text;
+
+enum whose { PRED, GT, HIDDEN };
+
+/* Counts one frame. On an error *culprit says which of the masks it is about. */
+static int count_frame(workspace *ws, const mask_text *pred, const mask_text *gt, const mask_text *hidden, int inner,
+                       const element *e, int avx2, counts *out, enum whose *culprit) {
+    int error;
+    *culprit = GT;
+    if ((error = read_mask(gt->text, gt->n, gt->h, gt->w, &ws->scratch, &ws->gt)))
+        return error;
+    *culprit = PRED;
+    if ((error = read_mask(pred->text, pred->n, pred->h, pred->w, &ws->scratch, &ws->pred)))
+        return error;
+    if ((pred->h != gt->h || pred->w != gt->w) && (error = resize_mask(&ws->pred, pred->h, pred->w, gt->h, gt->w)))
+        return error;
+    if (hidden) {
+        *culprit = HIDDEN;
+        if ((error = read_mask(hidden->text, hidden->n, hidden->h, hidden->w, &ws->scratch, &ws->hidden)))
+            return error;
+        if ((hidden->h != gt->h || hidden->w != gt->w) &&
+            (error = resize_mask(&ws->hidden, hidden->h, hidden->w, gt->h, gt->w)))
+            return error;
+    }
+    const run_list *void_mask = hidden ? &ws->hidden : NULL;
+#ifdef HAS_AVX2_VARIANT
+    if (avx2)
+        return count_pair_avx2(&ws->pred, &ws->gt, void_mask, gt->h, gt->w, inner, e, &ws->planes, out);
+#endif
+    (void)avx2;
+    return count_pair_baseline(&ws->pred, &ws->gt, void_mask, gt->h, gt->w, inner, e, &ws->planes, out);
+}
+
+#endif
