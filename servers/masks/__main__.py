@@ -1,0 +1,130 @@
+"""`python -m servers.masks split | serve | answer`: see docs/masks-server.md."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+from pathlib import Path
+
+from servers.masks.checkpoint import CheckpointError, is_split, load_model, split
+
+log = logging.getLogger("sightbench.masks")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0, or 1 with one line on stderr when it cannot be done (2 for a wrong flag)."""
+    parser = argparse.ArgumentParser(prog="python -m servers.masks", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    cut = commands.add_parser("split", help="a mask model's checkpoint -> language model and head")
+    cut.add_argument("checkpoint", type=Path)
+    cut.add_argument("out", type=Path)
+    cut.add_argument(
+        "--image-size", type=int, help="side of SAM 2's input (default: the checkpoint's, or 1024)"
+    )
+    cut.set_defaults(run=_split)
+    serve = commands.add_parser("serve", help="the gateway in front of an engine")
+    _model_flags(serve)
+    serve.add_argument("--engine-url", help="http://host:port of the engine (not for --backend transformers)")
+    serve.add_argument("--backend", choices=("vllm", "sglang", "transformers"), default="vllm")
+    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument("--port", type=int, default=8000)
+    serve.add_argument("--alias", help="the model id requests use (default: the checkpoint folder's name)")
+    serve.add_argument("--max-queue", type=int, default=64, help="mask requests in hand before 503")
+    serve.add_argument("--max-frames", type=int, default=256)
+    serve.add_argument("--max-body-mb", type=int, default=512)
+    serve.add_argument("--cache-gb", type=float, default=4.0, help="encoded frames kept for the next request")
+    serve.add_argument("--allowed-media-path", type=Path, help="folder file:// URLs may point into")
+    serve.add_argument("--engine-timeout", type=float, default=600.0)
+    serve.add_argument(
+        "--engine-dtype", choices=("float32", "bfloat16", "float16"), help="self-test tolerance"
+    )
+    serve.add_argument("--skip-self-test", action="store_true")
+    serve.set_defaults(run=_serve)
+    answer = commands.add_parser("answer", help="record the self-test's known answer with transformers")
+    _model_flags(answer)
+    answer.set_defaults(run=_answer)
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        return int(options.run(options))
+    except CheckpointError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except ImportError as error:
+        print(f"error: {error.name} is not installed: pip install 'sightbench[masks]'", file=sys.stderr)
+        return 1
+
+
+def _model_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--checkpoint", type=Path, required=True, help="a folder `split` wrote, or the original"
+    )
+    parser.add_argument("--device", help="cuda, cpu, ... (default: cuda where there is one)")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), help="default: bfloat16 on a GPU")
+    parser.add_argument("--image-size", type=int, help="side of SAM 2's input, if an original is split here")
+
+
+def _split(options: argparse.Namespace) -> int:
+    model = split(options.checkpoint, options.out, options.image_size)
+    print(f"{options.out}: {model.family} language model, {model.decoder} head at {model.image_size} px")
+    return 0
+
+
+def _folder(options: argparse.Namespace) -> Path:
+    """The split form of --checkpoint: itself, or a sibling made (once) beside the original."""
+    given: Path = options.checkpoint
+    if is_split(given):
+        return given
+    out = given.with_name(given.name + "-split")
+    if not is_split(out):
+        log.info("splitting %s into %s", given, out)
+        split(given, out, options.image_size)
+    return out
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from servers.masks.serve import ServeOptions, serve
+
+    folder = _folder(options)
+    names = (options.alias or options.checkpoint.name,)
+    return serve(
+        ServeOptions(
+            folder=folder,
+            model=load_model(folder),
+            names=names,
+            backend=options.backend,
+            engine_url=options.engine_url,
+            host=options.host,
+            port=options.port,
+            device=options.device,
+            dtype=options.dtype,
+            engine_dtype=options.engine_dtype,
+            max_queue=options.max_queue,
+            max_frames=options.max_frames,
+            max_body=options.max_body_mb << 20,
+            cache_bytes=int(options.cache_gb * (1 << 30)),
+            media_root=options.allowed_media_path,
+            engine_timeout_s=options.engine_timeout,
+            self_test=not options.skip_self_test,
+        )
+    )
+
+
+def _answer(options: argparse.Namespace) -> int:
+    from servers.masks import selftest
+    from servers.masks.backends.transformers_model import TransformersBackend
+    from servers.masks.serve import load_projection
+
+    folder = _folder(options)
+    model = load_model(folder)
+    backend = TransformersBackend(folder, model, options.device or "cpu", options.dtype or "float32", 1)
+    known = asyncio.run(selftest.record(backend, folder, load_projection(folder, model)))
+    print(f"{folder / selftest.KNOWN}: {known.prompt_tokens} tokens in, {len(known.generated_ids)} out")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

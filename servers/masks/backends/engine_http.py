@@ -1,0 +1,122 @@
+"""An engine behind HTTP: what vLLM and SGLang have in common."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+import httpx
+from PIL import Image
+
+from servers.masks.checkpoint import Model
+from servers.masks.contract import Ask, RequestError
+from servers.masks.llm_frames import chosen, png_url, prepare
+
+
+class Engine:
+    """The engine's plain routes. `url` is its root, without /v1."""
+
+    def __init__(self, url: str, timeout_s: float) -> None:
+        self._client = httpx.AsyncClient(
+            base_url=url.rstrip("/").removesuffix("/v1"),
+            timeout=httpx.Timeout(timeout_s, connect=10.0),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
+        )
+        self._name: str | None = None
+
+    async def name(self) -> str:
+        """The model id the engine serves under."""
+        if self._name is None:
+            self._name = str((await self.models())[0]["id"])
+        return self._name
+
+    async def models(self) -> list[dict[str, Any]]:
+        held = await self.get("/v1/models")
+        entries = held.json().get("data") or []
+        if not entries:
+            raise RequestError("the engine serves no model", 503, kind="overloaded_error")
+        return [dict(entry) for entry in entries]
+
+    async def healthy(self) -> bool:
+        try:
+            return (await self._client.get("/health", timeout=10.0)).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    async def metrics(self) -> str:
+        try:
+            got = await self._client.get("/metrics", timeout=10.0)
+        except httpx.HTTPError:
+            return ""
+        return got.text if got.status_code == 200 else ""
+
+    async def get(self, path: str) -> httpx.Response:
+        return _checked(await self._send(self._client.build_request("GET", path)))
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The engine's JSON answer; RequestError with its own text and status if it refuses."""
+        got = _checked(await self._send(self._client.build_request("POST", path, json=body)))
+        held: dict[str, Any] = got.json()
+        return held
+
+    async def forward(self, body: Mapping[str, Any]) -> tuple[int, str, AsyncIterator[bytes]]:
+        request = self._client.build_request(
+            "POST", "/v1/chat/completions", json=dict(body, model=await self.name())
+        )
+        got = await self._send(request, stream=True)
+        return got.status_code, got.headers.get("content-type", "application/json"), _pieces(got)
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def _send(self, request: httpx.Request, stream: bool = False) -> httpx.Response:
+        try:
+            return await self._client.send(request, stream=stream)
+        except httpx.TimeoutException as error:
+            raise RequestError("the engine did not answer in time", 504, kind="timeout_error") from error
+        except httpx.HTTPError as error:
+            raise RequestError(
+                f"the engine cannot be reached: {type(error).__name__}",
+                503,
+                kind="server_error",
+                retry_after=5,
+            ) from error
+
+
+async def _pieces(response: httpx.Response) -> AsyncIterator[bytes]:
+    try:
+        async for piece in response.aiter_bytes():
+            yield piece
+    finally:
+        await response.aclose()
+
+
+def _checked(response: httpx.Response) -> httpx.Response:
+    if response.status_code < 400:
+        return response
+    message = response.text[:2000]
+    try:
+        held = response.json()
+        error = held.get("error", held) if isinstance(held, dict) else {}
+        message = str(error.get("message") or message) if isinstance(error, dict) else str(error)
+    except ValueError:
+        pass
+    status = response.status_code
+    if status in (400, 413, 422):
+        raise RequestError(message, 400)
+    if status in (429, 503):
+        raise RequestError(message, 503, kind="overloaded_error", retry_after=2)
+    raise RequestError(f"the engine failed ({status}): {message}", 500, kind="server_error")
+
+
+def messages(
+    model: Model, ask: Ask, images: Sequence[Image.Image]
+) -> tuple[list[dict[str, Any]], tuple[int, ...]]:
+    """The engine's messages: the chosen frames as prepared PNGs, then the question; and which frames."""
+    shown = chosen(model, len(images))
+    parts: list[dict[str, Any]] = [
+        {"type": "image_url", "image_url": {"url": png_url(image)}}
+        for image in prepare(model, [images[i] for i in shown])
+    ]
+    turns = [{"role": "system", "content": ask.system}] if ask.system is not None else []
+    return [*turns, {"role": "user", "content": [*parts, {"type": "text", "text": ask.text}]}], tuple(shown)

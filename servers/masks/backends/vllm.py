@@ -1,0 +1,56 @@
+"""vLLM with our connector: one call answers the text and, through /v1/seg_states, its [SEG] states."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from servers.masks.backends.base import Generation
+from servers.masks.backends.engine_http import Engine, messages
+from servers.masks.checkpoint import Model
+from servers.masks.contract import Ask, RequestError
+
+
+class VllmBackend(Engine):
+    """`url`: a server started with `servers.masks.engine.vllm_command`."""
+
+    def __init__(self, model: Model, url: str, timeout_s: float) -> None:
+        super().__init__(url, timeout_s)
+        self._model = model
+
+    async def generate(self, ask: Ask, images: Sequence[Image.Image]) -> Generation:
+        turns, shown = await asyncio.to_thread(messages, self._model, ask, images)
+        request = dict(
+            ask.sampling,
+            model=await self.name(),
+            messages=turns,
+            skip_special_tokens=False,
+            return_token_ids=True,
+        )
+        request.setdefault("stop_token_ids", list(self._model.eos_token_ids))
+        body = await self.post("/v1/seg_states", request)
+        choice = body["choices"][0]
+        held = choice.pop("seg_states", None)
+        if held is None:
+            raise RequestError("the engine runs without the [SEG] connector", 500, kind="server_error")
+        hidden = self._model.hidden_size
+        states = np.zeros((0, hidden), np.float32)
+        if held["tokens"]:
+            rows = np.frombuffer(base64.b64decode(held["data"]), "<f4").reshape(held["shape"])
+            states = rows[:, -1].copy()
+        for bulky in ("prompt_token_ids", "prompt_text"):
+            body.pop(bulky, None)
+        return Generation(
+            body=body,
+            token_ids=tuple(choice.pop("token_ids") or ()),
+            prompt_tokens=int(body["usage"]["prompt_tokens"]),
+            states=states,
+            tokens=tuple(held["tokens"]),
+            uncomputed=int(held["uncomputed"]),
+            normed=False,
+            llm_frames=shown,
+        )

@@ -1,0 +1,294 @@
+"""[SEG] vectors and frames -> masks, as Sa2VA's own `predict_forward` draws them, in fewer passes.
+
+Sa2VA runs its image encoder 2 * 5 + (T - 5) times for every object. Here a frame is encoded once, whatever
+the number of objects, kept for the next request about the same video, and objects share every pass.
+Reference: bytedance/Sa2VA, language_embd_inference. Four things of it that stock SAM 2 does not do, kept:
+normalisation constants rounded to bfloat16; memories stored in bfloat16; masks not blanked by a low object
+score (the object pointer still is); logits enlarged twice (input/4 -> input -> output), not once.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from servers.masks.sam2 import load_sam2
+
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+POINTERS = 16
+"""How many frames' object pointers SAM 2 looks back at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """An input frame: its pixels (RGB) and what identifies them (a digest of the encoded bytes)."""
+
+    key: bytes
+    image: Image.Image
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """One encoded frame, batch size 1: [1,32,S/4,S/4], [1,64,S/8,S/8] and [1,256,S/16,S/16]."""
+
+    fine: Tensor
+    middle: Tensor
+    coarse: Tensor
+
+    @property
+    def nbytes(self) -> int:
+        return sum(t.numel() * t.element_size() for t in (self.fine, self.middle, self.coarse))
+
+
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    """What one decoded frame leaves for later ones: maps [O,64,g,g] and pointers [O,256]."""
+
+    maps: Tensor
+    pointers: Tensor
+
+
+class FeatureCache:
+    """Encoded frames by digest, least recently used out first, bounded in bytes. Thread-safe."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self.hits = 0
+        self.misses = 0
+        self._held: OrderedDict[bytes, Features] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, key: bytes) -> Features | None:
+        with self._lock:
+            found = self._held.get(key)
+            if found is None:
+                self.misses += 1
+            else:
+                self.hits += 1
+                self._held.move_to_end(key)
+            return found
+
+    def put(self, key: bytes, features: Features) -> None:
+        with self._lock:
+            if key in self._held:
+                return
+            self._held[key] = features
+            self._bytes += features.nbytes
+            while self._bytes > self.max_bytes and self._held:
+                self._bytes -= self._held.popitem(last=False)[1].nbytes
+
+
+class Decoder:
+    """SAM 2 with a language prompt. One at a time: callers hand requests to a single thread.
+
+    `weights` has SAM 2's original names. On bfloat16 the passes run under autocast, as in the reference.
+    """
+
+    def __init__(
+        self,
+        weights: Mapping[str, Tensor],
+        image_size: int,
+        device: torch.device,
+        dtype: torch.dtype,
+        cache_bytes: int = 1 << 30,
+    ) -> None:
+        self.model: Any = load_sam2(weights, image_size, device, dtype)
+        self.size = image_size
+        self.device = device
+        self.dtype = dtype
+        self.cache = FeatureCache(cache_bytes)
+        # A fixed batch keeps a frame's features the same bits whichever of its neighbours were cached.
+        self.encode_batch = 1 if device.type == "cpu" else 4
+        mean, std = (torch.tensor(v, dtype=torch.bfloat16, device=device) for v in (MEAN, STD))
+        self._mean, self._std = mean[:, None, None], std[:, None, None]
+        with torch.inference_mode(), self._autocast():
+            self._image_pe: Tensor = self.model.get_image_wide_positional_embeddings()
+        grid = image_size // 16
+        self._grid = (grid, grid)
+        self._where = _sequence(sine_map(self.model.hidden_dim, grid)).to(device, dtype)
+        self._memory_where = _sequence(sine_map(self.model.mem_dim, grid)).to(device, dtype)
+
+    def _autocast(self) -> Any:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16)
+
+    def decode(
+        self, frames: Sequence[Frame], prompts: Tensor, prompted: int, size: tuple[int, int]
+    ) -> Iterator[NDArray[np.bool_]]:
+        """One [objects, h, w] boolean array per frame, in order.
+
+        `prompts` is [objects, tokens, 256]; the first `prompted` frames (or all, if fewer) are drawn from
+        it alone, the rest from memory. `size` is (h, w) of the output.
+        """
+        for low in self._propagate(frames, prompts, min(prompted, len(frames))):
+            with torch.inference_mode():
+                full = F.interpolate(low, (self.size, self.size), mode="bilinear", align_corners=False)
+                out = F.interpolate(full, size, mode="bilinear", align_corners=False)[:, 0]
+                yield (out.sigmoid() > 0.5).cpu().numpy()
+
+    def features(self, frames: Sequence[Frame]) -> list[Features]:
+        """Each frame's features, encoded now unless cached."""
+        held = {frame.key: self.cache.get(frame.key) for frame in frames}
+        todo = [f for f in {f.key: f for f in frames}.values() if held[f.key] is None]
+        for start in range(0, len(todo), self.encode_batch):
+            chunk = todo[start : start + self.encode_batch]
+            for frame, made in zip(chunk, self._encode([f.image for f in chunk]), strict=True):
+                held[frame.key] = made
+                self.cache.put(frame.key, made)
+        found = [held[frame.key] for frame in frames]
+        return [f for f in found if f is not None]
+
+    def _encode(self, images: Sequence[Image.Image]) -> list[Features]:
+        # PIL's default filter (bicubic), aspect ratio not kept: the reference's DirectResize.
+        pixels = np.stack([np.asarray(i.resize((self.size, self.size))) for i in images])
+        pixels = np.concatenate([pixels, np.repeat(pixels[-1:], self.encode_batch - len(images), axis=0)])
+        batch = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2)
+        with torch.inference_mode(), self._autocast():
+            normalised = ((batch / 255.0) - self._mean) / self._std
+            maps = self.model.get_image_features(normalised.to(self.dtype)).fpn_hidden_states
+            # Features come flattened, channels last; the mask decoder wants maps.
+            g = self._grid[0]
+            fine, middle, coarse = (
+                m.permute(1, 2, 0).reshape(len(batch), -1, g * k, g * k).to(self.dtype)
+                for m, k in zip(maps, (4, 2, 1), strict=True)
+            )
+            return [
+                Features(fine[i : i + 1].clone(), middle[i : i + 1].clone(), coarse[i : i + 1].clone())
+                for i in range(len(images))
+            ]
+
+    def _propagate(self, frames: Sequence[Frame], prompts: Tensor, prompted: int) -> Iterator[Tensor]:
+        """Low-resolution logits [objects, 1, S/4, S/4] per frame."""
+        memories: list[_Memory] = []
+        for index, frame in enumerate(frames):
+            (features,) = self.features([frame])
+            with torch.inference_mode(), self._autocast():
+                if index < prompted:
+                    seen = features.coarse + self.model.no_memory_embedding.view(1, -1, 1, 1)
+                    low, pointers, score = self._draw(
+                        seen.expand(len(prompts), -1, -1, -1), features, prompts
+                    )
+                else:
+                    seen = self._attend(features, memories, prompted, len(frames), len(prompts))
+                    low, pointers, score = self._draw(seen, features, None)
+                maps = self._remember(features, low, score)
+            memories.append(_Memory(maps, pointers))
+            # Frames further back than both windows are never looked at again, unless prompted.
+            if (gone := index - POINTERS) >= prompted:
+                memories[gone] = _Memory(maps[:0], pointers[:0])
+            yield low
+
+    def _draw(
+        self, seen: Tensor, features: Features, prompts: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The mask decoder for all objects of one frame -> float32 logits, object pointers, object scores."""
+        model, objects = self.model, seen.shape[0]
+        points = torch.zeros(objects, 1, 1, 2, device=self.device, dtype=self.dtype)
+        labels = -torch.ones(objects, 1, 1, device=self.device, dtype=torch.int32)
+        sparse, dense = model.prompt_encoder(points, labels, None, None)
+        if prompts is not None:
+            sparse = torch.cat([sparse, prompts[:, None].to(sparse.dtype)], dim=2)
+        masks, ious, tokens, score = model.mask_decoder(
+            image_embeddings=seen.to(self.dtype),
+            image_positional_embeddings=self._image_pe.to(self.dtype).expand(objects, -1, -1, -1),
+            sparse_prompt_embeddings=sparse.to(self.dtype),
+            dense_prompt_embeddings=dense.to(self.dtype),
+            multimask_output=True,
+            high_resolution_features=[
+                f.expand(objects, -1, -1, -1) for f in (features.fine, features.middle)
+            ],
+        )
+        row = torch.arange(objects, device=self.device)
+        best = ious[:, 0].argmax(dim=-1)
+        low = masks[:, 0].float()[row, best][:, None]
+        present = (score[:, 0] > 0).to(low.dtype)
+        pointers = model.object_pointer_proj(tokens[:, 0][row, best])
+        pointers = present * pointers + (1 - present) * model.no_object_pointer
+        return low, pointers, present
+
+    def _remember(self, features: Features, low: Tensor, present: Tensor) -> Tensor:
+        """A drawn frame as a memory map, bfloat16 whatever the model's own dtype."""
+        full = F.interpolate(low, (self.size, self.size), mode="bilinear", align_corners=False)
+        drawn = torch.sigmoid(full) * 20.0 - 10.0
+        maps, _ = self.model.memory_encoder(
+            features.coarse.expand(low.shape[0], -1, -1, -1), drawn.to(self.dtype)
+        )
+        if (absent := self.model.occlusion_spatial_embedding_parameter) is not None:
+            maps = maps + ((1 - present) * absent)[..., None, None]
+        return maps.to(torch.bfloat16)
+
+    def _attend(
+        self, features: Features, memories: Sequence[_Memory], prompted: int, total: int, objects: int
+    ) -> Tensor:
+        """The frame's coarse features [objects,256,g,g] conditioned on the frames before it."""
+        model, now = self.model, len(memories)
+        temporal = model.memory_temporal_positional_encoding
+        last = temporal.shape[0] - 1
+        # Prompted frames count as "no time apart"; the others by distance, the previous frame nearest.
+        used = [(i, last) for i in range(prompted)]
+        used += [(i, now - i - 1) for i in range(now - last, now) if i >= prompted]
+        keys = [_sequence(memories[i].maps) for i, _ in used]
+        places = [(self._memory_where + temporal[at]).expand(-1, objects, -1) for _, at in used]
+
+        looked = list(range(prompted)) + [
+            now - d for d in range(1, min(total, POINTERS)) if now - d >= prompted
+        ]
+        split = model.hidden_dim // model.mem_dim
+        pointers = torch.stack([memories[i].pointers for i in looked])
+        pointers = pointers.reshape(len(looked), objects, split, model.mem_dim)
+        pointers = pointers.permute(0, 2, 1, 3).flatten(0, 1)
+        keys.append(pointers)
+        places.append(self._pointer_places([now - i for i in looked], total, split, pointers))
+
+        coarse = features.coarse.expand(objects, -1, -1, -1)
+        out = model.memory_attention(
+            current_vision_features=_sequence(coarse),
+            memory=torch.cat([k.to(self.dtype) for k in keys]),
+            current_vision_position_embeddings=self._where.expand(-1, objects, -1),
+            memory_posision_embeddings=torch.cat([p.to(self.dtype) for p in places]),
+            num_object_pointer_tokens=pointers.shape[0],
+        )
+        return torch.as_tensor(
+            out.reshape(objects, self._grid[0] * self._grid[1], -1)
+            .transpose(1, 2)
+            .reshape(objects, -1, *self._grid)
+        )
+
+    def _pointer_places(self, ages: list[int], total: int, split: int, pointers: Tensor) -> Tensor:
+        """SAM 2.1 tells pointers apart by age; 2.0 does not."""
+        if not self.model.config.enable_temporal_pos_encoding_for_object_pointers:
+            return torch.zeros_like(pointers)
+        half = self.model.hidden_dim // 2
+        rates = 10000.0 ** (2 * (torch.arange(half, device=self.device) // 2) / half)
+        angle = torch.tensor(ages, device=self.device)[:, None] / (min(total, POINTERS) - 1) / rates
+        sine = torch.cat([angle.sin(), angle.cos()], dim=-1).to(self.dtype)
+        places = self.model.temporal_positional_encoding_projection_layer(sine)
+        return places.repeat_interleave(split, 0)[:, None].expand(-1, pointers.shape[1], -1)
+
+
+def sine_map(channels: int, grid: int) -> Tensor:
+    """The usual 2D sine position encoding of a square map, over 2 pi: float32 [1, channels, g, g]."""
+    half = channels // 2
+    place = torch.arange(1, grid + 1, dtype=torch.float32) / (grid + 1e-6) * 2 * math.pi
+    rates = 10000.0 ** (2 * (torch.arange(half) // 2) / half)
+    angle = place[:, None] / rates
+    wave = torch.stack([angle[:, 0::2].sin(), angle[:, 1::2].cos()], dim=2).flatten(1)
+    rows = wave[:, None].expand(-1, grid, -1)
+    return torch.cat([rows, rows.transpose(0, 1)], dim=2).permute(2, 0, 1)[None]
+
+
+def _sequence(maps: Tensor) -> Tensor:
+    """[B, C, h, w] -> [h * w, B, C]."""
+    return maps.flatten(2).permute(2, 0, 1)

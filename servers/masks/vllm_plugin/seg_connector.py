@@ -1,0 +1,107 @@
+"""vLLM KV connector: of all hidden states in the cache, only the [SEG] rows leave the worker.
+
+Runs inside the engine (`--speculative-config method=extract_hidden_states` puts the states into KV pages).
+A request opts in with `kv_transfer_params: {"seg_key": NAME}`; when it ends, the states at its generated
+[SEG] tokens are written to DIR/NAME.safetensors by an atomic rename. There is no lock file: a request that
+is aborted, or has no [SEG], leaves nothing. `kv_connector_extra_config`: seg_dir, seg_token_ids, seg_shift.
+"""
+
+import os
+import time
+
+import torch
+from safetensors.torch import save_file
+from vllm.distributed.kv_transfer.kv_connector.v1.example_hidden_states_connector import (
+    ExampleHiddenStatesConnector,
+    ExampleHiddenStatesConnectorMetadata,
+    extract_from_kv_cache,
+)
+from vllm.v1.request import RequestStatus
+
+STALE_S = 300.0
+"""A file nobody fetched (its route was cancelled) is removed by a later save after this long."""
+
+
+class SegStatesConnector(ExampleHiddenStatesConnector):
+    """Store-only; works on any device, with prefix caching and chunked prefill."""
+
+    def __init__(self, vllm_config, role, kv_cache_config):
+        super().__init__(vllm_config, role, kv_cache_config)
+        extra = self._kv_transfer_config.get_from_extra_config
+        self._seg_dir = extra("seg_dir", None)
+        self._seg_ids = set(extra("seg_token_ids", []))
+        self._shift = int(extra("seg_shift", 0))
+        if not self._seg_dir or not self._seg_ids:
+            raise ValueError(
+                "SegStatesConnector needs seg_dir and seg_token_ids in kv_connector_extra_config"
+            )
+        self._saved = set()
+
+    # Scheduler side
+
+    def build_connector_meta(self, scheduler_output):
+        meta = ExampleHiddenStatesConnectorMetadata()
+        meta.pending_saves = list(self._pending_saves.values())
+        self._pending_saves.clear()
+        return meta
+
+    def request_finished(self, request, block_ids):
+        params = request.kv_transfer_params or {}
+        key = params.get("seg_key")
+        if key is None or request.status == RequestStatus.FINISHED_ABORTED:
+            return False, None
+        if not str(key).isalnum():
+            raise ValueError("seg_key must be letters and digits")
+        tokens, prompt = list(request.all_token_ids), request.num_prompt_tokens
+        # Sa2VA reads the state whose input is [SEG]: the last token was never an input, so it has none.
+        # UniPixel (shift -1) reads the state that predicts it, which always exists.
+        last = len(tokens) - 1 if self._shift == 0 else len(tokens)
+        found = [i for i in range(prompt, last) if tokens[i] in self._seg_ids]
+        missing = sum(t in self._seg_ids for t in tokens[prompt:]) - len(found)
+        answer = {"seg_tokens": [i - prompt for i in found], "seg_uncomputed": missing}
+        if not found:
+            return False, answer
+        self._pending_saves[request.request_id] = (
+            request.request_id,
+            str(key),
+            [i + self._shift for i in found],
+            list(block_ids),
+        )
+        # True: the blocks are kept until the worker reports the copy in get_finished.
+        return True, answer | {"seg_key": str(key)}
+
+    # Worker side
+
+    def wait_for_save(self):
+        pass
+
+    def get_finished(self, finished_req_ids):
+        if self.has_connector_metadata():
+            for req_id, key, positions, block_ids in self._get_connector_metadata().pending_saves:
+                if self._is_tp_rank_zero:
+                    self._save(key, positions, block_ids)
+                    self._saved.add(req_id)
+        self._accumulated_finished_req_ids.update(finished_req_ids)
+        done = self._accumulated_finished_req_ids & self._saved
+        self._saved -= done
+        self._accumulated_finished_req_ids.clear()
+        return done or None, None
+
+    def _save(self, key, positions, block_ids):
+        """A few KB: a synchronous copy costs less than a stream and a thread to avoid it."""
+        size = self._block_size
+        slots = torch.tensor([block_ids[p // size] * size + p % size for p in positions])
+        rows = extract_from_kv_cache(self._kv_cache, slots.to(self._kv_cache.device), len(slots))
+        os.makedirs(self._seg_dir, mode=0o700, exist_ok=True)
+        self._sweep()
+        path = os.path.join(self._seg_dir, key + ".safetensors")
+        save_file({"states": rows.cpu().contiguous()}, path + ".part")
+        os.replace(path + ".part", path)
+
+    def _sweep(self):
+        for entry in os.scandir(self._seg_dir):
+            try:
+                if time.time() - entry.stat().st_mtime > STALE_S:
+                    os.unlink(entry.path)
+            except FileNotFoundError:
+                continue
