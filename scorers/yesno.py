@@ -1,0 +1,305 @@
+"""Yes or no: MME (S7), POPE (S8), and VLMEvalKit's rule for both and for HallusionBench (S9)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+
+from scorers.answer import unparsed
+from scorers.groups import accuracy, by, chunks, grade_rows, together, total, valued
+from scorers.score import Fields, Grade, Metric, Row, Scorer
+from scorers.statistics import bootstrap, mean
+
+PERCEPTION = (
+    *("existence", "count", "position", "color", "posters"),
+    *("celebrity", "scene", "landmark", "artwork", "OCR"),
+)
+COGNITION = ("commonsense_reasoning", "numerical_calculation", "text_translation", "code_reasoning")
+
+
+def gold_yes(gold: Any) -> bool:
+    """True for a gold yes, in any case; 1, 0, "1", "0" (HallusionBench) and booleans also do."""
+    word = str(gold).strip().rstrip(".").lower()
+    if word in ("yes", "1", "true"):
+        return True
+    if word in ("no", "0", "false"):
+        return False
+    raise ValueError(f"gold: expected yes or no, got {gold!r}")
+
+
+_PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
+
+
+def punctuation_removed(text: str) -> str:
+    """VLMEvalKit's process_punctuation: a mark goes, or becomes a space, by what stands in the whole text.
+
+    A mark next to a space anywhere, or any comma between digits, makes every such mark vanish without a
+    space; at most 32 full stops that touch no digit go (a flag is passed where a count is expected).
+    """
+    glued = re.search(r"\d,\d", text) is not None
+    kept = text
+    for mark in _PUNCTUATION:
+        if mark in kept:
+            alone = glued or mark + " " in text or " " + mark in text
+            kept = kept.replace(mark, "" if alone else " ")
+    return re.sub(r"(?<!\d)\.(?!\d)", "", kept, count=32)
+
+
+def vlmevalkit(text: str) -> Literal["Yes", "No", "Unknown"]:
+    """S9: Yes or No if the answer has exactly one of the words, else Unknown."""
+    words = punctuation_removed(text.lower()).split()
+    if ("yes" in words) == ("no" in words):
+        return "Unknown"
+    return "Yes" if "yes" in words else "No"
+
+
+def yes_no(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
+    """One question by S9; Unknown is wrong (the reference would ask a judge)."""
+    want = "Yes" if gold_yes(gold) else "No"
+    said = vlmevalkit(prediction)
+    if said == "Unknown":
+        return unparsed(fields, ("Yes", "No"), want, said, "neither, or both")
+    return Grade(float(said == want), said, "scored", "word")
+
+
+def yes_no_accuracy(rows: Sequence[Row], profile: str) -> Metric:
+    return accuracy("accuracy", rows, ("l2-category", "category"))
+
+
+# MME
+
+
+def mme_label(text: str, profile: str) -> Literal["yes", "no", "other"]:
+    """MME's reading of an answer: the first four characters decide, so that "nothing" is no.
+
+    `official` is the benchmark's own calculation.py; `internvl` translates and deletes Chinese first;
+    `lmms_eval` strips white space and full stops and knows y and n.
+    """
+    if profile == "internvl":
+        for word, english in (("\n", ""), ("不是", "No"), ("是", "Yes"), ("否", "No")):
+            text = text.replace(word, english)
+        text = text.lower().replace("true", "yes").replace("false", "no")
+        text = re.sub(r"[\u4e00-\u9fa5]", "", text)
+    text = text.lower()
+    if profile == "lmms_eval":
+        text = text.strip().replace(".", "")
+        if text in ("y", "n"):
+            return "yes" if text == "y" else "no"
+    opening = text[:4]
+    if "yes" in opening:
+        return "yes"
+    return "no" if "no" in opening else "other"
+
+
+def mme(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
+    """One question, 0 or 1; with `rows`, the points of those lines: accuracy plus pair accuracy, x100.
+
+    Consecutive lines make a pair; lines that name different categories are summed by category.
+    """
+    if "rows" in fields:
+        graded = grade_rows(fields, lambda text, want, own: mme(text, want, own, profile))
+        categories = by(graded, lambda item: item[0].get("category", ""))
+        if any(len(members) % 2 for members in categories.values()):
+            raise ValueError("rows: an odd number of lines does not make pairs")
+        points = {
+            str(category): _mme_points([grade.value or 0.0 for _, grade in members])
+            for category, members in categories.items()
+        }
+        return together(graded, sum(points.values()), categories=points)
+    if profile == "vlmevalkit":
+        return yes_no(prediction, gold, fields, profile)
+    want = "yes" if gold_yes(gold) else "no"
+    said = mme_label(prediction, profile)
+    if said == "other":
+        return unparsed(fields, ("yes", "no"), want, said, "neither")
+    return Grade(float(said == want), said, "scored", "first four characters")
+
+
+def _mme_points(values: Sequence[float]) -> float:
+    pairs = chunks(values, 2)
+    single = sum(values) / len(values)
+    both = sum(first == second == 1.0 for first, second in pairs) / len(pairs)
+    return single * 100 + both * 100
+
+
+def mme_score(rows: Sequence[Row], profile: str) -> Metric:
+    """Perception plus cognition, in points (2000 + 800 at most), each the sum of its categories."""
+    categories = by(rows, lambda row: row.sample.category or str(row.sample.meta.get("category", "")))
+    scored = {str(name): _mme_category(str(name), members) for name, members in categories.items()}
+
+    def half(name: str, members: Sequence[str]) -> Metric:
+        missing = [member for member in members if member not in scored]
+        return total(name, [scored[member] for member in members if member in scored], missing)
+
+    halves = (half("perception", PERCEPTION), half("cognition", COGNITION))
+    return total("perception + cognition", halves)
+
+
+def _mme_category(name: str, rows: Sequence[Row]) -> Metric:
+    pairs = [
+        values
+        for group in _pairs(rows)
+        if len(values := [number for _, number in valued(group)]) == len(group) == 2
+    ]
+    points = mean(name, [_mme_points(values) for values in pairs], scale=1.0, unit="points")
+    if not pairs:
+        return points
+    return replace(points, value=_mme_points([number for values in pairs for number in values]))
+
+
+def _pairs(rows: Sequence[Row]) -> Sequence[Sequence[Row]]:
+    if all(row.sample.group is None for row in rows):
+        return chunks(rows, 2)
+    return list(by(rows, lambda row: row.sample.group or row.sample.id).values())
+
+
+# POPE
+
+
+def pope_word(text: str, profile: str) -> str:
+    """What POPE takes an answer for: "yes" or "no"; S9's word, or under lmms_eval the text itself.
+
+    In the original, everything in the first sentence that is not No, no or not means yes: an empty
+    answer, "NO" and "nope" too.
+    """
+    if profile == "vlmevalkit":
+        return vlmevalkit(text)
+    if profile == "lmms_eval":
+        return text.lower().strip()
+    words = text.split(".")[0].replace(",", "").split(" ")
+    return "no" if any(word in words for word in ("No", "not", "no")) else "yes"
+
+
+def pope(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
+    """One question, 0 or 1; with `rows`, the F1 (0-1) over them, accuracy and the rest in `detail`."""
+    if "rows" in fields:
+        graded = grade_rows(fields, lambda text, want, own: pope(text, want, own, profile))
+        truth = [gold_yes(own.get("gold", own.get("answer"))) for own, _ in graded]
+        said = [str(grade.parsed).lower() for _, grade in graded]
+        numbers = _binary(truth, said, profile)
+        return together(graded, numbers["F1"], **numbers)
+    want = "yes" if gold_yes(gold) else "no"
+    said_word = pope_word(prediction, profile)
+    if said_word.lower() not in ("yes", "no"):
+        return unparsed(fields, ("yes", "no"), want, said_word, "neither, or both")
+    return Grade(float(said_word.lower() == want), said_word, "scored", "word")
+
+
+def _binary(truth: Sequence[bool], said: Sequence[str], profile: str) -> dict[str, float]:
+    """Precision, recall, F1, accuracy and the share of yes, each 0-1; 0.0 where a denominator is 0.
+
+    lmms_eval leaves answers that are neither out of recall, and reports the share of yes in the gold.
+    """
+    pairs = list(zip(truth, said, strict=True))
+    hits = sum(want and word == "yes" for want, word in pairs)
+    false_alarms = sum(not want and word == "yes" for want, word in pairs)
+    lost = [word for want, word in pairs if want and word != "yes"]
+    misses = sum(word == "no" for word in lost) if profile == "lmms_eval" else len(lost)
+    right = sum(word == ("yes" if want else "no") for want, word in pairs)
+    precision = hits / (hits + false_alarms) if hits + false_alarms else 0.0
+    recall = hits / (hits + misses) if hits + misses else 0.0
+    yes = sum(truth) if profile == "lmms_eval" else hits + false_alarms
+    return {
+        "F1": 2 * precision * recall / (precision + recall) if precision + recall else 0.0,
+        "accuracy": right / len(pairs),
+        "precision": precision,
+        "recall": recall,
+        "yes ratio": yes / len(pairs),
+    }
+
+
+def pope_score(rows: Sequence[Row], profile: str) -> Metric:
+    """F1 in %: the mean over the categories; under `vlmevalkit` and `lmms_eval`, over all rows at once.
+
+    A row of several categories ("random,popular") counts in each, as VLMEvalKit explodes it. Intervals
+    are bootstrapped over images, which the categories share.
+    """
+    members: dict[str, list[Row]] = {}
+    for row, _ in valued(rows):
+        names = row.sample.category or str(row.sample.meta.get("category", ""))
+        for name in names.split(","):
+            members.setdefault(name.strip(), []).append(row)
+    if not members:
+        return Metric("F1", None, 0, note="no answers")
+    parts = [_pope_f1(name, {name: group}, profile) for name, group in members.items()]
+    if profile in ("vlmevalkit", "lmms_eval"):
+        exploded = {"": [row for group in members.values() for row in group]}
+        return replace(_pope_f1("F1", exploded, profile), parts=tuple(parts))
+    absent = [name for name in ("random", "popular", "adversarial") if name not in members]
+    note = "not there: " + ", ".join(absent) if absent else ""
+    return replace(_pope_f1("mean F1", members, profile), parts=tuple(parts), note=note)
+
+
+def _pope_f1(name: str, groups: Mapping[str, Sequence[Row]], profile: str) -> Metric:
+    rows = [row for group in groups.values() for row in group]
+    which = np.repeat(np.arange(len(groups)), [len(group) for group in groups.values()])
+    truth = np.array([gold_yes(row.sample.gold) for row in rows])
+    words = [str(row.score.parsed).lower() for row in rows]
+    is_yes, is_no = (np.array([word == named for word in words]) for named in ("yes", "no"))
+
+    def mean_f1(index: np.ndarray) -> float:
+        scores = []
+        for group in range(len(groups)):
+            chosen = index[which[index] == group]
+            want, yes = truth[chosen], is_yes[chosen]
+            lost = is_no[chosen] if profile == "lmms_eval" else ~yes
+            hits = int((want & yes).sum())
+            wrong = int((~want & yes).sum()) + int((want & lost).sum())
+            scores.append(100.0 * 2 * hits / (2 * hits + wrong) if hits else 0.0)
+        return sum(scores) / len(scores)
+
+    images = [row.sample.meta.get("image") or row.sample.affinity for row in rows]
+    numbers = [
+        _binary(
+            [gold_yes(row.sample.gold) for row in group],
+            [str(row.score.parsed).lower() for row in group],
+            profile,
+        )
+        for group in groups.values()
+    ]
+    others = tuple(
+        Metric(key, 100 * found, len(rows))
+        for key, found in numbers[0].items()
+        if key != "F1" and len(groups) == 1
+    )
+    value = sum(found["F1"] for found in numbers) / len(numbers) * 100
+    note = "" if is_yes.any() else "nothing was answered yes"
+    return replace(bootstrap(name, mean_f1, images), value=value, parts=others, note=note)
+
+
+_ROWS = "a whole set on one line: list of {prediction, gold, category}"
+_UNPARSED = {
+    "unparsed": '"random" draws yes or no instead of counting 0',
+    "seed": "of that draw",
+    "id": "same",
+}
+
+YES_NO = Scorer(
+    "yes_no",
+    yes_no,
+    yes_no_accuracy,
+    ("vlmevalkit",),
+    _UNPARSED,
+    "Yes or no: exactly one of the two words in the answer.",
+)
+MME = Scorer(
+    "mme",
+    mme,
+    mme_score,
+    ("internvl", "official", "vlmevalkit", "lmms_eval"),
+    {"category": "one of MME's fourteen", "rows": _ROWS + "; consecutive rows are pairs", **_UNPARSED},
+    "MME: accuracy plus pair accuracy, in points, over fourteen categories.",
+)
+POPE = Scorer(
+    "pope",
+    pope,
+    pope_score,
+    ("internvl", "official", "vlmevalkit", "lmms_eval"),
+    {"category": "random, popular or adversarial", "rows": _ROWS, **_UNPARSED},
+    "POPE: F1 of yes, the mean over the three categories.",
+)
+SCORERS = (YES_NO, MME, POPE)
