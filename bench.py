@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from client.errors import SightbenchError
+from client.errors import SightbenchError, UsageError
 from commands.flags import evaluation
 
 VERSION = "0.1.0"
@@ -123,6 +123,70 @@ def merge(ctx: click.Context, /, runs: tuple[Path, ...], out: Path, data: Path |
     from commands.runs import merge as bring_together
 
     ctx.exit(bring_together(runs, out, data))
+
+
+@cli.command(add_help_option=False)
+@click.option("--metric", help="Grade standard input, one JSON object per line, by this metric.")
+@click.option("--task", help="Grade the answers in --predictions to this benchmark.")
+@data_option
+@click.option("--predictions", type=click.Path(path_type=Path), help="Answers: ours or another tool's file.")
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder to make.  [default: runs/FILE-TASK]")
+@click.option("--profile", help="Whose scoring.  [default: the metric's or benchmark's]")
+@click.option("--unparsed", type=click.Choice(["wrong", "random"]), default="wrong", show_default=True)
+@click.option("--seed", type=int, default=42, show_default=True, help="Of --unparsed random.")
+@click.option("--box-mode", help="Convention of the boxes in the answers.")
+@click.option("-h", "--help", "asked", is_flag=True, help="Show this, or with --metric the metric's fields.")
+@click.pass_context
+def grade(ctx: click.Context, /, metric: str | None, task: str | None, asked: bool, **flags: Any) -> None:
+    """Grade answers that already exist; nothing is asked."""
+    if asked or (metric is None) == (task is None):
+        if metric is None:
+            click.echo(ctx.get_help(), err=not asked)
+            ctx.exit(0 if asked else 2)
+        elif asked:
+            from commands.grade import describe, scorer_named
+
+            click.echo(describe(*scorer_named(metric, flags["profile"])))
+            ctx.exit()
+        raise UsageError("give --metric or --task, not both")
+    extra: dict[str, Any] = {}
+    if flags["unparsed"] == "random":
+        extra = {"unparsed": "random", "seed": flags["seed"]}
+    if flags["box_mode"]:
+        extra["box_mode"] = flags["box_mode"]
+    if metric is not None:
+        from commands.grade import filter_lines
+
+        ctx.exit(filter_lines(sys.stdin.buffer, sys.stdout.buffer, metric, flags["profile"], extra))
+    from commands.grade import grade_predictions
+
+    assert task is not None
+    ctx.exit(
+        grade_predictions(task, flags["data"], flags["predictions"], flags["out"], flags["profile"], extra)
+    )
+
+
+@cli.command()
+@click.option("--scenes", type=click.IntRange(1), default=40, show_default=True)
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="A new seed is a new test."
+)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to make.")
+@click.option("--frames", type=int, default=8, show_default=True, help="Per video.")
+@click.option("--size", default="320x240", show_default=True)
+@click.option("--objects", default="3-6", show_default=True, help="Per scene.")
+@click.option("--movers", default="0-3", show_default=True, help="Objects that move.")
+@click.option("--occlusion", type=float, default=0.3, show_default=True, help="Share of half-hidden objects.")
+@click.option("--look-alikes", type=float, default=0.25, show_default=True, help="Share of shared colours.")
+@click.option("--motion", type=float, default=1.0, show_default=True, help="How far movers travel.")
+@click.option("--camera-speed", type=float, default=1.0, show_default=True, help="0: it stands still.")
+@click.option("--twins", is_flag=True, help="Also each scene reversed in time and mirrored.")
+@click.option("--depth", is_flag=True, help="Also depth images.")
+def synth(out: Path, scenes: int, seed: int, **knobs: Any) -> None:
+    """Render a synthetic benchmark with exactly known answers and masks."""
+    from commands import synth as synthetic
+
+    click.echo(synthetic.told(synthetic.synth(out, scenes, seed, synthetic.knobs_of(knobs)), out))
 
 
 def main() -> None:

@@ -50,26 +50,28 @@ def _embedded(options: Options) -> int:
 
     if options.model:
         raise UsageError("--model needs --endpoint: without an endpoint the embedded baseline answers")
-    data = options.data or _synthetic(options)
+    data, task = options.data, options.task
+    prior: dict[str, Any] = {}
+    if data is None:
+        from commands.synth import default_set
+
+        data, prior = default_set(options.scenes)
+        task = tuple(f"synthetic-{name}" if name in ("qa", "mask") else name for name in task) or (
+            "synthetic",
+        )
     with running() as url:
-        local = replace(options, endpoint=(url,), data=data)
+        local = replace(options, endpoint=(url,), data=data, task=task)
         chosen = choose(local.task, local.data, local.profile, local.limit)
-        code = _run(local, chosen)
+        code = _run(local, chosen, {"text_only_prior": prior} if prior else {})
     print(BASELINE_NOTE)
     return code
 
 
-def _synthetic(options: Options) -> Path:
-    from tasks.synthetic.generate import generate
-
-    folder = Path("runs") / f"synthetic-{options.scenes}-scenes"
-    if not (folder / "manifest.json").exists():
-        print(f"rendering {options.scenes} synthetic scenes into {folder} ...", file=sys.stderr)
-        generate(folder, options.scenes, 0)
-    return folder
+def _of_synthetic(name: str) -> str:
+    return "synthetic" if name == "all" else f"synthetic-{name.removeprefix('synthetic-')}"
 
 
-def _run(options: Options, chosen: tuple[Chosen, ...]) -> int:
+def _run(options: Options, chosen: tuple[Chosen, ...], about: dict[str, Any] | None = None) -> int:
     wanted = asked_settings(options)
     infos = asyncio.run(probe_all(wanted))
     settings = settle(wanted, infos[0], mode=options.media)
@@ -83,7 +85,7 @@ def _run(options: Options, chosen: tuple[Chosen, ...]) -> int:
         return 0
     folder = options.folder(settings.model)
     with Journal.open(folder) as journal:
-        run = _remember(folder, options, chosen, settings, infos)
+        run = _remember(folder, options, chosen, settings, infos, about or {})
         if journal.torn:
             print(f"note: an unfinished last line ({journal.torn} bytes) was set aside", file=sys.stderr)
         outcome = asyncio.run(_ask(chosen, settings, journal, tally.total, options.quiet))
@@ -175,6 +177,7 @@ def _remember(
     chosen: tuple[Chosen, ...],
     settings: Settings,
     infos: tuple[ServerInfo, ...],
+    about: dict[str, Any],
 ) -> dict[str, Any]:
     """Writes run.json: all that is needed to repeat the run, and nothing secret."""
     from bench import VERSION
@@ -192,6 +195,7 @@ def _remember(
         "shard": list(settings.shard) if settings.shard else None,
         "python": platform.python_version(),
         "mask_core": core(),
+        **about,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     with contextlib.suppress(FileNotFoundError):

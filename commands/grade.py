@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import orjson
-from scorers.table import SCORERS
 
 from client.errors import UsageError
+from client.journal import Journal
+from client.sample import Failure, Reply
+from commands.chosen import check, choose
+from commands.runs import refuse_if_other, remember, rescore
 from scorers.score import Scorer
+from scorers.table import SCORERS
+from tasks.readers import predictions as predictions_file
 
 REQUIRED = ("prediction", "gold")
+LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
 
 
 def scorer_named(metric: str, profile: str | None) -> tuple[Scorer, str]:
@@ -63,10 +70,67 @@ def _grade(record: Any, scorer: Scorer, profile: str, extra: dict[str, Any]) -> 
     }
 
 
-def describe(scorer: Scorer) -> str:
+def filter_lines(
+    lines: BinaryIO, out: BinaryIO, metric: str, profile: str | None, extra: dict[str, Any]
+) -> int:
+    """Grades `lines` into `out`. Returns the exit code: 1 if a line could not be graded."""
+    scorer, chosen = scorer_named(metric, profile)
+    bad = 0
+    for result in grade_lines(lines, scorer, chosen, extra):
+        bad += "error" in result
+        out.write(
+            orjson.dumps(result, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS, default=str)
+        )
+    out.flush()
+    return 1 if bad else 0
+
+
+def grade_predictions(
+    task: str,
+    data: Path | None,
+    predictions: Path | None,
+    out: Path | None,
+    profile: str | None,
+    extra: dict[str, Any],
+) -> int:
+    """Makes a run of the answers in a file and scores it. Returns the exit code.
+
+    A sample the file does not answer, or whose answer is a request the other tool failed, is an error and
+    in no number. Raises UsageError if no answer fits any sample.
+    """
+    if predictions is None:
+        raise UsageError("--task needs --predictions FILE: the answers to grade")
+    read = predictions_file.read(predictions)
+    chosen = choose([task], data, profile, None)
+    check(chosen)
+    folder = out or Path("runs") / f"{predictions.stem}-{task}"
+    request = {"imported": str(predictions)}
+    run = {"model": predictions.stem, "request": request, "benchmarks": [one.to_json() for one in chosen]}
+    found = 0
+    with Journal.open(folder) as journal:
+        refuse_if_other(folder, run)
+        for sample in (sample for one in chosen for sample in one.samples()):
+            there, text = read.find(sample)
+            found += there
+            if there and journal.read(sample.id) is None:
+                journal.append(_reply(sample.id, text))
+        if not found:
+            raise UsageError(f"{predictions}: none of its ids is an id of {task}")
+        remember(folder, run)
+    return rescore(folder, data, None, extra)
+
+
+def _reply(sample: str, text: str | None) -> Reply:
+    if text is None:
+        failure = Failure("imported_failure", "the other tool's request failed")
+        return Reply(sample, ask="", status="error", error=failure, attempts=0, endpoint="import")
+    return Reply(sample, ask="", status="ok", text=text, attempts=0, endpoint="import")
+
+
+def describe(scorer: Scorer, profile: str) -> str:
     """What `bench.py grade --metric X --help` prints: meaning, fields, profiles."""
     lines = [f"{scorer.name}: {scorer.help}", "", "One JSON object per line:"]
     shown = {"prediction": "the model's answer (a string)", "gold": "the right answer"} | dict(scorer.fields)
     lines += [f"  {name:16} {text}" for name, text in shown.items()]
-    lines += ["", f"profiles: {', '.join(scorer.profiles)} (default {scorer.profiles[0]})"]
+    lines += ["", f"profiles: {', '.join(scorer.profiles)}; chosen: {profile}"]
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,6 +66,7 @@ def import_masks(task: Sequence[str], data: Path | None, masks: Path, out: Path,
     }
     missing = []
     with Journal.open(out) as journal:
+        refuse_if_other(out, run)
         remember(out, run)
         for sample in samples:
             reply = saved_masks.reply(sample, masks)
@@ -117,6 +119,12 @@ def export(folder: Path, format: str, out: Path | None, data: Path | None) -> in
         if not written:
             raise UsageError("no benchmark of this run is scored by an evaluation server: its gold is public")
     return 0
+
+
+def refuse_if_other(folder: Path, run: dict[str, Any]) -> None:
+    """Raises RunFolderError if the folder's run.json is of another run than `run`."""
+    with contextlib.suppress(FileNotFoundError):
+        refuse_other_run(folder, orjson.loads((folder / RUN).read_bytes()), run)
 
 
 def remember(folder: Path, run: dict[str, Any]) -> None:

@@ -49,7 +49,7 @@ def score_run(
                 usages.append(reply.usage)
             lines.append(orjson.dumps(row.score, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
             rows.append(row)
-        benchmarks.append(_summarise(one, rows))
+        benchmarks.append(_summarise(one, rows, run))
     replace_file(folder / "scores.jsonl", b"".join(lines))
     summary = Summary(str(run.get("alias") or run["model"]), tuple(benchmarks), totals(usages), run)
     replace_file(folder / "summary.json", orjson.dumps(summary.to_json(), option=orjson.OPT_INDENT_2) + b"\n")
@@ -97,13 +97,15 @@ def grader(one: Chosen, extra: Mapping[str, Any]) -> Grader:
     return grade
 
 
-def _summarise(one: Chosen, rows: list[Row]) -> BenchmarkSummary:
+def _summarise(one: Chosen, rows: list[Row], run: Mapping[str, Any]) -> BenchmarkSummary:
     benchmark = one.selection.benchmark
     rows.sort(key=lambda row: row.sample.order)
     extras: tuple[Metric, ...] = ()
+    baselines = None
     if benchmark.mask_scorer:
         headline = aggregate.dynbench(rows)
         extras = aggregate.dynbench_extras(rows)
+        baselines = {"QA by chance": aggregate.dynbench_chance(rows)}
     else:
         headline = SCORERS[benchmark.scorer].aggregate(rows, one.profile)
     return BenchmarkSummary(
@@ -115,11 +117,12 @@ def _summarise(one: Chosen, rows: list[Row]) -> BenchmarkSummary:
         headline,
         extras,
         coverage(rows),
-        tuple(_notes(one, rows)),
+        tuple(_notes(one, rows, run)),
+        baselines,
     )
 
 
-def _notes(one: Chosen, rows: Sequence[Row]) -> Iterator[str]:
+def _notes(one: Chosen, rows: Sequence[Row], run: Mapping[str, Any]) -> Iterator[str]:
     benchmark = one.selection.benchmark
     if one.limit is not None and benchmark.whole:
         yield f"asked for the first {one.limit} only; this metric means something else on a part of the data."
@@ -128,3 +131,9 @@ def _notes(one: Chosen, rows: Sequence[Row]) -> Iterator[str]:
     differ = sum(row.score.detail.get("robust") not in (None, row.score.value) for row in rows)
     if differ:
         yield f"the robust extractor judges {differ} answers differently from the strict first-letter rule."
+    prior = run.get("text_only_prior")
+    if prior:
+        yield (
+            f"QA from the question's text alone, without the video: {prior['accuracy']:.1f} % "
+            f"(chance {prior['chance']:.1f} ±{prior['stderr']:.1f} %)."
+        )

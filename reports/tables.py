@@ -53,6 +53,9 @@ def remarks(benchmark: BenchmarkSummary) -> list[tuple[str, str]]:
     """(line, style) pairs: what a reader must know before quoting the number."""
     cover = benchmark.coverage
     lines = []
+    if benchmark.extras and benchmark.baselines is not None:
+        told = "   ".join(f"{extra.name} {number(extra)}" for extra in benchmark.extras)
+        lines.append((f"beside Overall:  {told}", "dim"))
     if not cover.complete:
         kinds = ", ".join(f"{n} {kind}" for kind, n in cover.errors.items())
         lines.append(
@@ -100,17 +103,13 @@ def _dynbench(model: str, benchmark: BenchmarkSummary) -> Table:
         if any(cells):
             table.add_row(kind, *("-" if cell is None else number(cell) for cell in cells), "")
     table.add_row("Overall", "", "", "", number(benchmark.headline), style="bold")
-    for extra in benchmark.extras:
-        table.add_row(extra.name, "", "", "", number(extra), style="dim")
     for name, values in (benchmark.baselines or {}).items():
-        table.add_row(name, *_baseline(values), style="dim italic")
+        table.add_row(name, *(_baseline(values, column) for column in DYNBENCH_CATEGORIES), "", style="dim")
     return table
 
 
-def _baseline(values: Mapping[str, float]) -> list[str]:
-    return [
-        f"{values[column]:.1f}" if column in values else "" for column in (*DYNBENCH_CATEGORIES, "Overall")
-    ]
+def _baseline(values: Mapping[str, float], column: str) -> str:
+    return f"{values[column]:.1f}" if column in values else "-"
 
 
 def _overview(model: str, benchmarks: list[BenchmarkSummary], full: bool) -> Table:

@@ -36,6 +36,16 @@ def dynbench_extras(rows: Sequence[Row]) -> tuple[Metric, ...]:
     return tuple(extra for extra in extras if extra.n)
 
 
+def dynbench_chance(rows: Sequence[Row]) -> dict[str, float]:
+    """Category -> expected QA accuracy in % of guessing a letter, over the questions that have options."""
+    chances: dict[str, list[float]] = {}
+    for row in rows:
+        choices = row.sample.meta.get("choices")
+        if row.sample.wants == "text" and choices:
+            chances.setdefault(row.sample.category, []).append(100 / len(choices))
+    return {category: sum(values) / len(values) for category, values in chances.items()}
+
+
 def _mean(name: str, rows: Sequence[Row], category: str | None, wants: str, key: str) -> Metric:
     chosen = [
         row
