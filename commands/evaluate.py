@@ -56,9 +56,7 @@ def _embedded(options: Options) -> int:
         from commands.synth import default_set
 
         data, prior = default_set(options.scenes)
-        task = tuple(f"synthetic-{name}" if name in ("qa", "mask") else name for name in task) or (
-            "synthetic",
-        )
+        task = tuple(_of_synthetic(name) for entry in task for name in entry.split(",")) or ("synthetic",)
     with running() as url:
         local = replace(options, endpoint=(url,), data=data, task=task)
         chosen = choose(local.task, local.data, local.profile, local.limit)
