@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -135,10 +136,10 @@ class _Run:
     async def drive(self, samples: Iterable[Sample], progress: Callable[[Counts], None] | None) -> None:
         """Runs reader, workers and clocks until all is asked or something says stop."""
         limit = self.settings.concurrency
-        per_endpoint = self.settings.max_concurrency if limit == "auto" else limit
-        workers = [
-            asyncio.create_task(self._work()) for _ in range(max(1, per_endpoint * len(self.pool.members)))
-        ]
+        per_endpoint = self.settings.max_concurrency if limit == "auto" else max(1, limit)
+        count = per_endpoint * len(self.pool.members)
+        _allow_open_files(count)
+        workers = [asyncio.create_task(self._work()) for _ in range(count)]
         feeder = asyncio.create_task(self._feed(samples, len(workers)))
         clocks = [asyncio.create_task(self._sync())]
         if progress is not None:
@@ -385,6 +386,15 @@ def _next(source: Iterator[Unit]) -> tuple[list[Unit], Exception | None]:
     except Exception as error:
         return batch, error
     return batch, None
+
+
+def _allow_open_files(connections: int) -> None:
+    """Raises this process's own limit on open files, which is often 1,024, as far as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + 512
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 def _sticky(affinity: str) -> dict[str, str]:
