@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,6 +98,11 @@ class Benchmark:
     max_tokens: int | None = None
     submission: str | None = None
     whole: bool = False
+    scoring: Mapping[str, str] = field(default_factory=dict)
+
+    def scored_as(self, profile: str) -> str:
+        """The scorer's profile for a prompt profile: several wordings may share one scoring."""
+        return self.scoring.get(profile, profile)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
-from client.errors import UsageError
+from client.errors import DatasetError, UsageError
 from client.sample import Sample
 from tasks.benchmark import Benchmark, Needed, Problems, Selection
+from tasks.families import choices, others, short, space
 from tasks.readers import dynbench
 
 VIDEO_TREE = (
@@ -51,12 +52,36 @@ SYNTHETIC = Benchmark(
     max_tokens=DYNBENCH.max_tokens,
 )
 
-BENCHMARKS: tuple[Benchmark, ...] = (DYNBENCH, SYNTHETIC)
+BENCHMARKS: tuple[Benchmark, ...] = (
+    DYNBENCH,
+    SYNTHETIC,
+    *short.INTERNVL_SET,
+    *choices.INTERNVL_SET,
+    *others.INTERNVL_SET,
+    *choices.VLMEVALKIT_SET,
+    *others.VLMEVALKIT_SET,
+    *short.VLMEVALKIT_SET,
+    *space.INTERNSR_SET,
+    space.VLABENCH,
+)
 
+INTERNVL_SET = (*short.INTERNVL_SET, *choices.INTERNVL_SET, *others.INTERNVL_SET)
+INTERNVL_25 = (
+    *("MMBench_TEST_EN_V11", "MMStar", "MMMU_DEV_VAL", "MathVista_MINI", "HallusionBench", "AI2D_TEST"),
+    *("OCRBench", "mmvet", "llava-bench", "CRPE_EXIST", "CRPE_RELATION"),
+)
 GROUPS: dict[str, tuple[str, ...]] = {
     "all": ("dynbench",),
     "qa": ("dynbench-qa",),
     "mask": ("dynbench-mask",),
+    "internvl": tuple(benchmark.name for benchmark in INTERNVL_SET),
+    "internvl2.5": INTERNVL_25,
+    "vlmevalkit": INTERNVL_25,
+    "internsr": ("mmsi_bench", "ost_bench", "egoexo_bench", "mmscan_2d"),
+    "caption": tuple(benchmark.name for benchmark in others.INTERNVL_SET if benchmark.scorer == "caption"),
+    "vqa": tuple(benchmark.name for benchmark in short.INTERNVL_SET if benchmark.name.startswith("vqa-")),
+    "refcoco": tuple(benchmark.name for benchmark in others.INTERNVL_SET if benchmark.scorer == "box_iou"),
+    "crpe": ("CRPE_EXIST", "CRPE_RELATION"),
 }
 
 WHOLE = "*"
@@ -69,7 +94,8 @@ def resolve(names: Sequence[str]) -> tuple[Selection, ...]:
 
     A name is a benchmark's name or alias, a group (GROUPS), `<benchmark>-<task>`, or a Dyn-Bench task by
     itself (`cameraqa`); `qa` and `mask` are all tasks of the kind, so the Inter-Object questions, whose
-    file suffix is `qa` too, are `objqa`. Upper and lower case, `-` and `_` are the same.
+    file suffix is `qa` too, are `objqa`. A name that fits to the letter wins; else upper and lower case,
+    `-` and `_` are the same.
     UsageError names the nearest known names.
     """
     chosen: dict[str, set[str]] = {}
@@ -108,11 +134,16 @@ def read(
             f"{benchmark.name} has no profile {profile!r}; it has {', '.join(benchmark.profiles)}"
         )
     found = Problems() if problems is None else problems
+    empty = True
     for sample in benchmark.read(data, profile, found):
         if selection.tasks is None or sample.task in selection.tasks:
+            empty = False
             yield sample
     if problems is None:
         found.check()
+    if empty and not found.broken:
+        what = f" of {', '.join(selection.tasks)}" if selection.tasks else ""
+        raise DatasetError(f"{benchmark.name}: there is no question{what} in {data}")
 
 
 def digest(benchmark: Benchmark, data: Path) -> str:
@@ -150,16 +181,17 @@ def _plain(name: str) -> str:
 
 
 def _index() -> dict[str, tuple[tuple[Benchmark, tuple[str, ...] | None], ...]]:
-    """Name as typed -> what it selects. Benchmarks first, so a group never hides one."""
+    """Name as typed -> what it selects; a group's name goes before a benchmark's."""
     index: dict[str, tuple[tuple[Benchmark, tuple[str, ...] | None], ...]] = {}
     for benchmark in BENCHMARKS:
         for name in (benchmark.name, *benchmark.aliases):
             index.setdefault(name, ((benchmark, None),))
-        for task in benchmark.tasks:
-            index.setdefault(f"{benchmark.name}-{task}", ((benchmark, (task,)),))
-        if benchmark.mask_scorer:
-            index[f"{benchmark.name}-qa"] = ((benchmark, dynbench.QA_TASKS),)
-            index[f"{benchmark.name}-mask"] = ((benchmark, dynbench.MASK_TASKS),)
+            for task in benchmark.tasks:
+                index.setdefault(f"{name}-{task}", ((benchmark, (task,)),))
+            if benchmark.mask_scorer:
+                index[f"{name}-qa"] = ((benchmark, dynbench.QA_TASKS),)
+                index[f"{name}-mask"] = ((benchmark, dynbench.MASK_TASKS),)
+                index[f"{name}-objqa"] = ((benchmark, ("qa",)),)
     for task in DYNBENCH.tasks:
         index.setdefault("objqa" if task == "qa" else task, ((DYNBENCH, (task,)),))
     for group, members in GROUPS.items():
@@ -168,7 +200,10 @@ def _index() -> dict[str, tuple[tuple[Benchmark, tuple[str, ...] | None], ...]]:
 
 
 def _lookup(name: str) -> tuple[tuple[Benchmark, tuple[str, ...] | None], ...]:
-    index = {_plain(known): entry for known, entry in _index().items()}
+    exact = _index()
+    if name in exact:
+        return exact[name]
+    index = {_plain(known): entry for known, entry in reversed(exact.items())}
     if _plain(name) in index:
         return index[_plain(name)]
     near = get_close_matches(_plain(name), index, n=5, cutoff=0.5)

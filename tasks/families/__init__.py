@@ -1,0 +1,1 @@
+"""The catalog's rows, by the family of files and prompts they share."""

@@ -1,0 +1,164 @@
+"""Space, video and planning: MMSI, OST, EgoExo, MMScan (InternSR) and VLABench."""
+
+from __future__ import annotations
+
+from tasks.benchmark import Benchmark, Needed
+from tasks.families.shape import table_file
+from tasks.readers import egoexo, mmscan, mmsi, ost, vlabench, vlmevalkit
+from tasks.readers.form import Form, FormReader, needed, reader_of
+
+INTERNSR = "InternRobotics/InternSR dataset/"
+TABLE = "questions (TSV)"
+RATIOS = ("0.01", "0.05", "0.1", "0.5", "1.0")
+
+
+def _annotation_table(*names: str) -> tuple[str, ...]:
+    return (*table_file(*names), *(f"annotations/{name}.tsv" for name in names))
+
+
+def _mmsi(name: str, title: str, circular: bool, aliases: tuple[str, ...]) -> Benchmark:
+    def shaped(read: FormReader) -> FormReader:
+        return mmsi.circular(read) if circular else read
+
+    tables = _annotation_table("mmsi_bench", "MMSI_Bench", "MMSIBench_wo_circular")
+    forms = (
+        Form(TABLE, tables, shaped(vlmevalkit.table(vlmevalkit.mmsi_row))),
+        Form("the hub's parquet", ("MMSI-Bench", "mmsi_bench"), shaped(mmsi.hub), ("**/*.parquet",)),
+        Form("the hub's parquet", ("MMSI_Bench.parquet", "mmsi_bench.parquet"), shaped(mmsi.hub)),
+    )
+    return Benchmark(
+        name=name,
+        title=title,
+        family="choice",
+        scorer="mmsi",
+        read=reader_of(name, forms),
+        headline="circular accuracy" if circular else "accuracy",
+        metric="the letter between backticks, else the first lone A-D, is the gold letter"
+        + ("; right under four orders of the options" if circular else ""),
+        reference=INTERNSR + "mmsi_bench.py",
+        files=needed(forms),
+        profiles=("official", "vlmevalkit"),
+        aliases=aliases,
+    )
+
+
+OST_INTERLEAVED_FORMS = (
+    Form(
+        "questions (TSV), images below images/OST",
+        _annotation_table("ost_bench", "OST"),
+        vlmevalkit.table(ost.interleaved, "OST", "ost_bench"),
+    ),
+)
+OST_ROUNDS_FORMS = (
+    Form(
+        "OST_bench.json, images beside it",
+        ("OST_bench.json", "data/OST_bench.json", "OST-Bench/OST_bench.json"),
+        ost.multi_round,
+    ),
+)
+OST_METRIC = (
+    "judgements by nearest option, estimates by mean relative accuracy, counts by equality; "
+    "a tree of unweighted means"
+)
+EGOEXO_FORMS = (Form(TABLE, _annotation_table("egoexo_bench", "EgoExoBench_MCQ"), egoexo.read),)
+MMSCAN_FORMS = (
+    Form(
+        "conversations (JSON)",
+        tuple(f"{folder}mmscan_qa_val_{ratio}.json" for folder in ("annotations/", "") for ratio in RATIOS),
+        mmscan.read,
+    ),
+)
+VLABENCH_PLACES = ("dataset/vlm_evaluation_v1.0", "vlm_evaluation_v1.0", ".")
+VLABENCH_FORMS = (
+    Form(
+        "operation_sequence.json of every example",
+        VLABENCH_PLACES,
+        vlabench.read,
+        ("*/*/example*/output/operation_sequence.json",),
+    ),
+)
+
+INTERNSR_SET: tuple[Benchmark, ...] = (
+    _mmsi("mmsi_bench", "MMSI-Bench", False, ("MMSI_Bench", "MMSIBench_wo_circular", "mmsi")),
+    _mmsi("mmsi_bench_circular", "MMSI-Bench, options in four orders", True, ("MMSIBench_circular",)),
+    Benchmark(
+        name="ost_bench",
+        title="OST-Bench, interleaved",
+        family="space on the way",
+        scorer="ost",
+        read=reader_of("ost_bench", OST_INTERLEAVED_FORMS),
+        headline="Overall",
+        metric=OST_METRIC,
+        reference="OpenRobotLab/OST-Bench evaluation/OST_evaluator.py",
+        files=needed(OST_INTERLEAVED_FORMS, "images/OST", "images/ost_bench"),
+        profiles=("official", "vlmevalkit"),
+        aliases=("OST", "OST-Bench"),
+        max_tokens=ost.MAX_TOKENS,
+        whole=True,
+    ),
+    Benchmark(
+        name="ost_bench_multi_round",
+        title="OST-Bench as conversations",
+        family="space on the way",
+        scorer="ost",
+        read=reader_of("ost_bench_multi_round", OST_ROUNDS_FORMS),
+        headline="Overall",
+        metric=OST_METRIC,
+        reference="OpenRobotLab/OST-Bench models/proprietary_baseline.py, QwenVL_baseline.py",
+        files=needed(OST_ROUNDS_FORMS, "images"),
+        profiles=("official", "qwen"),
+        scoring={"qwen": "official"},
+        aliases=("OST_multi_round", "ost_multiround"),
+        max_tokens=ost.MAX_TOKENS,
+        whole=True,
+    ),
+    Benchmark(
+        name="egoexo_bench",
+        title="EgoExo-Bench",
+        family="video choice",
+        scorer="egoexo",
+        read=reader_of("egoexo_bench", EGOEXO_FORMS),
+        headline="accuracy",
+        metric="the first capital A-D of the answer is the gold letter, by subtask",
+        reference=INTERNSR + "egoexo_bench.py",
+        files=needed(EGOEXO_FORMS, "videos"),
+        profiles=("official", "vlmevalkit"),
+        aliases=("EgoExoBench_MCQ", "EgoExo-Bench"),
+    ),
+    Benchmark(
+        name="mmscan_2d",
+        title="MMScan-2D",
+        family="free text",
+        scorer="mmscan",
+        read=reader_of("mmscan_2d", MMSCAN_FORMS),
+        headline="EM, refined EM, BLEU, ROUGE-L, CIDEr",
+        metric="the answer is among the gold ones after cleaning; a judge counts key points",
+        reference=INTERNSR + "mmscan_2d.py, mmscan/evaluator",
+        files=(
+            *needed(MMSCAN_FORMS, "images/mmscan"),
+            Needed("camera of every view", ("annotations/embodiedscan_video_meta/*.json",), media=True),
+        ),
+        aliases=("MMScan_2d", "MMScan"),
+        whole=True,
+    ),
+)
+
+VLABENCH = Benchmark(
+    name="vlabench",
+    title="VLABench planning in six dimensions",
+    family="planning",
+    scorer="vlabench",
+    read=reader_of("vlabench", VLABENCH_FORMS),
+    headline="total_score (the official one, of 80)",
+    metric="0.4 x skills + 0.4 x entities matched; exact matches beside it",
+    reference="OpenMOSS/VLABench VLABench/evaluation/utils.py; Evan-Joseph/leap-code",
+    files=(
+        *needed(VLABENCH_FORMS),
+        Needed("VLABench's own prompt", vlabench.PROMPTS),
+        Needed("pictures", ("**/example*/input/*.png",), media=True),
+    ),
+    profiles=("official", "cot"),
+    scoring={"cot": "official"},
+    tasks=tuple(vlabench.DIMENSIONS),
+    max_tokens=vlabench.MAX_TOKENS,
+)

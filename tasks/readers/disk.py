@@ -1,0 +1,68 @@
+"""Finding what a benchmark needs below the folder the user gave."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from client.sample import Image, Media, Text, Turn
+from tasks.benchmark import Problems
+
+
+def find(data: Path, paths: Iterable[str]) -> Path | None:
+    """The first of `paths` (relative to `data`) that exists."""
+    return next((data / path for path in paths if (data / path).exists()), None)
+
+
+def locate(name: str, bases: Sequence[Path]) -> Path | None:
+    """The file `name` means: absolute, or below a base with as much of its path as exists there.
+
+    Annotations name images from where their authors stood (`data/vqav2/val2014/x.jpg` from internvl_chat/);
+    leading folders are dropped one by one until the rest is found.
+    """
+    if os.path.isabs(name) and os.path.isfile(name):
+        return Path(name)
+    parts = [part for part in name.split("/") if part not in ("", ".", "..")]
+    for base in bases:
+        for start in range(len(parts)):
+            candidate = os.path.join(base, *parts[start:])
+            if os.path.isfile(candidate):
+                return Path(candidate)
+    return None
+
+
+def images(
+    names: Iterable[str], bases: Sequence[Path], problems: Problems, path: Path, line: int | None
+) -> tuple[Path, ...] | None:
+    """All images a row names, or None with the missing one told to `problems`."""
+    found: list[Path] = []
+    for name in names:
+        image = locate(name, bases) if isinstance(name, str) else None
+        if image is None:
+            problems.broke(f"the image {name} is not on disk", path, line)
+            return None
+        found.append(image)
+    return tuple(found)
+
+
+def user(media: Iterable[Media], text: str) -> tuple[Turn, ...]:
+    """One user turn: the images, then the text."""
+    return (Turn("user", (*(Image(image) for image in media), Text(text))),)
+
+
+class Seen:
+    """Remembers the ids of a file, to name one that comes twice."""
+
+    def __init__(self, path: Path, problems: Problems) -> None:
+        self._lines: dict[str, int] = {}
+        self._path = path
+        self._problems = problems
+
+    def again(self, id: str, line: int) -> bool:
+        """True, and told to the problems, if `id` was there before."""
+        first = self._lines.setdefault(id, line)
+        if first == line:
+            return False
+        self._problems.broke(f"the id {id} was already on line {first}", self._path, line)
+        return True

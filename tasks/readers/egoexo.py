@@ -1,0 +1,71 @@
+"""EgoExo-Bench: a table whose questions hold <video> and <image> where their `medias` belong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from client.sample import Image, Part, Sample, Text, Turn, Video
+from tasks.readers import tsv
+from tasks.readers.disk import images
+from tasks.readers.form import Source
+from tasks.readers.vlmevalkit import literal, meta_of
+
+FRAME_RATE = 2.0
+OPTION = re.compile(r"^\s*\(?([A-Z])[.):]\s*(.*?)\s*$", re.MULTILINE)
+
+
+def read(source: Source) -> Iterator[Sample]:
+    """Samples by index; frames of a `frames` medium keep their listed order, category is the subtask."""
+    roots = (
+        source.data / "videos",
+        source.path.parent / "videos",
+        source.path.parent.parent / "videos",
+        source.data,
+    )
+    for row in tsv.rows(source.path, source.problems, ()):
+        text = "\n".join((row.text("question"), "Options:", row.text("options"), row.text("response_format")))
+        try:
+            media = literal(row.text("medias"), "medias")
+            pieces = re.split(r"<image>|<video>", text)
+            if not isinstance(media, list) or len(pieces) - 1 != len(media):
+                raise ValueError(f"has {len(pieces) - 1} places for media and not as many media")
+            parts: list[Part] = [Text(pieces[0].strip())] if pieces[0].strip() else []
+            for number, (medium, piece) in enumerate(zip(media, pieces[1:], strict=True)):
+                found = _medium(medium, f"{row.text('index')}/{number}", roots, source, row.line)
+                if found is None:
+                    break
+                parts.append(found)
+                if piece.strip():
+                    parts.append(Text(piece.strip()))
+            else:
+                yield Sample(
+                    id=row.text("index"),
+                    benchmark="",
+                    task="",
+                    category=row.text("subtask_type"),
+                    turns=(Turn("user", tuple(parts)),),
+                    gold=row.cells.get("answer"),
+                    meta=meta_of(row, choices=dict(OPTION.findall(row.text("options")))),
+                )
+        except (ValueError, KeyError, TypeError) as error:
+            source.problems.broke(str(error), source.path, row.line)
+
+
+def _medium(
+    medium: Mapping[str, Any], id: str, roots: Sequence[Path], source: Source, line: int
+) -> Part | None:
+    kind = medium["type"]
+    names = medium["image_paths"] if kind in ("image", "frames") else [medium["video_path"]]
+    found = images(names, roots, source.problems, source.path, line)
+    if found is None:
+        return None
+    if kind == "image":
+        return Image(found[0])
+    if kind == "frames":
+        return Video(id=id, frames=found, fps=FRAME_RATE)
+    start, end = medium.get("video_start"), medium.get("video_end")
+    span = None if start is None or end is None else (float(start), float(end))
+    return Video(id=id, file=found[0], span=span)

@@ -1,0 +1,40 @@
+"""HallusionBench.json with its hallusion_bench/ images; the 951 questions that have one are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from client.sample import Sample
+from tasks import prompts
+from tasks.readers import jsonl
+from tasks.readers.disk import images, user
+from tasks.readers.form import Source
+
+IDENTITY = ("category", "subcategory", "visual_input", "set_id", "figure_id", "question_id")
+
+
+def read(source: Source) -> Iterator[Sample]:
+    """Samples `<category>_<subcategory>_<visual>_<set>_<figure>_<question>`, gold Yes or No."""
+    bases = (source.path.parent / "hallusion_bench", source.path.parent, source.data)
+    for position, row in jsonl.rows(source.path, source.problems, (*IDENTITY, "question", "gt_answer")):
+        if not row.get("filename"):
+            source.problems.skip("questions without an image", source.path)
+            continue
+        media = images((row["filename"],), bases, source.problems, source.path, position)
+        if media is None:
+            continue
+        identity = {key: str(row[key]) for key in IDENTITY}
+        yield Sample(
+            id="_".join(identity.values()),
+            benchmark="",
+            task="",
+            category=identity["category"],
+            turns=user(media, prompts.yes_no(row["question"], source.profile)),
+            gold="Yes" if str(row["gt_answer"]) == "1" else "No",
+            meta={
+                **identity,
+                "l2-category": f"{identity['category']}_{identity['subcategory']}",
+                "question": row["question"],
+                **prompts.cot(source.profile, "boxed"),
+            },
+        )

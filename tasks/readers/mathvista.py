@@ -1,0 +1,58 @@
+"""MathVista: the hub's parquet, or the repository's testmini.json with query.json and images/ beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from client.sample import Media, Sample
+from tasks import prompts
+from tasks.benchmark import load_json
+from tasks.readers import parquet
+from tasks.readers.disk import find, images, user
+from tasks.readers.form import FormReader, Source
+
+
+def hub(split: str) -> FormReader:
+    """Samples by pid from data/<split>-*.parquet."""
+
+    def read(source: Source) -> Iterator[Sample]:
+        paths = sorted(source.path.glob(f"{split}-*.parquet"))
+        for path, number, row in parquet.rows(paths):
+            image = parquet.image(row.get("decoded_image"))
+            if image is None or not row.get("query"):
+                source.problems.broke(f"row {number} has no image or no query", path)
+                continue
+            yield _sample(str(row["pid"]), row, row["query"], image, source.profile)
+
+    return read
+
+
+def repository(source: Source) -> Iterator[Sample]:
+    """Samples by pid from the repository's own files; the prompt is query.json's."""
+    queries = find(source.path.parent, ("query.json",))
+    asked: Mapping[str, str] = load_json(queries) if queries else {}
+    for pid, row in load_json(source.path).items():
+        query = row.get("query") or asked.get(pid)
+        if query is None:
+            source.problems.broke(f"problem {pid} has no query, here or in query.json", source.path)
+            continue
+        bases = (source.path.parent, source.path.parent.parent, source.data)
+        media = images((row["image"],), bases, source.problems, source.path, None)
+        if media is not None:
+            yield _sample(pid, row, query, media[0], source.profile)
+
+
+def _sample(pid: str, row: Mapping[str, Any], query: str, image: Media, profile: str) -> Sample:
+    metadata = row.get("metadata") or {}
+    asked = prompts.REASON_FIRST.format(query) if profile == "internvl_cot" else query
+    fields = ("question", "choices", "unit", "precision", "question_type", "answer_type")
+    return Sample(
+        id=pid,
+        benchmark="",
+        task=str(metadata.get("task", "")),
+        category=str(metadata.get("category", "")),
+        turns=user((image,), asked),
+        gold=row.get("answer") or None,
+        meta={**{key: row.get(key) for key in fields}, **metadata, **prompts.cot(profile)},
+    )

@@ -1,0 +1,29 @@
+"""Tiny LVLM-eHub: updated_datasets/<ability>/dataset.json with the images beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from client.sample import Sample
+from tasks import prompts
+from tasks.readers import jsonl
+from tasks.readers.disk import images, user
+from tasks.readers.form import Source
+
+
+def read(source: Source) -> Iterator[Sample]:
+    """Samples `<ability>/<n>`; an ability is a folder with a dataset.json."""
+    for path in sorted(source.path.glob("*/dataset.json")):
+        ability = path.parent.name
+        for position, row in jsonl.rows(path, source.problems, ("image_path", "question", "gt_answers")):
+            media = images((row["image_path"],), (path.parent,), source.problems, path, position)
+            if media is not None:
+                yield Sample(
+                    id=f"{ability}/{position - 1}",
+                    benchmark="",
+                    task=ability,
+                    category=ability,
+                    turns=user(media, prompts.short(row["question"], source.profile)),
+                    gold=row["gt_answers"],
+                    meta={"question": row["question"]},
+                )

@@ -1,0 +1,230 @@
+"""VLMEvalKit's tables, row by row: what each kind of data set asks and what its scorer needs.
+
+Sample ids are the `index` column; `meta` keeps the other columns under their own names.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from string import ascii_uppercase
+from typing import Any
+
+from client.sample import Image, Part, Sample, Text, Turn
+from tasks import prompts
+from tasks.readers import cmmmu, mmmu, mmsi, tsv
+from tasks.readers.disk import user
+from tasks.readers.form import FormReader, Source
+from tasks.readers.options import written
+from tasks.readers.tsv import Row
+
+Build = Callable[[Row, str], Sample]
+"""(row, profile) -> sample; ValueError says what is wrong with the row."""
+
+CIRCLE = 1_000_000
+
+
+def table(build: Build, *image_folders: str, group_of: int = 0) -> FormReader:
+    """Reads a TSV with `build`; `image_path` is looked for below images/<folder>.
+
+    `group_of` rows in a row make a group (MMVP's pairs, CRPE's fours).
+    """
+
+    def read(source: Source) -> Iterator[Sample]:
+        folder = source.path.parent
+        roots = (
+            *(base / "images" / name for base in (folder, source.data) for name in image_folders),
+            folder / "images",
+            folder,
+            source.data,
+        )
+        position = -1
+        for row in tsv.rows(source.path, source.problems, roots):
+            position += 1
+            try:
+                sample = build(row, source.profile)
+            except ValueError as error:
+                source.problems.broke(str(error), source.path, row.line)
+                continue
+            yield replace(sample, group=str(position // group_of)) if group_of else sample
+
+    return read
+
+
+def options_of(row: Row) -> dict[str, str]:
+    """The columns A, B, C, ... that have a value."""
+    return {letter: text for letter in ascii_uppercase if (text := row.cells.get(letter)) is not None}
+
+
+def meta_of(row: Row, **more: Any) -> dict[str, Any]:
+    left_out = {"image", "image_path", "answer", *ascii_uppercase}
+    kept = {key: value for key, value in row.cells.items() if key not in left_out and value is not None}
+    return {**kept, **more}
+
+
+def _sample(row: Row, turns: tuple[Turn, ...], gold: Any, meta: Mapping[str, Any], **more: Any) -> Sample:
+    return Sample(
+        id=row.text("index"),
+        benchmark="",
+        task=more.pop("task", ""),
+        category=row.text("category"),
+        turns=turns,
+        gold=gold,
+        meta=meta,
+        **more,
+    )
+
+
+def choice(row: Row, profile: str) -> Sample:
+    """A question with options in columns, or written in its text ("Options: A: ..., B: ...").
+
+    Where there is no `answer` column, or nothing in it, the gold is hidden.
+    """
+    options = options_of(row)
+    if options:
+        asked = prompts.choice(_question(row), options, row.cells.get("hint"), profile)
+    else:
+        asked, options = f"{_question(row)}\n{prompts.LETTER}", written(_question(row))
+    meta = meta_of(row, choices=options, **prompts.cot(profile, "boxed"))
+    return _sample(row, user(row.images, asked), row.cells.get("answer"), meta)
+
+
+def circular(row: Row, profile: str) -> Sample:
+    """Like `choice`; rows whose index is equal modulo a million are rotations of one question."""
+    sample = choice(row, profile)
+    try:
+        group = int(float(sample.id)) % CIRCLE
+    except ValueError:
+        raise ValueError(f"the index {sample.id} is no number, so its rotations cannot be told") from None
+    return replace(sample, group=str(group))
+
+
+def circular_internvl(instruction: str) -> Build:
+    """InternVL's MMBench prompt, its instruction fixed by the file's language."""
+
+    def build(row: Row, profile: str) -> Sample:
+        sample = circular(row, profile)
+        if profile != "internvl":
+            return sample
+        options = options_of(row)
+        asked = prompts.options_then(_question(row), options, row.cells.get("hint"), instruction)
+        return replace(sample, turns=user(row.images, asked))
+
+    return build
+
+
+def short(prompt: Callable[[str, str], str], *, listed: bool = True) -> Build:
+    """An open question; a gold that is written as a list becomes one."""
+
+    def build(row: Row, profile: str) -> Sample:
+        question = _question(row)
+        gold: Any = row.cells.get("answer")
+        if listed and gold is not None and gold.startswith("[") and gold.endswith("]"):
+            gold = literal(gold, "answer")
+        meta = meta_of(row, **prompts.cot(profile, "boxed"))
+        split = row.text("split")
+        return _sample(row, user(row.images, prompt(question, profile)), gold, meta, task=split)
+
+    return build
+
+
+def mme(row: Row, profile: str) -> Sample:
+    return _sample(row, user(row.images, prompts.mme(_question(row), profile)), _gold(row), meta_of(row))
+
+
+def yes_no(row: Row, profile: str) -> Sample:
+    meta = meta_of(row, **prompts.cot(profile, "boxed"))
+    return _sample(row, user(row.images, prompts.yes_no(_question(row), profile)), _gold(row), meta)
+
+
+def mmmu_row(row: Row, profile: str) -> Sample:
+    """MMMU: images at their "<image n>" (`vlmevalkit`) or all before the text."""
+    options = options_of(row)
+    turns: tuple[Turn, ...]
+    if profile in ("internvl", "official"):
+        turns = (Turn("user", mmmu.parts(_question(row), list(options.values()), row.images, profile)),)
+    else:
+        asked = prompts.choice(_question(row), options, row.cells.get("hint"), profile)
+        turns = at_their_place(asked, row) if profile == "vlmevalkit" else user(row.images, asked)
+    kind = "multiple-choice" if options else "open"
+    meta = meta_of(row, choices=options, **prompts.cot(profile, "boxed"))
+    meta = {"question_type": kind, **meta}
+    return _sample(row, turns, row.cells.get("answer"), meta, task=row.text("split"))
+
+
+def at_their_place(asked: str, row: Row) -> tuple[Turn, ...]:
+    """`asked` with each "<image n>" replaced by the n-th image; without any, images first."""
+    pieces = re.split(r"<image (\d)>", asked)
+    if len(pieces) == 1:
+        return user(row.images, asked)
+    parts: list[Part] = []
+    for position, piece in enumerate(pieces):
+        if position % 2 == 0:
+            if piece:
+                parts.append(Text(piece))
+        elif int(piece) > len(row.images):
+            raise ValueError(f"asks for <image {piece}> and has {len(row.images)} images")
+        else:
+            parts.append(Image(row.images[int(piece) - 1]))
+    return (Turn("user", tuple(parts)),)
+
+
+def math_vista(row: Row, profile: str) -> Sample:
+    """MathVista as VLMEvalKit's table has it: the hint is part of the question column."""
+    cells = row.cells
+    meta = meta_of(row, **prompts.cot(profile, "boxed"))
+    for key in ("choices", "skills"):
+        if meta.get(key):
+            meta[key] = literal(meta[key], key)
+    asked = prompts.reasoned(_question(row), profile)
+    return _sample(row, user(row.images, asked), _gold(row), meta, task=cells.get("task") or "")
+
+
+def cmmmu_row(row: Row, profile: str) -> Sample:
+    return _sample(
+        row,
+        user(row.images, cmmmu.prompt(row.cells, row.text("question"))),
+        _gold(row),
+        meta_of(row, choices=cmmmu.options_of(row.cells)),
+    )
+
+
+def mm_vet(row: Row, profile: str) -> Sample:
+    capability = [name for name in row.text("capability").split(",") if name]
+    asked = prompts.reasoned(_question(row), profile if profile == "internvl_cot" else "")
+    meta = meta_of(row, capability=capability or [row.text("category")])
+    return _sample(row, user(row.images, asked), _gold(row), meta)
+
+
+def llava_bench(row: Row, profile: str) -> Sample:
+    tail = prompts.DETAIL_VLMEVALKIT if profile == "vlmevalkit" else prompts.DETAIL
+    meta = meta_of(row, context=row.text("caption"))
+    return _sample(row, user(row.images, _question(row) + tail), row.cells.get("gpt4_ans"), meta)
+
+
+def mmsi_row(row: Row, profile: str) -> Sample:
+    return mmsi.sample(row.text("index"), _question(row), _gold(row), row.images, meta_of(row))
+
+
+def literal(text: str, column: str) -> Any:
+    """The Python or JSON literal in a cell; ValueError names the column."""
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        raise ValueError(f"the {column} {text:.60} is no list") from None
+
+
+def _question(row: Row) -> str:
+    question = row.cells.get("question")
+    if question is None:
+        raise ValueError("has no question")
+    return question
+
+
+def _gold(row: Row) -> str:
+    answer = row.cells.get("answer")
+    if answer is None:
+        raise ValueError("has no answer")
+    return answer
