@@ -16,6 +16,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 
@@ -226,25 +227,24 @@ async def serving(script: Script = healthy, **options: Any) -> AsyncIterator[Scr
 
 
 def main() -> None:
+    """As a process of its own: prints its URL, and with --log the question of every request it gets."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--delay", type=float, default=0.0)
-    parser.add_argument("--log", help="append a line with the digest of every chat request answered")
+    parser.add_argument("--log", type=Path, required=True)
     options = parser.parse_args()
 
     async def run() -> None:
-        log = open(options.log, "ab", buffering=0) if options.log else None  # noqa: SIM115, ASYNC230
+        with options.log.open("ab", buffering=0) as log:
 
-        def script(request: Request, number: int) -> Response:
-            if log is not None:
-                log.write(hashlib.sha256(request.body).hexdigest().encode() + b"\n")
-            return Response(body=completion(answer_text(request.body)), delay=options.delay)
+            def script(request: Request, number: int) -> Response:
+                log.write(request.json["messages"][-1]["content"].encode() + b"\n")
+                return Response(body=completion(answer_text(request.body)), delay=options.delay)
 
-        server = Scripted(script)
-        server.keep_requests = False
-        await server.start(options.port)
-        print(server.url, flush=True)
-        await asyncio.Event().wait()
+            server = Scripted(script)
+            server.keep_requests = False
+            await server.start()
+            print(server.url, flush=True)
+            await asyncio.Event().wait()
 
     asyncio.run(run())
 

@@ -1,0 +1,24 @@
+"""A client process for tests that kill it: asks COUNT small samples, prints what `ask` returned."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from client.journal import Journal
+from client.run import ask
+from tests.client_samples import texts, to
+
+
+async def main(url: str, folder: str, count: str) -> None:
+    with Journal.open(Path(folder)) as journal:
+        print("asking", flush=True)
+        outcome = await ask(texts(int(count)), to(url), journal)
+    print(json.dumps(asdict(outcome)), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
