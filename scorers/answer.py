@@ -77,11 +77,16 @@ def random_choice(seed: int, sample: str, options: Sequence[Any]) -> Any:
 def unparsed(fields: Fields, options: Sequence[Any], gold: Any, parsed: Any = None, rule: str = "") -> Grade:
     """The grade of an answer in which nothing was found: 0.0, or a draw if the fields ask for one.
 
-    References that guess draw from one generator shared by the whole run, so that a score depends on
-    every answer before it. With `unparsed: "random"` the draw here depends on `seed` and `id` only.
+    With `unparsed: "random"` the draw depends on `seed` and `id` only. References draw from one generator
+    shared by the whole run: a `generator` (random.Random) in the fields of answers graded in file order
+    replays that, and MMMU's stored outputs come out draw by draw from random.Random(42).
     """
     if fields.get("unparsed") == "random" and options:
-        drawn = random_choice(int(fields.get("seed", 42)), str(fields.get("id", "")), options)
+        shared = fields.get("generator")
+        if isinstance(shared, random.Random):
+            drawn = shared.choice(options)
+        else:
+            drawn = random_choice(int(fields.get("seed", 42)), str(fields.get("id", "")), options)
         right = drawn in gold if isinstance(gold, list) else drawn == gold
         return Grade(float(right), drawn, "unparsed", "random")
     return Grade(0.0, parsed, "unparsed", rule)

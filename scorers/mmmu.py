@@ -230,7 +230,7 @@ MMMU = Scorer(
         "question_type": "multiple-choice, else open (absent: by whether there are choices)",
         "choices": "mapping letter -> text, list of texts, or the text of a Python list",
         "unparsed": '"random" draws a letter, as the reference does, instead of counting 0',
-        "seed": "of that draw (the reference's shared generator cannot be replayed answer by answer)",
+        "seed": "of that draw",
         "id": "the sample's id, for that draw",
     },
     "MMMU: the letter mentioned last; open answers by containment and rounded numbers.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import string
 from typing import Any
 
@@ -156,6 +157,28 @@ def test_every_raw_response_is_parsed_as_published_where_nothing_was_drawn(model
                 unparsed += letter is None
                 choices += 1
     assert (unparsed, choices) == (drawn, 847)
+
+
+@pytest.mark.parametrize(("model", "accuracy"), [("qwen_vl", 0.361), ("llava1.5_13b", 0.367)])
+def test_raw_responses_with_the_references_draws_score_as_published(model: str, accuracy: float) -> None:
+    generator = random.Random(42)
+    stored = orjson.loads(shared(f"mmmu/{model}/total_val_output.json").read_bytes())
+    values = []
+    for path in sorted(shared(f"mmmu/{model}").glob("*/output.json")):
+        for record in orjson.loads(path.read_bytes()):
+            choice = record["question_type"] == "multiple-choice"
+            fields = {
+                "question_type": record["question_type"],
+                "choices": record.get("index2ans"),
+                "unparsed": "random",
+                "generator": generator,
+            }
+            # The published open answers were parsed a second time, so they are read from the output.
+            text = record["response"] if choice else stored[record["id"]]
+            found = MMMU.grade(text, record["answer"], fields, "official")
+            assert not choice or found.parsed == stored[record["id"]]
+            values.append(found.value or 0.0)
+    assert (round(sum(values) / len(values), 3), len(values)) == (accuracy, 900)
 
 
 def test_the_headline_of_vlmevalkit_is_the_validation_split() -> None:
