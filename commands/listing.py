@@ -57,7 +57,9 @@ def _show(selection: Selection, data: Path | None) -> None:
         for turn in sample.turns:
             for part in turn.parts:
                 shown = part.text if isinstance(part, Text) else f"<{type(part).__name__.lower()}>"
-                console.print(f"    {turn.role}: " + shown.replace("\n", "\n      "), markup=False)
+                console.print(
+                    f"    {turn.role}: " + shown.replace("\n", "\n      "), markup=False, soft_wrap=True
+                )
     console.print()
 
 
