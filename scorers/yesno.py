@@ -228,7 +228,8 @@ def pope_score(rows: Sequence[Row], profile: str) -> Metric:
     parts = [_pope_f1(name, {name: group}, profile) for name, group in members.items()]
     if profile in ("vlmevalkit", "lmms_eval"):
         exploded = {"": [row for group in members.values() for row in group]}
-        return replace(_pope_f1("F1", exploded, profile), parts=tuple(parts))
+        pooled = _pope_f1("F1", exploded, profile)
+        return replace(pooled, parts=(*pooled.parts, *parts))
     absent = [name for name in ("random", "popular", "adversarial") if name not in members]
     note = "not there: " + ", ".join(absent) if absent else ""
     return replace(_pope_f1("mean F1", members, profile), parts=tuple(parts), note=note)
