@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 from rich import box
@@ -9,9 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from client.errors import UsageError
-from client.sample import Text
+from client.sample import Sample, Text
 from tasks import catalog
 from tasks.benchmark import Benchmark, Selection
+
+LOOKED_AT = 1000
 
 
 def list_tasks(data: Path | None) -> None:
@@ -22,7 +25,7 @@ def list_tasks(data: Path | None) -> None:
     if data is not None:
         table.add_column("there")
     for benchmark in catalog.BENCHMARKS:
-        needs = "\n".join(" or ".join(needed.paths) for needed in benchmark.files)
+        needs = "\n".join(needed.paths[0] for needed in benchmark.files if not needed.media)
         row = [benchmark.name, benchmark.title, benchmark.headline, needs]
         if data is not None:
             row.append("yes" if all(catalog.located(needed, data) for needed in benchmark.files) else "no")
@@ -50,17 +53,24 @@ def _show(selection: Selection, data: Path | None) -> None:
         there = "" if data is None else "  [there]" if catalog.located(needed, data) else "  [missing]"
         console.print(f"    {needed.what}: {' or '.join(needed.paths)}{there}", markup=False, soft_wrap=True)
     if data is not None:
-        sample = next(iter(catalog.read(selection, data)), None)
-        if sample is None:
-            raise UsageError(f"{data} holds no sample of {benchmark.name}")
+        _show_prompts(console, selection, data)
+    console.print()
+
+
+def _show_prompts(console: Console, selection: Selection, data: Path) -> None:
+    """The first prompt of each task among the first samples."""
+    first: dict[str, Sample] = {}
+    for sample in islice(catalog.read(selection, data), LOOKED_AT):
+        first.setdefault(sample.task, sample)
+    if not first:
+        raise UsageError(f"{data} holds no sample of {selection.benchmark.name}")
+    for sample in first.values():
         console.print(f"  prompt of {sample.id}", markup=False)
         for turn in sample.turns:
             for part in turn.parts:
                 shown = part.text if isinstance(part, Text) else f"<{type(part).__name__.lower()}>"
-                console.print(
-                    f"    {turn.role}: " + shown.replace("\n", "\n      "), markup=False, soft_wrap=True
-                )
-    console.print()
+                text = shown.replace("\n", "\n      ")
+                console.print(f"    {turn.role}: {text}", markup=False, soft_wrap=True)
 
 
 def _facts(benchmark: Benchmark) -> tuple[tuple[str, str], ...]:
