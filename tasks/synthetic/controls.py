@@ -179,7 +179,7 @@ class _Design:
         return cls(np.array(rows), np.array(columns), np.array(starts), np.array(right))
 
     def scores(self, weights: Floats) -> Floats:
-        totals: Floats = np.bincount(self.rows, weights[self.columns], minlength=len(self.right))
+        totals = np.bincount(self.rows, weights[self.columns], minlength=len(self.right)).astype(np.float64)
         return totals
 
 
