@@ -26,8 +26,9 @@ def _captions(name: str, title: str, file: str, *image_folders: str) -> Benchmar
         metric="CIDEr-D over the corpus, BLEU-1..4 and ROUGE-L beside it",
         reference=INTERNVL + "caption/evaluate_caption.py; pycocoevalcap",
         files=needed(forms, *image_folders),
-        profiles=("internvl", "official", "vlmevalkit"),
+        profiles=("internvl", "vlmevalkit"),
         profile="internvl",
+        scoring={"internvl": "official", "vlmevalkit": "official"},
         max_tokens=30,
         whole=True,
     )
