@@ -16,13 +16,18 @@ from scorers.score import Metric
 from scorers.scoring import Coverage
 
 
-def number(metric: Metric | None) -> str:
+def number(metric: Metric) -> str:
     """`63.2 ±1.4 (120)`: value, standard error, n; `n/a` where there is no value."""
-    if metric is None or metric.value is None:
+    return value(metric) if metric.value is None else f"{value(metric)} ({metric.n:,})"
+
+
+def value(metric: Metric) -> str:
+    """`63.2 ±1.4`: value and standard error; `n/a` where there is no value."""
+    if metric.value is None:
         return "n/a"
     digits = 1 if metric.unit == "%" else 2
     error = "" if metric.stderr is None else f" ±{metric.stderr:.{digits}f}"
-    return f"{metric.value:.{digits}f}{error} ({metric.n})"
+    return f"{metric.value:.{digits}f}{error}"
 
 
 def render(summary: Summary, *, full: bool = False) -> RenderableType:
@@ -54,7 +59,7 @@ def remarks(benchmark: BenchmarkSummary) -> list[tuple[str, str]]:
     cover = benchmark.coverage
     lines = []
     if benchmark.extras and benchmark.baselines is not None:
-        told = "   ".join(f"{extra.name} {number(extra)}" for extra in benchmark.extras)
+        told = "   ".join(f"{extra.name} {value(extra)}" for extra in benchmark.extras)
         lines.append((f"beside Overall:  {told}", "dim"))
     if not cover.complete:
         kinds = ", ".join(f"{n} {kind}" for kind, n in cover.errors.items())
@@ -89,7 +94,7 @@ def coverage_cell(cover: Coverage) -> str:
 def _dynbench(model: str, benchmark: BenchmarkSummary) -> Table:
     table = Table(
         title=f"{benchmark.title}  ·  {model}",
-        caption=f"%, ±standard error clustered by video (n); answered {coverage_cell(benchmark.coverage)}",
+        caption=f"%, ±standard error clustered by video; answered {coverage_cell(benchmark.coverage)}",
         box=box.SIMPLE_HEAD,
         title_justify="left",
         caption_justify="left",
@@ -101,8 +106,9 @@ def _dynbench(model: str, benchmark: BenchmarkSummary) -> Table:
     for kind in ("QA accuracy", "J&F"):
         cells = [found.get(f"{category} {kind}") for category in DYNBENCH_CATEGORIES]
         if any(cells):
-            table.add_row(kind, *("-" if cell is None else number(cell) for cell in cells), "")
-    table.add_row("Overall", "", "", "", number(benchmark.headline), style="bold")
+            table.add_row(kind, *("-" if cell is None else value(cell) for cell in cells), "")
+            table.add_row("  n", *("" if cell is None else f"{cell.n:,}" for cell in cells), "", style="dim")
+    table.add_row("Overall", "", "", "", value(benchmark.headline), style="bold")
     for name, values in (benchmark.baselines or {}).items():
         table.add_row(name, *(_baseline(values, column) for column in DYNBENCH_CATEGORIES), "", style="dim")
     return table
