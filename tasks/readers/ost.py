@@ -29,6 +29,7 @@ def interleaved(row: Row, profile: str) -> Sample:
         category=row.text("type"),
         turns=(Turn("user", prompts.interleave(question, MARKER, row.images[:markers])),),
         gold=row.cells.get("answer"),
+        group=row.cells.get("scan_id") or row.cells.get("scan"),
         max_tokens=MAX_TOKENS,
         meta=meta_of(row, option=literal(option, "option") if option else []),
     )
