@@ -419,7 +419,7 @@ def ost(root: Path) -> None:
         "scan_id": "scan0",
         "question": "System. Turn 0: <ImageHere>Turn 1: <ImageHere>Is the chair on the left?",
         "image_path": "['scan0/0.jpg', 'scan0/1.jpg']",
-        "type": "AO_direction(option)",
+        "type": "AO_direction(option1)",
         "option": "['left', 'right']",
         "answer": "left",
     }
