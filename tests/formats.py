@@ -284,6 +284,11 @@ def mmmu_table(root: Path) -> None:
     table(root / "MMMU_DEV_VAL.tsv", [{**row, "category": "Art"}, {**opened, "category": "Art"}])
 
 
+def mmmu_test_table(root: Path) -> None:
+    row = options(index=1, question="Which in <image 1>?", image=in_base64(1), split="test", category="Art")
+    table(root / "MMMU_TEST.tsv", [{**row, "answer": ""}])
+
+
 def cmmmu(root: Path) -> None:
     put(root / "cmmmu-data-val/business/q_1.png", picture(1, "PNG"))
     common = {"question": '图<img="q_1.png">所示', "img_list": ["q_1.png"], "category": "商业"}
@@ -552,6 +557,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "mmmu-val": mmmu("validation"),
     "mmmu-test": mmmu("test"),
     "MMMU_DEV_VAL": mmmu_table,
+    "MMMU_TEST": mmmu_test_table,
     "CMMMU_VAL": cmmmu,
     "mathvista-testmini": mathvista("testmini"),
     "mathvista-test": mathvista("test"),

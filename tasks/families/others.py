@@ -55,12 +55,10 @@ def _referring(dataset: str, split: str) -> Benchmark:
     )
 
 
-def _mmmu(name: str, split: str, *, hidden: bool = False) -> Benchmark:
+def _mmmu(split: str, *aliases: str) -> Benchmark:
+    name = f"mmmu-{'val' if split == 'validation' else split}"
     places = ("data/MMMU/MMMU", "data/MMMU", "MMMU/MMMU", "MMMU", "internvl_chat/data/MMMU", ".")
-    forms = (
-        *((Form(TABLE, table_file("MMMU_TEST"), vlmevalkit.table(vlmevalkit.mmmu_row)),) if hidden else ()),
-        Form("subject folders (parquet)", places, mmmu.reader(split), (f"*/{split}-*.parquet",)),
-    )
+    forms = (Form("subject folders (parquet)", places, mmmu.reader(split), (f"*/{split}-*.parquet",)),)
     return Benchmark(
         name=name,
         title=f"MMMU {split}",
@@ -74,8 +72,28 @@ def _mmmu(name: str, split: str, *, hidden: bool = False) -> Benchmark:
         profiles=("internvl", "official"),
         profile="internvl",
         max_tokens=10,
-        submission="mmmu" if hidden else None,
-        aliases=("mmmu",) if split == "validation" else (),
+        submission="mmmu" if split == "test" else None,
+        aliases=aliases,
+    )
+
+
+def _mmmu_table(name: str, title: str, tasks: tuple[str, ...], submission: str | None = None) -> Benchmark:
+    forms = (Form(TABLE, table_file(name), vlmevalkit.table(vlmevalkit.mmmu_row)),)
+    return Benchmark(
+        name=name,
+        title=title,
+        family="choice and open",
+        scorer="mmmu",
+        read=reader_of(name, forms),
+        headline="accuracy on validation",
+        metric="the letter read from the answer is the gold letter; an open question is gold or other",
+        reference=VLMEVALKIT + "image_mcq.py",
+        files=needed(forms),
+        profiles=(*WRAPPER, "official"),
+        profile="vlmevalkit",
+        scoring=BY_VLMEVALKIT,
+        tasks=tasks,
+        submission=submission,
     )
 
 
@@ -176,23 +194,6 @@ HALLUSION = Benchmark(
     scoring=BY_VLMEVALKIT,
 )
 
-MMMU_DEV_VAL_FORMS = (Form(TABLE, table_file("MMMU_DEV_VAL"), vlmevalkit.table(vlmevalkit.mmmu_row)),)
-MMMU_DEV_VAL = Benchmark(
-    name="MMMU_DEV_VAL",
-    title="MMMU dev and validation, VLMEvalKit's table",
-    family="choice and open",
-    scorer="mmmu",
-    read=reader_of("MMMU_DEV_VAL", MMMU_DEV_VAL_FORMS),
-    headline="accuracy on validation",
-    metric="the letter read from the answer is the gold letter; an open question is gold or other",
-    reference=VLMEVALKIT + "image_mcq.py",
-    files=needed(MMMU_DEV_VAL_FORMS),
-    profiles=(*WRAPPER, "official"),
-    profile="vlmevalkit",
-    scoring=BY_VLMEVALKIT,
-    tasks=("dev", "validation"),
-)
-
 CMMMU_FORMS = (
     Form(TABLE, table_file("CMMMU_VAL"), vlmevalkit.table(vlmevalkit.cmmmu_row)),
     Form(
@@ -233,7 +234,7 @@ MMVET = Benchmark(
     reference="yuweihao/MM-Vet; " + INTERNVL + "mmvet",
     files=needed(MMVET_FORMS, "mm-vet/images"),
     profiles=("official", "vlmevalkit", "lmms_eval", "internvl", "internvl_cot"),
-    profile="official",
+    profile="internvl",
     scoring={"internvl": "official", "internvl_cot": "vlmevalkit"},
     max_tokens=1000,
 )
@@ -281,8 +282,9 @@ INTERNVL_SET: tuple[Benchmark, ...] = (
     *(_referring("refcocog", split) for split in ("val", "test")),
     MME,
     POPE,
-    *(_mmmu(f"mmmu-{short}", split) for short, split in (("dev", "dev"), ("val", "validation"))),
-    _mmmu("mmmu-test", "test", hidden=True),
+    _mmmu("dev"),
+    _mmmu("validation", "mmmu"),
+    _mmmu("test"),
     CMMMU,
     LLAVA_BENCH,
     MMVET,
@@ -291,7 +293,8 @@ INTERNVL_SET: tuple[Benchmark, ...] = (
 )
 VLMEVALKIT_SET: tuple[Benchmark, ...] = (
     HALLUSION,
-    MMMU_DEV_VAL,
+    _mmmu_table("MMMU_DEV_VAL", "MMMU dev and validation, VLMEvalKit's table", ("dev", "validation")),
+    _mmmu_table("MMMU_TEST", "MMMU test, VLMEvalKit's table", (), "mmmu"),
     Benchmark(
         name="MathVista_MINI",
         title="MathVista testmini, VLMEvalKit's table",

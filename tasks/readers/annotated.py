@@ -264,7 +264,7 @@ def mm_vet(source: Source) -> Iterator[Sample]:
         if id not in gold:
             source.problems.broke(f"{path.name} has no {id}", source.path, line)
             continue
-        yield _mm_vet_sample(id, gold[id], user(media, row["text"] + " "))
+        yield _mm_vet_sample(id, gold[id], user(media, _mm_vet_prompt(row["text"], source.profile)))
 
 
 def mm_vet_gold(source: Source) -> Iterator[Sample]:
@@ -273,7 +273,13 @@ def mm_vet_gold(source: Source) -> Iterator[Sample]:
     for id, item in load_json(source.path).items():
         media = images((item["imagename"],), bases, source.problems, source.path, None)
         if media is not None:
-            yield _mm_vet_sample(id, item, user(media, item["question"]))
+            yield _mm_vet_sample(id, item, user(media, _mm_vet_prompt(item["question"], source.profile)))
+
+
+def _mm_vet_prompt(question: str, profile: str) -> str:
+    if profile == "internvl":
+        return question + " "
+    return prompts.reasoned(question, profile)
 
 
 def _mm_vet_sample(id: str, item: Mapping[str, Any], turns: Any) -> Sample:

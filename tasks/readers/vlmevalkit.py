@@ -140,18 +140,30 @@ def yes_no(row: Row, profile: str) -> Sample:
 
 
 def mmmu_row(row: Row, profile: str) -> Sample:
-    """MMMU: images at their "<image n>" (`vlmevalkit`) or all before the text."""
+    """MMMU: images at their "<image n>" (`vlmevalkit`), or before the text, numbered if several."""
     options = options_of(row)
     turns: tuple[Turn, ...]
-    if profile in ("internvl", "official"):
+    if profile == "official":
         turns = (Turn("user", mmmu.parts(_question(row), list(options.values()), row.images, profile)),)
     else:
         asked = prompts.choice(_question(row), options, row.cells.get("hint"), profile)
-        turns = at_their_place(asked, row) if profile == "vlmevalkit" else user(row.images, asked)
+        turns = at_their_place(asked, row) if profile == "vlmevalkit" else numbered(asked, row)
     kind = "multiple-choice" if options else "open"
-    meta = meta_of(row, choices=options, **prompts.cot(profile, "boxed"))
-    meta = {"question_type": kind, **meta}
-    return _sample(row, turns, row.cells.get("answer"), meta, task=row.text("split"))
+    meta = {"question_type": kind, **meta_of(row, choices=options, **prompts.cot(profile, "boxed"))}
+    gold = row.cells.get("answer")
+    return _sample(row, turns, None if gold == mmmu.HIDDEN else gold, meta, task=row.text("split"))
+
+
+def numbered(asked: str, row: Row) -> tuple[Turn, ...]:
+    """Images first; several are each announced as "Image-1: "."""
+    if len(row.images) == 1:
+        return user(row.images, asked)
+    announced = (
+        part
+        for number, image in enumerate(row.images, start=1)
+        for part in (Text(f"Image-{number}: "), Image(image))
+    )
+    return (Turn("user", (*announced, Text(asked))),)
 
 
 def at_their_place(asked: str, row: Row) -> tuple[Turn, ...]:
@@ -193,7 +205,7 @@ def cmmmu_row(row: Row, profile: str) -> Sample:
 
 def mm_vet(row: Row, profile: str) -> Sample:
     capability = [name for name in row.text("capability").split(",") if name]
-    asked = prompts.reasoned(_question(row), profile if profile == "internvl_cot" else "")
+    asked = prompts.reasoned(_question(row), profile)
     meta = meta_of(row, capability=capability or [row.text("category")])
     return _sample(row, user(row.images, asked), _gold(row), meta)
 
