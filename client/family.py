@@ -40,7 +40,7 @@ def families(path: Path = MODELS) -> tuple[Family, ...]:
         with path.open(encoding="utf-8") as file:
             content = yaml.safe_load(file)
         return tuple(_family(entry) for entry in content["families"])
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{path}: not a table of model families: {' '.join(str(error).split())}") from error
 
 

@@ -6,6 +6,7 @@ import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 
 def sampled(total: int, fps: float | None, frames: int | None, wanted_fps: float | None) -> Sequence[int]:
@@ -76,7 +77,8 @@ def decoded(
                     continue
                 if position in keep:
                     out = io.BytesIO()
-                    frame.to_image().save(out, "JPEG", quality=95)
+                    picture: Any = frame
+                    picture.to_image().save(out, "JPEG", quality=95)
                     taken.append(out.getvalue())
                 position += 1
     except (av.FFmpegError, IndexError) as error:

@@ -14,6 +14,7 @@ _BURST_SECONDS = 0.25
 _START = 8
 _PAYS = 1.1
 _CUT = 0.7
+_ROUNDS_BETWEEN_TRIALS = 8
 
 
 class Pace:
@@ -95,16 +96,18 @@ class Adaptive:
 
     A round is as many answers as may be in flight. Slow start: the limit doubles after each round that
     used it, as long as the answers per second grow with it (a server with an endless queue says nothing
-    but that). Then it creeps up by a twentieth while that pays. Overload (429, 503, no connection) cuts it
-    to 0.7, once for all the failures of one episode. A server that reports a queue stops the growth, and
-    one whose queue is longer than what it runs is given less.
+    but that). Then, now and then, a twentieth more is tried for a round and kept if it pays. Overload
+    (429, 503, no connection) cuts the limit to 0.7, once for all the failures of one episode. A server that
+    reports a queue stops the growth, and one whose queue is longer than what it runs is given less.
     """
 
     def __init__(self, ceiling: int, start: int = _START) -> None:
         self.limit = min(start, ceiling)
         self._ceiling = ceiling
         self._slow_start = True
-        self._best = 0.0
+        self._rate = 0.0
+        self._before_trial: int | None = None
+        self._rounds_to_trial = 1
         self._done = 0
         self._peak = 0
         self._since: float | None = None
@@ -115,6 +118,7 @@ class Adaptive:
         """One more answer, while `in_flight` (this one included) were under way."""
         if self._since is None:
             self._since = now
+            return
         self._done += 1
         self._peak = max(self._peak, in_flight)
         if self._done < self.limit:
@@ -125,23 +129,37 @@ class Adaptive:
         if not used or now < self._calm_at or self._queue:
             return
         if self._slow_start:
-            if rate >= _PAYS * self._best:
-                self._best, self.limit = rate, min(self._ceiling, self.limit * 2)
-            else:
-                self._slow_start = False
-                self.limit = max(1, self.limit // 2)
-        elif rate >= self._best:
-            self._best, self.limit = rate, min(self._ceiling, self.limit + max(1, self.limit // 20))
+            self._double(rate)
         else:
-            self._best *= 0.99
+            self._creep(rate)
+
+    def _double(self, rate: float) -> None:
+        if rate >= _PAYS * self._rate:
+            self._rate, self.limit = rate, min(self._ceiling, self.limit * 2)
+        else:
+            self._slow_start = False
+            self.limit = max(1, self.limit // 2)
+
+    def _creep(self, rate: float) -> None:
+        if self._before_trial is None:
+            self._rate = rate
+            self._rounds_to_trial -= 1
+            if self._rounds_to_trial <= 0:
+                self._before_trial = self.limit
+                self.limit = min(self._ceiling, self.limit + max(1, self.limit // 20))
+            return
+        gain = self.limit / self._before_trial - 1
+        if rate >= self._rate * (1 + gain / 2):
+            self._rate, self._rounds_to_trial = rate, 1
+        else:
+            self.limit, self._rounds_to_trial = self._before_trial, _ROUNDS_BETWEEN_TRIALS
+        self._before_trial = None
 
     def overloaded(self, now: float, wait: float | None) -> None:
         """The server said it is too much; `wait` is what it asked for."""
         if now < self._calm_at:
             return
-        self._slow_start = False
-        self._best = 0.0
-        self.limit = max(1, int(self.limit * _CUT))
+        self._cut()
         self._done, self._peak, self._since = 0, 0, now
         self._calm_at = now + max(1.0, wait or 0.0)
 
@@ -149,8 +167,12 @@ class Adaptive:
         """What the server's own gauges say."""
         self._queue = waiting > 0
         if waiting > max(running, 1.0):
-            self._slow_start = False
-            self.limit = max(1, int(self.limit * _CUT))
+            self._cut()
+
+    def _cut(self) -> None:
+        self._slow_start = False
+        self._before_trial, self._rounds_to_trial = None, 1
+        self.limit = max(1, int(self.limit * _CUT))
 
 
 Controller = Fixed | Adaptive

@@ -35,7 +35,7 @@ _PROBE_EVERY = 1.0
 _METRICS_EVERY = 2.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Member:
     """One endpoint of the pool and what is known of it."""
 

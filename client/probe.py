@@ -152,6 +152,8 @@ def explain(label: str, failure: Failure, model: str | None = None) -> str:
             advice = "the account has no quota left"
         case "media_options_refused":
             advice = "start vLLM with --trust-request-mm-kwargs, or send frames as images (--mode images)"
+        case "local_files_refused":
+            advice = "start vLLM with --allowed-local-media-path DIR, or do not send frames as files"
         case "unreachable" | "dns":
             advice = "cannot be reached: is the server up, and the URL right?"
         case "tls":

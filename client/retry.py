@@ -6,6 +6,7 @@ decision. Pure functions; the kinds are the vocabulary of `Failure.kind`.
 | unauthorized, forbidden, not_found | 401, 403, 404 | the run stops: every request would fail |
 | no_quota | 429 or 402 that says the account is spent | the run stops |
 | media_options_refused | the server does not trust `media_io_kwargs` of a request | the run stops |
+| local_files_refused | the server may not read local files | the run stops |
 | context_length, too_many_images | a 400 in one of the engines' wordings | final |
 | bad_request, too_large, unprocessable, rejected | 400, 413, 422, other 4xx, 3xx | final |
 | reply_too_large | more bytes than any answer has | final |
@@ -29,7 +30,9 @@ from typing import Any, Literal
 
 from client.sample import Failure
 
-STOPS = frozenset({"unauthorized", "forbidden", "not_found", "no_quota", "media_options_refused"})
+STOPS = frozenset(
+    {"unauthorized", "forbidden", "not_found", "no_quota", "media_options_refused", "local_files_refused"}
+)
 OVERLOAD = frozenset({"rate_limited", "overloaded", "unreachable"})
 UNREACHED = frozenset(
     {"unreachable", "dns", "tls", "reset", "timeout", "server_error", "overloaded", "bad_reply"}
@@ -63,21 +66,24 @@ _BY_STATUS: Mapping[int, str] = {
     529: "overloaded",
 }
 
+_REFUSED = (400, 413, 422)
+
 _BY_MESSAGE = tuple(
-    (kind, re.compile(pattern, re.IGNORECASE))
-    for kind, pattern in (
-        ("no_quota", r"insufficient_quota|exceeded your current quota|billing"),
-        ("media_options_refused", r"media_io_kwargs are disabled|mm_processor_kwargs are disabled"),
-        ("too_many_images", r"at most \d+ (image|video)|too many images|too many media"),
+    (kind, statuses, re.compile(pattern, re.IGNORECASE))
+    for kind, statuses, pattern in (
+        ("no_quota", (402, 429), r"insufficient_quota|exceeded your current quota|billing"),
+        ("media_options_refused", (400,), r"(media_io|mm_processor)_kwargs are disabled"),
+        ("local_files_refused", (400, 500), r"allowed-local-media-path"),
+        ("too_many_images", _REFUSED, r"at most \d+ (image|video)|too many images|too many media"),
         (
             "context_length",
+            _REFUSED,
             r"context[ _]length|max_model_len|maximum (input|prompt|sequence) length|encoder cache"
             r"|too many tokens|prompt is too long|input is too long",
         ),
     )
 )
-_SPENT = frozenset({402, 429})
-_REFUSED = frozenset({400, 413, 422})
+"""The engines' own words, where a status alone says too little; the first that fits counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +128,7 @@ def decide(
 def from_status(status: int, message: str) -> Failure:
     """The failure an HTTP status (or an error code inside a 200) and the server's words stand for."""
     kind = _BY_STATUS.get(status) or ("server_error" if status >= 500 else "rejected")
-    for name, pattern in _BY_MESSAGE:
-        statuses = _SPENT if name == "no_quota" else _REFUSED
+    for name, statuses, pattern in _BY_MESSAGE:
         if status in statuses and pattern.search(message):
             kind = name
             break

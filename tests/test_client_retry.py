@@ -1,0 +1,214 @@
+"""From what went wrong to what is done about it: pure functions, so every rule is a line here."""
+
+from __future__ import annotations
+
+import socket
+
+import aiohttp
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from client.endpoint import Answer, ReplyTooLarge, from_exception, parse
+from client.retry import STOPS, decide, error_message, from_status, retry_after
+from client.sample import Failure
+from tests.faults.server import completion
+
+AGAIN = [
+    *("rate_limited", "overloaded", "server_error", "timeout", "conflict", "unreachable", "dns", "tls"),
+    *("reset", "cut_off", "bad_reply", "no_choices", "empty_reply"),
+]
+FINAL = [
+    *("context_length", "too_many_images", "bad_request", "too_large", "unprocessable", "rejected"),
+    *("reply_too_large", "media", "conversation_broken"),
+]
+
+
+@pytest.mark.parametrize("kind", AGAIN)
+def test_what_may_pass_is_tried_again_until_the_attempts_are_used_up(kind: str) -> None:
+    failure = Failure(kind, "x")
+    assert [decide(failure, attempt, 3).action for attempt in (1, 2, 3)] == ["again", "again", "final"]
+
+
+@pytest.mark.parametrize("kind", FINAL)
+def test_what_cannot_pass_is_final(kind: str) -> None:
+    assert decide(Failure(kind, "x"), 1, 9).action == "final"
+
+
+@pytest.mark.parametrize("kind", sorted(STOPS))
+def test_what_every_request_would_meet_stops_the_run(kind: str) -> None:
+    assert decide(Failure(kind, "x"), 1, 9).action == "stop"
+
+
+@given(st.integers(1, 50), st.floats(0, 1, exclude_max=True))
+def test_delays_have_full_jitter_and_a_ceiling(attempt: int, jitter: float) -> None:
+    decision = decide(Failure("server_error", "x"), attempt, 99, jitter=lambda: jitter)
+    assert decision.delay == min(60.0, 2.0 ** (attempt - 1)) * jitter
+
+
+@given(st.floats(0, 3600), st.floats(0, 1, exclude_max=True))
+def test_retry_after_is_waited_out_with_jitter_on_top(wait: float, jitter: float) -> None:
+    decision = decide(Failure("rate_limited", "x"), 1, 9, retry_after=wait, jitter=lambda: jitter)
+    assert wait <= decision.delay <= wait + max(0.5, wait / 4)
+
+
+def test_a_connection_reset_under_the_first_try_is_tried_again_at_once() -> None:
+    assert decide(Failure("reset", "x"), 1, 9, jitter=lambda: 1.0).delay == 0
+    assert decide(Failure("reset", "x"), 2, 9, jitter=lambda: 1.0).delay == 2
+
+
+def test_nothing_is_waited_for_beyond_the_deadline() -> None:
+    failure = Failure("rate_limited", "x")
+    assert decide(failure, 1, 9, retry_after=5.0, remaining=4.0).action == "final"
+    assert decide(failure, 1, 9, retry_after=5.0, remaining=40.0).action == "again"
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "kind"),
+    [
+        (400, "bad", "bad_request"),
+        (400, "This model's maximum context length is 10 tokens", "context_length"),
+        (400, "context_length_exceeded", "context_length"),
+        (413, "prompt is too long", "context_length"),
+        (400, "At most 8 image(s) may be provided in one prompt.", "too_many_images"),
+        (400, "At most 0 video(s) may be provided in one prompt.", "too_many_images"),
+        (400, "Per-request media_io_kwargs are disabled by default", "media_options_refused"),
+        (500, "Cannot load local files without `--allowed-local-media-path`.", "local_files_refused"),
+        (401, "x", "unauthorized"),
+        (404, "x", "not_found"),
+        (429, "slow down", "rate_limited"),
+        (429, "You exceeded your current quota, please check your plan and billing", "no_quota"),
+        (500, "the maximum context length of the universe", "server_error"),
+        (502, "x", "server_error"),
+        (503, "x", "overloaded"),
+        (504, "x", "timeout"),
+        (529, "x", "overloaded"),
+        (301, "x", "rejected"),
+        (451, "x", "rejected"),
+    ],
+)
+def test_statuses_and_the_engines_words_have_names(status: int, message: str, kind: str) -> None:
+    failure = from_status(status, message)
+    assert (failure.kind, failure.http_status) == (kind, status)
+
+
+@given(st.text(), st.integers(300, 599))
+def test_a_message_is_always_one_short_line(message: str, status: int) -> None:
+    shown = from_status(status, message).message
+    assert len(shown) <= 500 and len(shown.splitlines()) <= 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"error": {"message": "no", "type": "t", "code": 5}}, "no t 5"),
+        ({"error": "no"}, "no"),
+        ({"error": {}}, "an error without a message"),
+        ({"object": "error", "message": "no", "code": 400}, "no"),
+        ({"detail": "Not Found"}, "Not Found"),
+        ({"choices": [], "message": "x"}, None),
+        ({"choices": [1], "error": None}, None),
+        (["a"], None),
+    ],
+)
+def test_errors_are_found_in_every_shape(content: object, message: str | None) -> None:
+    assert error_message(content) == message
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "2"}, 2.0),
+        ({"retry-after": "0.5"}, 0.5),
+        ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
+        ({"retry-after": "Thu, 01 Jan 1970 00:01:40 GMT"}, 90.0),
+        ({"retry-after": "Thu, 01 Jan 1970 00:00:01 GMT"}, 0.0),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1m30s"}, 90.0),
+        ({"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "20ms"}, 0.02),
+        ({"x-ratelimit-remaining-requests": "5", "x-ratelimit-reset-requests": "60s"}, None),
+        ({"x-ratelimit-remaining-requests": "0"}, None),
+        ({}, None),
+    ],
+)
+def test_servers_say_in_many_ways_how_long_to_wait(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after(headers, now=10.0) == seconds
+
+
+def key() -> aiohttp.client_reqrep.ConnectionKey:
+    return aiohttp.client_reqrep.ConnectionKey("h", 1, False, True, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (aiohttp.ClientConnectorError(key(), ConnectionRefusedError(111, "refused")), "unreachable"),
+        (aiohttp.ClientConnectorDNSError(key(), OSError("no such name")), "dns"),
+        (socket.gaierror("no such name"), "dns"),
+        (aiohttp.ConnectionTimeoutError("slow"), "unreachable"),
+        (aiohttp.SocketTimeoutError("slow"), "timeout"),
+        (TimeoutError(), "timeout"),
+        (aiohttp.ServerDisconnectedError(), "reset"),
+        (ConnectionResetError(104, "reset"), "reset"),
+        (aiohttp.ClientOSError(32, "broken pipe"), "reset"),
+        (aiohttp.ClientPayloadError("cut"), "cut_off"),
+        (ReplyTooLarge("more than 1 MiB"), "reply_too_large"),
+    ],
+)
+def test_exceptions_of_the_transport_have_names(error: BaseException, kind: str) -> None:
+    assert from_exception(error, 5.0).kind == kind
+
+
+def test_an_answer_is_taken_as_it_came() -> None:
+    raw = completion(" B.\n", reasoning_content="hm", masks=[{"object_id": 0}], tokens=7)
+    answer = parse(200, "application/json", raw)
+    assert answer == Answer(
+        " B.\n", "hm", [{"object_id": 0}], None, "stop",
+        {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}, "tiny",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ({"content": None, "reasoning": "only thoughts"}, Answer(None, "only thoughts")),
+        ({"content": None, "refusal": "I will not"}, Answer(None, refusal="I will not")),
+        ({"content": None, "masks": []}, Answer(None, masks=[])),
+        ({"content": "", "reasoning": "new", "reasoning_content": "old"}, Answer("", "new")),
+        ({"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}, Answer("ab")),
+    ],
+)
+def test_a_message_may_hold_other_things_than_text(message: dict[str, object], expected: Answer) -> None:
+    raw = orjson.dumps({"choices": [{"message": message}]})
+    assert parse(200, "application/json", raw) == expected
+
+
+def test_null_content_cut_by_the_token_limit_is_an_answer_without_text() -> None:
+    raw = b'{"choices": [{"message": {"content": null}, "finish_reason": "length"}]}'
+    assert parse(200, "application/json", raw) == Answer(None, finish_reason="length")
+
+
+@given(st.binary(max_size=300), st.sampled_from([200, 400, 429, 500]))
+def test_any_bytes_are_an_answer_or_a_failure_and_never_an_exception(raw: bytes, status: int) -> None:
+    assert isinstance(parse(status, "text/plain", raw), Failure)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["choices", "message", "content", "error", "usage", "code", "masks", "text"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(json_values)
+def test_any_json_is_an_answer_or_a_failure_and_never_an_exception(content: object) -> None:
+    assert isinstance(parse(200, "application/json", orjson.dumps(content)), Answer | Failure)
