@@ -50,6 +50,30 @@ def set_aside_reasoning(text: str) -> tuple[str, str]:
     return text, ""
 
 
+def final_answer(text: str, marked: str) -> str:
+    """The answer of a prompt that asks for reasons first, by how it is `marked` (a sample's `cot`).
+
+    `boxed`: what the last \\boxed{} holds, braces balanced (VLMEvalKit, extract_boxed_content).
+    `final_answer`: the rest of the line after the first "Final answer:" or "Answer:" in any case
+    (InternVL, extract_answer). Where the mark is not there, the whole text. ValueError for another mark.
+    """
+    if marked == "final_answer":
+        found = re.search(r"(?:Final answer:|Answer:)\s*(.*)", text, re.IGNORECASE)
+        return found.group(1).strip() if found else text
+    if marked != "boxed":
+        raise ValueError(f"cot: expected final_answer or boxed, got {marked!r}")
+    begin = text.rfind("\\boxed{")
+    if begin < 0:
+        return text
+    begin += len("\\boxed{")
+    depth = 1
+    for position in range(begin, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[position], 0)
+        if depth == 0:
+            return text[begin:position]
+    return text
+
+
 def is_refusal(text: str) -> bool:
     """True if the answer opens with a refusal in plain words (English or Chinese)."""
     return _REFUSALS.match(text) is not None

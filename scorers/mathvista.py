@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from scorers import letters
+from scorers.answer import final_answer
 from scorers.edit import levenshtein
 from scorers.groups import accuracy
 from scorers.options import options_of
@@ -39,8 +40,8 @@ def extract(
         except ValueError:
             pass
     if quick and profile == "internvl":
-        found = re.search(r"(?:Final answer:|Answer:)\s*(.*)", response, re.IGNORECASE)
-        return (found.group(1).strip(), "answer line") if found else (response, "whole response")
+        found_text = final_answer(response, "final_answer")
+        return found_text, "whole response" if found_text == response else "answer line"
     found = re.search(r'The answer is "(.*)"\.', response) if quick else None
     return (found.group(1), "quoted answer") if found else (response, "whole response")
 
@@ -94,7 +95,7 @@ def mathvista(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade
     if fields.get("extraction") is not None:
         extraction, rule = str(fields["extraction"]), "given extraction"
     else:
-        quick = bool(fields.get("quick_extract", True))
+        quick = bool(fields.get("quick_extract", "cot" not in fields))
         extraction, rule = extract(prediction, options, question_type, answer_type, profile, quick)
     parsed = normalise(extraction, options, question_type, answer_type, fields.get("precision"), profile)
     detail = {"extraction": extraction}
@@ -157,7 +158,8 @@ MATHVISTA = Scorer(
         "choices": "list of texts (multi_choice)",
         "precision": "decimals of a float answer",
         "extraction": "what a judge extracted, if one was asked",
-        "quick_extract": "false: no shortcut by phrase where no judge was asked (default true)",
+        "quick_extract": "false: no shortcut by phrase where no judge was asked (default true, unless cot)",
+        "cot": "how the answer was marked, if it was cut out of its reasons already",
         "answer_option": "the gold letter (vlmevalkit; else found from the gold text)",
     },
     "MathVista: the extracted answer, normalised, equals the gold text.",

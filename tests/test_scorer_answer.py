@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorers.answer import classify, random_choice, set_aside_reasoning, unparsed
+from scorers.answer import classify, final_answer, random_choice, set_aside_reasoning, unparsed
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,29 @@ def test_the_answer_is_what_follows_the_reasoning(text: str, answer: str, reason
 def test_an_answer_without_tags_is_untouched(text: str) -> None:
     if "think" not in text.lower() and "<" not in text and "◁" not in text:
         assert set_aside_reasoning(text) == (text, "")
+
+
+@pytest.mark.parametrize(
+    ("marked", "text", "answer"),
+    [
+        ("boxed", "so Answer: \\boxed{B}", "B"),
+        ("boxed", "\\boxed{A} no, \\boxed{\\frac{1}{2}} it is", "\\frac{1}{2}"),
+        ("boxed", "\\boxed{B", "\\boxed{B"),
+        ("boxed", "\\boxed{}", ""),
+        ("boxed", "B", "B"),
+        ("final_answer", "Reasons.\nFinal answer: B\nmore", "B"),
+        ("final_answer", "ANSWER:\n B ", "B"),
+        ("final_answer", "Answer: A. Final answer: B", "A. Final answer: B"),
+        ("final_answer", " B ", " B "),
+    ],
+)
+def test_the_marked_answer_of_a_prompt_that_asks_for_reasons(marked: str, text: str, answer: str) -> None:
+    assert final_answer(text, marked) == answer
+
+
+def test_an_unknown_mark_is_named() -> None:
+    with pytest.raises(ValueError, match=r"^cot: "):
+        final_answer("B", "bold")
 
 
 @pytest.mark.parametrize(

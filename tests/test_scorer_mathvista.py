@@ -82,6 +82,11 @@ def test_quick_extraction(profile: str, answer: str, extraction: str) -> None:
     assert plain.detail["extraction"] == answer
 
 
+def test_an_answer_already_cut_out_of_its_reasons_is_not_cut_again() -> None:
+    found = MATHVISTA.grade("Answer: 14", "14", {**INTEGER, "cot": "final_answer"}, "internvl")
+    assert found.detail["extraction"] == "Answer: 14"
+
+
 def test_a_judges_extraction_goes_first() -> None:
     found = MATHVISTA.grade("it is fourteen", "14", {**INTEGER, "extraction": "14"}, "official")
     assert (found.value, found.rule) == (1.0, "given extraction")
