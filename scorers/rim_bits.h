@@ -48,7 +48,7 @@ INLINE VEC RIM(dilate_half)(const uint64_t *p, long stride, VEC flip, const elem
         int new_left = e->left[dy + e->radius], new_right = e->right[dy + e->radius];
         if (new_left > new_right)
             continue;
-        int here = dy >= 0 ? dy / 64 : -((63 - dy) / 64), shift = dy - 64 * here;
+        int here = dy >> 6, shift = dy & 63; /* rounds down, for rows above as well */
         const uint64_t *q = p + here * stride;
         if (here != band) { /* another band: begin with one column again */
             band = here;
@@ -74,37 +74,65 @@ static VEC RIM(dilate)(const uint64_t *p, long stride, VEC flip, const element *
            RIM(dilate_half)(p, stride, flip, e, e->radius, -1, e->radius + 1);
 }
 
-/* Sets the bits of the mask's runs. The plane's first bit is row y0 of column x0. */
-static void RIM(paint)(const run_list *mask, uint64_t *plane, long stride, const box *b, int clip) {
+/* Is there anything in the columns and bands the element can reach from one vector? */
+INLINE int RIM(any_near)(const uint64_t *p, long stride, const element *e) {
+    VEC any = {0};
+    for (int band = -e->bands_beyond; band <= e->bands_beyond; band++)
+        for (int dx = -e->reach; dx < e->reach + LANES; dx += LANES)
+            any |= LOAD(p + band * stride + dx);
+    return ANY(any);
+}
+
+/* Dilation by the element's middle row and middle column alone: far cheaper than the element, and for two
+ * boundaries that run beside each other mostly just as good. */
+INLINE VEC RIM(dilate_plus)(const uint64_t *p, long stride, const element *e) {
+    VEC here = LOAD(p), above = LOAD(p - stride), below = LOAD(p + stride), up = here, down = here;
+    VEC reached = here;
+    for (int dx = e->left[e->radius]; dx <= e->right[e->radius]; dx++)
+        reached |= LOAD(p + dx);
+    /* each step doubles how far the column is smeared, up to the arm's length */
+    for (int smeared = 0, step; smeared < e->arm; smeared += step) {
+        step = smeared + 1 < e->arm - smeared ? smeared + 1 : e->arm - smeared;
+        down = down | RIM(above)(down, above, step);
+        above |= above << step;
+        up = up | RIM(below)(up, below, step);
+        below |= below >> step;
+    }
+    return reached | up | down;
+}
+
+/* Sets rows y0 <= y < y1 of the column whose word in band 0 is given. */
+INLINE void RIM(paint_rows)(uint64_t *column, long stride, uint32_t y0, uint32_t y1) {
+    uint32_t bottom = y1 - 1, band = y0 >> 6, last = bottom >> 6;
+    uint64_t from_top = ~0ull << (y0 & 63), to_bottom = ~0ull >> (63 - (bottom & 63));
+    uint64_t *word = column + band * stride;
+    if (band == last) {
+        *word |= from_top & to_bottom;
+        return;
+    }
+    *word |= from_top;
+    for (word += stride; ++band < last; word += stride)
+        *word = ~0ull;
+    *word |= to_bottom;
+}
+
+/* Sets the bits of the mask's runs, as far as they lie in the box. */
+static void RIM(paint)(const run_list *mask, uint64_t *plane, long stride, const box *b) {
     const column_run *run = mask->runs.at, *end = run + mask->n;
+    int inside = mask->x0 >= b->x0 && mask->x1 <= b->x1 && mask->y0 >= b->y0 && mask->y1 <= b->y1;
+    if (inside && !mask->columns) {
+        for (; run < end; run++)
+            RIM(paint_rows)(plane + (run->x - b->x0), stride, run->y0 - b->y0, run->y1 - b->y0);
+        return;
+    }
     for (; run < end; run++) {
-        uint32_t x = run->x, x_end = x + 1, y0 = run->y0, y1 = run->y1;
-        if (mask->columns) {
-            x = mask->columns[run->x];
-            x_end = mask->columns[run->x + 1];
-        }
-        if (clip) {
-            x = x < b->x0 ? b->x0 : x;
-            x_end = x_end > b->x1 ? b->x1 : x_end;
-            y0 = y0 < b->y0 ? b->y0 : y0;
-            y1 = y1 > b->y1 ? b->y1 : y1;
-            if (x >= x_end || y0 >= y1)
-                continue;
-        }
-        uint32_t top = y0 - b->y0, bottom = y1 - b->y0 - 1, band = top >> 6, last = bottom >> 6;
-        uint64_t from_top = ~0ull << (top & 63), to_bottom = ~0ull >> (63 - (bottom & 63));
-        for (; x < x_end; x++) {
-            uint64_t *word = plane + (x - b->x0) + band * stride;
-            if (band == last) {
-                *word |= from_top & to_bottom;
-                continue;
-            }
-            *word |= from_top;
-            word += stride;
-            for (uint32_t k = band + 1; k < last; k++, word += stride)
-                *word = ~0ull;
-            *word |= to_bottom;
-        }
+        uint32_t x = mask->columns ? mask->columns[run->x] : run->x;
+        uint32_t x_end = mask->columns ? mask->columns[run->x + 1] : run->x + 1;
+        uint32_t y0 = run->y0 < b->y0 ? b->y0 : run->y0, y1 = run->y1 > b->y1 ? b->y1 : run->y1;
+        x = x < b->x0 ? b->x0 : x;
+        x_end = x_end > b->x1 ? b->x1 : x_end;
+        for (; x < x_end && y0 < y1; x++)
+            RIM(paint_rows)(plane + (x - b->x0), stride, y0 - b->y0, y1 - b->y0);
     }
 }
 
@@ -162,7 +190,7 @@ static uint64_t RIM(edge_rim)(uint64_t *mask, uint64_t *rim, const box *b, long 
 }
 
 /* Pixels of boundary `rim` that lie in reach of boundary `other`. Dilation is worked out only where
- * there is something to match, and by a small diamond first: mostly that settles it. */
+ * there is something to match, by small shapes within the element first and no further than it takes to match it. */
 static uint64_t RIM(hits)(const uint64_t *rim, const uint64_t *other, const box *b, long stride, const element *e) {
     const VEC as_is = {0};
     uint64_t bits = 0;
@@ -175,12 +203,11 @@ static uint64_t RIM(hits)(const uint64_t *rim, const uint64_t *other, const box 
             VEC reached = {0};
             if (e->holds_diamond2) {
                 reached = RIM(dilate_diamond2)(p, stride, as_is);
-                VEC missed = here & ~reached;
-                if (!e->is_diamond2 && ANY(missed))
-                    reached = RIM(dilate)(p, stride, as_is, e);
-            } else {
-                reached = RIM(dilate)(p, stride, as_is, e);
+                if (!e->is_diamond2 && ANY(here & ~reached))
+                    reached |= RIM(dilate_plus)(p, stride, e);
             }
+            if (!e->is_diamond2 && ANY(here & ~reached) && RIM(any_near)(p, stride, e))
+                reached = RIM(dilate)(p, stride, as_is, e);
             bits += RIM(popcount)(here & reached);
         }
     return bits;
@@ -205,20 +232,20 @@ static int RIM(count_pair)(const run_list *pred, const run_list *gt, const run_l
     box b = box_around(pred, gt, h, w, !inner);
 
     /* rows of words: the margin is as wide as the element reaches, and a vector more for whole loads */
-    long margin = (e->reach > 2 ? e->reach : 2) + 1, bands_beyond = e->radius / 64 + 1;
+    long margin = (e->reach > 2 ? e->reach : 2) + 1;
     long stride = b.width + 2 * margin + 2 * LANES;
-    long size = stride * (b.bands + 2 * bands_beyond) + 2 * LANES;
+    long size = stride * (b.bands + 2 * e->bands_beyond) + 2 * LANES;
     size_t bytes = (size_t)size * 4 * sizeof(uint64_t);
     if (reserve(planes, bytes))
         return RIM_NO_MEMORY;
     memset(planes->at, 0, bytes);
-    uint64_t *p = (uint64_t *)planes->at + bands_beyond * stride + margin, *g = p + size;
+    uint64_t *p = (uint64_t *)planes->at + e->bands_beyond * stride + margin, *g = p + size;
     uint64_t *p_rim = g + size, *g_rim = p_rim + size;
 
-    RIM(paint)(pred, p, stride, &b, 0);
-    RIM(paint)(gt, g, stride, &b, 0);
+    RIM(paint)(pred, p, stride, &b);
+    RIM(paint)(gt, g, stride, &b);
     if (hidden && hidden->n) {
-        RIM(paint)(hidden, p_rim, stride, &b, 1);
+        RIM(paint)(hidden, p_rim, stride, &b);
         for (long i = -margin; i < b.bands * stride - margin; i++) {
             p[i] &= ~p_rim[i];
             g[i] &= ~p_rim[i];

@@ -18,15 +18,22 @@ typedef struct {
 /* A structuring element: row dy - radius holds columns left..right, none where left > right.
  * Rows widen from the outermost towards row 0 (or -1), as those of every diamond and disk do. */
 typedef struct {
-    int radius, reach, is_diamond2, holds_diamond2;
+    int radius, reach, bands_beyond, arm, is_diamond2, holds_diamond2;
     int left[2 * MAX_RADIUS + 1], right[2 * MAX_RADIUS + 1];
 } element;
 
 static void complete_element(element *e) {
     e->reach = 0;
+    e->bands_beyond = e->radius / 64 + 1;
     for (int i = 0; i <= 2 * e->radius; i++) {
         e->reach = e->reach < -e->left[i] ? -e->left[i] : e->reach;
         e->reach = e->reach < e->right[i] ? e->right[i] : e->reach;
+    }
+    /* how many rows up and down its middle column reaches, as far as one band carries */
+    for (e->arm = -1; e->arm < e->radius && e->arm < 63; e->arm++) {
+        int up = e->radius - e->arm - 1, down = e->radius + e->arm + 1;
+        if (e->left[up] > 0 || e->right[up] < 0 || e->left[down] > 0 || e->right[down] < 0)
+            break;
     }
     e->holds_diamond2 = e->radius >= 2;
     e->is_diamond2 = e->radius == 2;

@@ -83,30 +83,29 @@ static int read_lengths(const unsigned char *given, size_t n, uint32_t pixels, s
         return RIM_NO_RUNS;
     if (n > MAX_TEXT)
         return RIM_BAD_SUM;
-    unsigned out_of_alphabet = 0;
-    for (size_t i = 0; i < n; i++)
-        out_of_alphabet |= (unsigned char)(given[i] - '0') > 63;
-    if (out_of_alphabet)
-        return RIM_BAD_CHARACTER;
-    if ((given[n - 1] - '0') & 32)
-        return RIM_CUT_NUMBER;
-
-    /* a copy with room to read a few words past the end */
     if (reserve(&s->text, n + 72) || reserve(&s->lengths, n * sizeof(uint32_t)))
         return RIM_NO_MEMORY;
-    unsigned char *text = s->text.at;
-    memcpy(text, given, n);
-    memset(text + n, '0', 72);
+
+    /* a copy as digits of 6 bits, with room to read a few words past the end */
+    unsigned char *digits = s->text.at, all = 0;
+    for (size_t i = 0; i < n; i++) {
+        digits[i] = (unsigned char)(given[i] - '0');
+        all |= digits[i];
+    }
+    memset(digits + n, 0, 72);
+    if (all > 63)
+        return RIM_BAD_CHARACTER;
+    if (digits[n - 1] & 32)
+        return RIM_CUT_NUMBER;
 
     uint32_t *lengths = s->lengths.at;
     size_t k = 0, first = 0; /* numbers so far; where the current one begins */
-    int64_t before = 0, two_before = 0, out_of_range = 0;
-    uint64_t sum = 0;
+    int64_t before = 0, two_before = 0, sum = 0, negative = 0;
     for (size_t chunk = 0; chunk < n; chunk += 64) {
-        /* bit i of `last`: character chunk + i is the last of its number (bit 5 is clear) */
+        /* bit i of `last`: digit chunk + i is the last of its number (bit 5 is clear) */
         uint64_t last = 0;
         for (int j = 0; j < 8; j++) {
-            uint64_t clear = ~(load8(text + chunk + 8 * j) - EACH_BYTE('0')) & EACH_BYTE(32);
+            uint64_t clear = ~load8(digits + chunk + 8 * j) & EACH_BYTE(32);
             /* the multiplication gathers one bit of each byte in the top byte */
             last |= (((clear >> 5) * 0x0102040810204080ull) >> 56) << (8 * j);
         }
@@ -114,27 +113,30 @@ static int read_lengths(const unsigned char *given, size_t n, uint32_t pixels, s
             last &= (1ull << (n - chunk)) - 1;
         for (; last; last &= last - 1) {
             size_t end = chunk + (size_t)__builtin_ctzll(last) + 1;
-            unsigned digits = (unsigned)(end - first);
-            /* squeeze 5 bits out of each of up to 7 characters; most numbers have one or two */
-            uint64_t raw = load8(text + first) - EACH_BYTE('0');
-            uint64_t bits = (raw & 31) | ((raw >> 3) & 0x3e0) | ((raw >> 6) & 0x7c00) | ((raw >> 9) & 0xf8000);
-            if (__builtin_expect(digits > 4, 0)) {
-                if (digits > 7)
+            unsigned bits = 5 * (unsigned)(end - first);
+            /* squeeze the 5 bits out of each digit; nearly all numbers have one or two */
+            uint64_t raw = load8(digits + first), number = (raw & 31) | ((raw >> 3) & 0x3e0);
+            if (__builtin_expect(bits > 10, 0)) {
+                if (bits > 35)
                     return RIM_LONG_NUMBER;
-                bits |= ((raw >> 12) & 0x1f00000) | ((raw >> 15) & 0x3e000000) | ((raw >> 18) & 0x7c0000000ull);
+                number |= ((raw >> 6) & 0x7c00) | ((raw >> 9) & 0xf8000) | ((raw >> 12) & 0x1f00000) |
+                          ((raw >> 15) & 0x3e000000) | ((raw >> 18) & 0x7c0000000ull);
             }
-            unsigned spare = 64 - 5 * digits; /* shift up and back: cuts what follows, extends the sign */
-            int64_t run = (int64_t)(bits << spare) >> spare;
+            /* shifted up and back: cuts off what follows, extends the sign */
+            int64_t run = (int64_t)(number << (64 - bits)) >> (64 - bits);
             run += k > 2 ? two_before : 0;
             two_before = before;
             before = run;
-            out_of_range |= run | ((int64_t)pixels - run); /* negative once either is */
-            sum += (uint64_t)run;
+            negative |= run;
+            sum += run;
             lengths[k++] = (uint32_t)run;
             first = end;
         }
-        if (out_of_range < 0) /* once per chunk, which is too soon for any sum to overflow */
+        /* once per chunk, which is too soon for either to overflow */
+        if (negative < 0)
             return RIM_BAD_RUN;
+        if (sum > pixels)
+            return RIM_BAD_SUM;
     }
     if (sum != pixels)
         return RIM_BAD_SUM;

@@ -99,9 +99,9 @@ def lengths(mask: Rle, frame: int | None = None, whose: str = "mask") -> Lengths
     number -= ((digits[last] >> 4) & 1).astype(np.int64) << (5 * width)
     number[1::2] = np.cumsum(number[1::2])
     number[2::2] = np.cumsum(number[2::2])
-    if number.min() < 0 or number.max() > mask.h * mask.w:
+    if number.min() < 0:
         raise MaskError(BAD_RUN, frame, whose)
-    if int(number.sum()) != mask.h * mask.w:
+    if number.max() > mask.h * mask.w or int(number.sum()) != mask.h * mask.w:
         raise MaskError(BAD_SUM, frame, whose)
     return number
 
@@ -110,7 +110,7 @@ NO_RUNS = "counts is empty"
 BAD_CHARACTER = "counts holds a character outside '0'..'o'"
 CUT_NUMBER = "counts ends in the middle of a number"
 LONG_NUMBER = "counts holds a number of more than 7 characters"
-BAD_RUN = "counts holds a run below 0 or above h*w pixels"
+BAD_RUN = "counts holds a run below 0 pixels"
 BAD_SUM = "the runs of counts do not add up to h*w pixels"
 
 
@@ -252,7 +252,7 @@ def _uncompressed(counts: Iterable[object], pixels: int, frame: int | None) -> L
         if type(run) is not int:
             raise MaskError("counts must be text or a list of integers", frame)
         if not 0 <= run <= left:
-            raise MaskError(BAD_RUN if run < 0 or run > pixels else BAD_SUM, frame)
+            raise MaskError(BAD_RUN if run < 0 else BAD_SUM, frame)
         left -= run
         runs.append(run)
         if len(runs) > pixels + 1:
