@@ -39,7 +39,8 @@ class Facts:
     `position` (T, N, 2) on the ground; `camera` (T, 3); `heading` (T,) radians to the right; `distance`
     (T, N) from the camera to the objects' centres; `column` (T, N) centroid of the visible pixels (nan where
     there are none); `outline` (T, N) and `hides` (T, N, N) as in Frame, per frame; `visible` (T, N);
-    `mat_area` (T,) visible pixels of the mat.
+    `seen` (T, N): at least 80 of 76,800 pixels and 30 % of the outline are visible; `mat_area` (T,) visible
+    pixels of the mat.
     `on_mat` (T, N): 1 the base's centre is well inside the mat, -1 the base does not touch it, 0 neither.
     """
 
@@ -54,6 +55,7 @@ class Facts:
     column: Floats
     outline: NDArray[np.int64]
     visible: NDArray[np.int64]
+    seen: NDArray[np.bool_]
     hides: NDArray[np.int64]
     mat_area: NDArray[np.int64]
     on_mat: NDArray[np.int64]
@@ -65,14 +67,6 @@ class Facts:
     @property
     def pixels(self) -> int:
         return self.knobs.size[0] * self.knobs.size[1]
-
-    @property
-    def seen(self) -> NDArray[np.bool_]:
-        """(T, N): at least 80 of 76,800 pixels and 30 % of the outline are visible."""
-        clear: NDArray[np.bool_] = (self.visible >= CLEAR_PIXELS * self.pixels) & (
-            self.visible >= CLEAR_SHARE * self.outline
-        )
-        return clear
 
     @property
     def travelled(self) -> Floats:
@@ -92,6 +86,7 @@ class Facts:
                 "column",
                 "outline",
                 "visible",
+                "seen",
                 "hides",
                 "mat_area",
                 "on_mat",
@@ -141,6 +136,7 @@ def observe(scene: Scene, knobs: Knobs, frames: Sequence[Frame]) -> Facts:
     centre = np.concatenate([position, np.broadcast_to(heights[:, None], (*position.shape[:2], 1))], axis=2)
     outline = np.stack([frame.outline for frame in frames])
     hides = np.stack([frame.hides for frame in frames])
+    visible = outline - hides.sum(axis=1)
     return Facts(
         things=scene.things,
         knobs=knobs,
@@ -152,7 +148,8 @@ def observe(scene: Scene, knobs: Knobs, frames: Sequence[Frame]) -> Facts:
         distance=np.linalg.norm(centre - scene.camera[:, None], axis=2),
         column=np.stack([_columns(frame.ids, len(scene.things)) for frame in frames]),
         outline=outline,
-        visible=outline - hides.sum(axis=1),
+        visible=visible,
+        seen=(visible >= CLEAR_PIXELS * knobs.size[0] * knobs.size[1]) & (visible >= CLEAR_SHARE * outline),
         hides=hides,
         mat_area=np.array([frame.mat for frame in frames], np.int64),
         on_mat=_on_mat(scene, position),
@@ -160,10 +157,10 @@ def observe(scene: Scene, knobs: Knobs, frames: Sequence[Frame]) -> Facts:
 
 
 def _columns(ids: NDArray[np.int16], count: int) -> Floats:
-    flat = ids.ravel()
-    where = np.broadcast_to(np.arange(ids.shape[1]), ids.shape).ravel()
-    area = np.bincount(flat, minlength=count + 1)[1:]
-    total = np.bincount(flat, weights=where, minlength=count + 1)[1:]
+    places = np.flatnonzero(ids)
+    shown = ids.ravel()[places]
+    area = np.bincount(shown, minlength=count + 1)[1:]
+    total = np.bincount(shown, weights=places % ids.shape[1], minlength=count + 1)[1:]
     with np.errstate(invalid="ignore"):
         return np.asarray(total / area)
 
