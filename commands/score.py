@@ -64,10 +64,18 @@ def rows_of(one: Chosen, journal: Journal, on_error: OnError, extra: Mapping[str
 
 def answers(one: Chosen, journal: Journal, extra: Mapping[str, Any]) -> Iterator[Answer]:
     """The answered samples of one benchmark for a submission, in file order."""
-    for row, reply in _scored(one, journal, "leave-out", extra):
-        if reply is not None and reply.status == "ok":
-            text, _ = set_aside_reasoning(reply.text or "")
-            yield Answer(row.sample, text, row.score.parsed)
+    scorer = SCORERS[one.selection.benchmark.scorer]
+    for sample in one.samples():
+        reply = journal.read(sample.id)
+        if reply is None or reply.status != "ok":
+            continue
+        text, _ = set_aside_reasoning(reply.text or "")
+        parsed = None
+        choices = sample.meta.get("choices")
+        if choices:
+            # What is read in an answer does not depend on the gold, so any letter stands in for it.
+            parsed = scorer.grade(text, next(iter(choices)), {**sample.meta, **extra}, one.profile).parsed
+        yield Answer(sample, text, parsed)
 
 
 def _scored(
@@ -91,6 +99,10 @@ def grader(one: Chosen, extra: Mapping[str, Any]) -> Grader:
             meta = sample.meta
             known = truth.object_rles(meta["mask_dir"], meta["object_id"], meta["num_frames"])
             return grade_masks(sample, reply.masks, known)
+        if benchmark.family == "judged":
+            return Grade(None, None, "ungraded", "needs a judge")
+        if sample.gold is None:
+            return Grade(None, None, "ungraded", "no gold")
         text, _ = set_aside_reasoning(reply.text or "")
         return scorer.grade(text, sample.gold, {**sample.meta, **extra}, one.profile)
 
@@ -126,7 +138,7 @@ def _notes(one: Chosen, rows: Sequence[Row], run: Mapping[str, Any]) -> Iterator
     benchmark = one.selection.benchmark
     if one.limit is not None and benchmark.whole:
         yield f"asked for the first {one.limit} only; this metric means something else on a part of the data."
-    if benchmark.submission:
+    if benchmark.submission and all(row.sample.gold is None for row in rows):
         yield f"no gold: write the submission with `bench.py export RUN --format {benchmark.submission}`."
     differ = sum(row.score.detail.get("robust") not in (None, row.score.value) for row in rows)
     if differ:

@@ -38,21 +38,21 @@ def _json(record: Callable[[Answer], dict[str, Any]]) -> Callable[[list[Answer]]
 
 
 def _vqa(answer: Answer) -> dict[str, Any]:
-    return {"question_id": answer.sample.meta["question_id"], "answer": answer.text}
+    return {"question_id": _question_id(answer.sample), "answer": answer.text}
 
 
 def _vizwiz(answer: Answer) -> dict[str, Any]:
-    return {"image": PurePath(str(answer.sample.meta["question_id"])).name, "answer": answer.text}
+    return {"image": PurePath(str(_question_id(answer.sample))).name, "answer": answer.text}
 
 
 def _docvqa(answer: Answer) -> dict[str, Any]:
-    return {"questionId": answer.sample.meta["question_id"], "answer": answer.text}
+    return {"questionId": _question_id(answer.sample), "answer": answer.text}
 
 
 def _gqa(answer: Answer) -> dict[str, Any]:
     # convert_gqa_for_eval of the LLaVA scripts: no strip, one full stop off the end, lower case.
     return {
-        "questionId": str(answer.sample.meta["question_id"]),
+        "questionId": str(_question_id(answer.sample)),
         "prediction": answer.text.rstrip(".").lower(),
     }
 
@@ -81,6 +81,12 @@ def _mmbench(answers: list[Answer]) -> bytes:
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
+
+
+def _question_id(sample: Sample) -> Any:
+    """The gold file's own id: `question_id` of JSONL files, `index` of TSV ones."""
+    meta = sample.meta
+    return meta["question_id"] if "question_id" in meta else meta.get("index", _own_id(sample))
 
 
 def _own_id(sample: Sample) -> str:

@@ -1,36 +1,15 @@
 """The command as a user meets it: exit codes, one clear line for a mistake, runs that continue."""
 
-import io
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-import bench
-
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 OSVOS = {"camel": 0.8399891887733565, "goat": 0.743289447906957, "libby": 0.5960223035916714}
-
-
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Runs the command in an empty folder; gives (exit code, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-
-    def command(*args: object, stdin: str | None = None) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["bench.py", *map(str, args)])
-        if stdin is not None:
-            monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
-        with pytest.raises(SystemExit) as ended:
-            bench.main()
-        out = capsys.readouterr()
-        return ended.value.code or 0, out.out, out.err
-
-    return command
 
 
 @pytest.fixture
