@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from scorers.score import Fields, Grade
+
+Grader = Callable[[str, Any, Fields, str], Grade]
 
 _TAGS = (
     ("<think>", "</think>"),
@@ -72,6 +75,21 @@ def final_answer(text: str, marked: str) -> str:
         if depth == 0:
             return text[begin:position]
     return text
+
+
+def ungraded_without_gold(grade: Grader, stand_in: str) -> Grader:
+    """`grade`, which for a gold of None (a hidden split) says what it parsed and gives no value.
+
+    `stand_in` is a gold the scorer accepts; what is parsed must not depend on it.
+    """
+
+    def graded(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
+        if gold is not None or "rows" in fields:
+            return grade(prediction, gold, fields, profile)
+        plain = {name: value for name, value in fields.items() if name != "unparsed"}
+        return replace(grade(prediction, stand_in, plain, profile), value=None, status="ungraded")
+
+    return graded
 
 
 def is_refusal(text: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from scorers import letters, spatial
-from scorers.answer import unparsed
+from scorers.answer import Grader, ungraded_without_gold, unparsed
 from scorers.groups import (
     accuracy,
     breakdown,
@@ -248,13 +248,14 @@ def egoexo_accuracy(rows: Sequence[Row], profile: str) -> Metric:
 
 def _scorer(
     name: str,
-    grade: Callable[[str, Any, Fields, str], Grade],
+    grade: Grader,
     aggregate: Callable[[Sequence[Row], str], Metric],
     profiles: tuple[str, ...],
     text: str,
     **fields: str,
 ) -> Scorer:
-    return Scorer(name, grade, aggregate, profiles, {**fields, **_UNPARSED}, text)
+    graded = ungraded_without_gold(grade, "A")
+    return Scorer(name, graded, aggregate, profiles, {**fields, **_UNPARSED}, text)
 
 
 _ROWS = "a whole set on one line: list of {prediction, gold, choices}"
@@ -293,13 +294,13 @@ SEED = _scorer(
     "SEED-Bench: the first character of the answer.",
     choices=_CHOICES + " (vlmevalkit)",
 )
-CRPE = _scorer(
+CRPE = Scorer(
     "crpe",
     crpe,
     crpe_accuracy,
     ("vlmevalkit",),
+    {"rows": _ROWS, **_UNPARSED},
     'CRPE: gold "A. text"; all four rows of an item must be right.',
-    rows=_ROWS,
 )
 SCIENCEQA = _scorer(
     "scienceqa",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from scorers.answer import unparsed
+from scorers.answer import ungraded_without_gold, unparsed
 from scorers.groups import accuracy
 from scorers.mmmu import Parsed, key_phrases, number, unique
 from scorers.options import options_of
@@ -147,7 +147,7 @@ def cmmmu_score(rows: Sequence[Row], profile: str) -> Metric:
 
 CMMMU = Scorer(
     "cmmmu",
-    cmmmu,
+    ungraded_without_gold(cmmmu, "A"),
     cmmmu_score,
     ("official", "vlmevalkit"),
     {

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from scorers import letters
-from scorers.answer import final_answer
+from scorers.answer import final_answer, ungraded_without_gold
 from scorers.edit import levenshtein
 from scorers.groups import accuracy
 from scorers.options import options_of
@@ -85,8 +85,6 @@ def mathvista(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade
         raise ValueError(f"question_type: expected multi_choice or free_form, got {question_type!r}")
     if question_type == "free_form" and answer_type not in ("integer", "float", "list", "text"):
         raise ValueError(f"answer_type: expected integer, float, list or text, got {answer_type!r}")
-    if gold is None:
-        raise ValueError("gold: missing")
     if profile == "vlmevalkit":
         return _vlmevalkit(prediction, gold, fields, question_type, answer_type)
     options = list(options_of(fields).values()) if question_type == "multi_choice" else []
@@ -149,7 +147,7 @@ def mathvista_score(rows: Sequence[Row], profile: str) -> Metric:
 
 MATHVISTA = Scorer(
     "mathvista",
-    mathvista,
+    ungraded_without_gold(mathvista, "0"),
     mathvista_score,
     ("official", "internvl", "vlmevalkit"),
     {

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from scorers import letters
-from scorers.answer import unparsed
+from scorers.answer import ungraded_without_gold, unparsed
 from scorers.choice import choice, judge
 from scorers.groups import accuracy, value
 from scorers.options import gold_letter, options_of
@@ -145,8 +145,8 @@ def mmmu(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
         return _vlmevalkit(prediction, gold, fields, multiple)
     if not multiple:
         texts = [str(text) for text in gold] if isinstance(gold, (list, tuple)) else [str(gold)]
-        if gold is None or not texts:
-            raise ValueError("gold: missing")
+        if not texts:
+            raise ValueError("gold: an empty list")
         parsed = parse_open(prediction)
         return Grade(float(open_right(parsed, texts)), parsed, "scored", "open")
     if profile == "internvl":
@@ -193,10 +193,10 @@ def subject(row: Row) -> str:
 def mmmu_score(rows: Sequence[Row], profile: str) -> Metric:
     """Accuracy over all questions, then over each of six domains and, below it, each of its subjects.
 
-    Under `vlmevalkit` with several splits in the file, the headline is the validation split's.
+    With several splits in the file (VLMEvalKit's MMMU_DEV_VAL), the headline is the validation split's.
     """
     splits = {str(value(row, "split")) for row in rows if value(row, "split")}
-    if profile == "vlmevalkit" and len(splits) > 1:
+    if len(splits) > 1:
         chosen = "validation" if "validation" in splits else sorted(splits)[0]
         headline = _by_domain([row for row in rows if value(row, "split") == chosen])
         others = [
@@ -223,7 +223,7 @@ def _by_domain(rows: Sequence[Row]) -> Metric:
 
 MMMU = Scorer(
     "mmmu",
-    mmmu,
+    ungraded_without_gold(mmmu, "A"),
     mmmu_score,
     ("official", "internvl", "vlmevalkit"),
     {

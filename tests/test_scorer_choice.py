@@ -132,6 +132,12 @@ def test_accuracy_is_given_by_category_and_failures_stay_out() -> None:
     assert [(p.name, p.value, p.n) for p in metric.parts] == [("x", 50.0, 2), ("y", 100.0, 1)]
 
 
+def test_a_hidden_gold_is_parsed_and_enters_no_number() -> None:
+    for scorer in (CHOICE, CIRCULAR, MMVP, SCIENCEQA, SEED, MMSTAR, MMSI, EGOEXO):
+        found = scorer.grade("B", None, {"choices": BLUES, "unparsed": "random"}, scorer.profiles[0])
+        assert (found.value, found.parsed, found.status) == (None, "B", "ungraded")
+
+
 def rotation(prediction: str, gold: str) -> dict[str, Any]:
     return {"prediction": prediction, "gold": gold, "choices": BLUES}
 

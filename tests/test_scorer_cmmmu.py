@@ -103,7 +103,8 @@ def test_malformed_fields_are_named() -> None:
     with pytest.raises(ValueError, match=r"^choices: "):
         CMMMU.grade("A", "A", {"type": "选择"}, "official")
     with pytest.raises(ValueError, match=r"^gold: "):
-        CMMMU.grade("A", None, {"type": "填空"}, "official")
+        CMMMU.grade("A", "", {"type": "填空"}, "official")
+    assert CMMMU.grade("对", None, {"type": "判断"}, "official").status == "ungraded"
 
 
 def test_the_real_samples_score_full_marks_with_their_own_answers() -> None:

@@ -189,4 +189,10 @@ def test_the_headline_of_vlmevalkit_is_the_validation_split() -> None:
     metric = MMMU.aggregate(rows(MMMU, "vlmevalkit", items), "vlmevalkit")
     assert (metric.value, metric.n) == (100.0, 1)
     assert part(metric, "split dev").value == 0.0
-    assert MMMU.aggregate(rows(MMMU, "official", items), "official").value == 50.0
+    assert MMMU.aggregate(rows(MMMU, "official", items), "official").value == 100.0
+
+
+def test_a_hidden_gold_is_parsed_for_the_submission() -> None:
+    letter = MMMU.grade("(B)", None, {"choices": OPTIONS}, "official")
+    assert (letter.value, letter.parsed, letter.status) == (None, "B", "ungraded")
+    assert MMMU.grade("it is 7", None, {"question_type": "open"}, "official").parsed == [7.0]
