@@ -232,12 +232,12 @@ def mmsi_accuracy(rows: Sequence[Row], profile: str) -> Metric:
 
 
 def egoexo(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    """EgoExo-Bench: the first capital A-D; without one, can_infer on the options if they are given."""
-    options = options_of(fields, required=False)
-    found = letters.egoexo(prediction)
-    if found[0] is None and options:
-        found = letters.can_infer(prediction, options)
-    return judge(found, gold_letter(gold), list(options) or "ABCD", fields)
+    """EgoExo-Bench: the first capital A-D.
+
+    Without one the reference asks a judge; its rule-based fallback finds no options in the question's
+    text, so an answer in words ("light blue") is wrong even where it is an option's.
+    """
+    return judge(letters.egoexo(prediction), gold_letter(gold), "ABCD", fields)
 
 
 def egoexo_accuracy(rows: Sequence[Row], profile: str) -> Metric:
@@ -331,6 +331,5 @@ EGOEXO = _scorer(
     egoexo_accuracy,
     ("official", "vlmevalkit"),
     "EgoExo-Bench: the first capital A-D anywhere in the answer.",
-    choices=_CHOICES + " (optional)",
 )
 SCORERS = (CHOICE, CIRCULAR, MMVP, SEED, CRPE, SCIENCEQA, MMSTAR, MMSI, EGOEXO)

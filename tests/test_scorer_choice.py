@@ -405,7 +405,5 @@ def test_egoexo_reads_letters_inside_words(answer: str, value: float, parsed: st
     assert grade(EGOEXO, "official", answer, "B")[:2] == (value, parsed)
 
 
-def test_egoexo_falls_back_on_the_options() -> None:
-    assert (
-        grade(EGOEXO, "official", "Answer: dark blue?", "C", choices=["red", "green", "dark blue"])[0] == 1.0
-    )
+def test_egoexo_does_not_know_the_options() -> None:
+    assert grade(EGOEXO, "official", "dark blue", "C", choices=["red", "green", "dark blue"])[0] == 0.0
