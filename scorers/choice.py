@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -46,8 +46,14 @@ def choice(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
     want = gold_letter(gold, options)
     if profile == "internvl":
         return _as_handed_on(letters.internvl(prediction, options), prediction, want, list(options), fields)
-    rule = letters.robust if profile == "robust" else letters.can_infer
-    return judge(rule(prediction, options), want, list(options), fields)
+    if profile == "robust":
+        return judge(letters.robust(prediction, options), want, list(options), fields)
+    return inferred(prediction, want, options, fields)
+
+
+def inferred(prediction: str, want: str, options: Mapping[str, str], fields: Fields) -> Grade:
+    """The grade by can_infer; VLMEvalKit's draw, where one is asked for, is among the letters and Z."""
+    return judge(letters.can_infer(prediction, options), want, [*options, "Z"], fields)
 
 
 def _as_handed_on(
@@ -161,7 +167,7 @@ def scienceqa(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade
     options = options_of(fields, required=profile != "official")
     want = gold_letter(gold, options)
     if profile == "vlmevalkit":
-        return judge(letters.can_infer(prediction, options), want, list(options), fields)
+        return inferred(prediction, want, options, fields)
     if profile == "internvl":
         found = letters.internvl_scienceqa(prediction, options)
         return _as_handed_on(found, prediction, want, list(options), fields)

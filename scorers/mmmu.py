@@ -9,7 +9,7 @@ from typing import Any
 
 from scorers import letters
 from scorers.answer import ungraded_without_gold, unparsed
-from scorers.choice import choice, judge
+from scorers.choice import choice, inferred, judge
 from scorers.groups import accuracy, value
 from scorers.options import gold_letter, options_of
 from scorers.score import Fields, Grade, Metric, Row, Scorer
@@ -169,7 +169,7 @@ def _vlmevalkit(prediction: str, gold: Any, fields: Fields, multiple: bool) -> G
         return choice(prediction, _one(gold), fields, "vlmevalkit")
     options = {"A": str(gold), "B": "Other Answers"}
     want = str(gold) if re.fullmatch("[A-Z]", str(gold)) else "A"
-    return judge(letters.can_infer(prediction, options), want, list(options), fields)
+    return inferred(prediction, want, options, fields)
 
 
 def _one(gold: Any) -> Any:

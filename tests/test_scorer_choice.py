@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import openpyxl
@@ -130,6 +131,16 @@ def test_accuracy_is_given_by_category_and_failures_stay_out() -> None:
     )
     assert (metric.value, metric.n) == (pytest.approx(200 / 3), 3)
     assert [(p.name, p.value, p.n) for p in metric.parts] == [("x", 50.0, 2), ("y", 100.0, 1)]
+
+
+def test_vlmevalkit_draws_among_the_letters_and_z() -> None:
+    generator = random.Random(0)
+    fields = {"choices": BLUES, "unparsed": "random", "generator": generator}
+    drawn = [CHOICE.grade("hm", "A", fields, "vlmevalkit") for _ in range(200)]
+    assert {found.parsed for found in drawn} == set("ABCDZ")
+    again = random.Random(0)
+    assert [found.parsed for found in drawn] == [again.choice("ABCDZ") for _ in range(200)]
+    assert all(found.value == float(found.parsed == "A") for found in drawn)
 
 
 def test_a_hidden_gold_is_parsed_and_enters_no_number() -> None:
