@@ -64,18 +64,10 @@ def rows_of(one: Chosen, journal: Journal, on_error: OnError, extra: Mapping[str
 
 def answers(one: Chosen, journal: Journal, extra: Mapping[str, Any]) -> Iterator[Answer]:
     """The answered samples of one benchmark for a submission, in file order."""
-    scorer = SCORERS[one.selection.benchmark.scorer]
-    for sample in one.samples():
-        reply = journal.read(sample.id)
-        if reply is None or reply.status != "ok":
-            continue
-        text, _ = set_aside_reasoning(reply.text or "")
-        parsed = None
-        choices = sample.meta.get("choices")
-        if choices:
-            # What is read in an answer does not depend on the gold, so any letter stands in for it.
-            parsed = scorer.grade(text, next(iter(choices)), {**sample.meta, **extra}, one.profile).parsed
-        yield Answer(sample, text, parsed)
+    for row, reply in _scored(one, journal, "leave-out", extra):
+        if reply is not None and reply.status == "ok":
+            text, _ = set_aside_reasoning(reply.text or "")
+            yield Answer(row.sample, text, row.score.parsed)
 
 
 def _scored(
@@ -101,7 +93,7 @@ def grader(one: Chosen, extra: Mapping[str, Any]) -> Grader:
             return grade_masks(sample, reply.masks, known)
         if benchmark.family == "judged":
             return Grade(None, None, "ungraded", "needs a judge")
-        if sample.gold is None:
+        if sample.gold is None and "choices" not in sample.meta:
             return Grade(None, None, "ungraded", "no gold")
         text, _ = set_aside_reasoning(reply.text or "")
         return scorer.grade(text, sample.gold, {**sample.meta, **extra}, one.profile)
