@@ -78,6 +78,11 @@ class Pool:
             if isinstance(member.controller, Adaptive) and provider.waiting:
                 member.watch = asyncio.create_task(self._watch(member))
 
+    @property
+    def capacity(self) -> int:
+        """How many requests may be in flight over all endpoints."""
+        return sum(member.controller.limit for member in self.members)
+
     async def take(self, affinity: str, avoid: Member | None = None) -> Member:
         """An endpoint for a request about `affinity`, another than `avoid` where there is one.
 

@@ -37,6 +37,8 @@ _DRAIN_SECONDS = 4.0
 _SHOW_EVERY = 0.2
 _SYNC_EVERY = 5.0
 _BATCH = 64
+_HIRE_EVERY = 0.1
+_WORKER = "sightbench worker "
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,40 +132,52 @@ class _Run:
         self._queue: asyncio.Queue[Unit | None] = asyncio.Queue(maxsize=_BATCH)
         self._ending = asyncio.Event()
         self._drain = True
-        self._unread: Exception | None = None
+        self._broken: Exception | None = None
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="samples")
 
     async def drive(self, samples: Iterable[Sample], progress: Callable[[Counts], None] | None) -> None:
         """Runs reader, workers and clocks until all is asked or something says stop."""
-        limit = self.settings.concurrency
-        per_endpoint = self.settings.max_concurrency if limit == "auto" else max(1, limit)
-        count = per_endpoint * len(self.pool.members)
-        _allow_open_files(count)
-        workers = [asyncio.create_task(self._work()) for _ in range(count)]
-        feeder = asyncio.create_task(self._feed(samples, len(workers)))
+        feeder = asyncio.create_task(self._feed(samples))
+        crew: list[asyncio.Task[None]] = []
+        everything = asyncio.create_task(self._all_asked(feeder, crew))
+        ending = asyncio.create_task(self._ending.wait())
         clocks = [asyncio.create_task(self._sync())]
         if progress is not None:
             clocks.append(asyncio.create_task(self._show(progress)))
         if self.settings.deadline is not None:
             clocks.append(asyncio.create_task(self._deadline(self.settings.deadline)))
-        everything = asyncio.gather(feeder, *workers)
-        ending = asyncio.create_task(self._ending.wait())
         try:
             await asyncio.wait((everything, ending), return_when=asyncio.FIRST_COMPLETED)
             if not everything.done():
                 feeder.cancel()
-                if self._drain:
-                    await asyncio.wait(workers, timeout=_DRAIN_SECONDS)
+                if self._drain and crew:
+                    await asyncio.wait(crew, timeout=_DRAIN_SECONDS)
         finally:
-            tasks = [feeder, *workers, *clocks, ending]
+            everything.cancel()
+            tasks = [everything, feeder, *crew, *clocks, ending]
             for task in tasks:
                 task.cancel()
             results = await asyncio.gather(*tasks, return_exceptions=True)
-            with contextlib.suppress(BaseException):
-                await everything
-        for result in (*results, self._unread):
+        for result in (*results, self._broken):
             if isinstance(result, Exception):
                 raise result
+
+    async def _all_asked(self, feeder: asyncio.Task[None], crew: list[asyncio.Task[None]]) -> None:
+        """Keeps as many workers as the endpoints take requests; returns when the last has nothing to do.
+
+        A worker holds a whole request while it waits, so there are no more of them than are of use.
+        """
+        while not feeder.done():
+            wanted = self.pool.capacity
+            if len(crew) < wanted:
+                _allow_open_files(wanted)
+                crew.extend(
+                    asyncio.create_task(self._work(), name=f"{_WORKER}{number}")
+                    for number in range(len(crew), wanted)
+                )
+            await asyncio.wait((feeder,), timeout=_HIRE_EVERY)
+        await feeder
+        await asyncio.gather(*crew)
 
     async def close(self) -> None:
         self.library.close()
@@ -183,34 +197,35 @@ class _Run:
         if self.stopped is not None:
             # The second Ctrl-C: whoever waits for the drain is woken by their tasks ending.
             for task in asyncio.all_tasks():
-                if task.get_name().startswith("ask:"):
+                if task.get_name().startswith(_WORKER):
                     task.cancel()
             return
         self.stop("interrupted", drain=True)
 
-    async def _feed(self, samples: Iterable[Sample], workers: int) -> None:
+    async def _feed(self, samples: Iterable[Sample]) -> None:
         loop = asyncio.get_running_loop()
         source = by_video(mine(units(samples), self.settings.shard), self.settings.lookahead)
-        while self._unread is None:
-            batch, self._unread = await loop.run_in_executor(self._reader, _next, source)
+        while self._broken is None:
+            batch, self._broken = await loop.run_in_executor(self._reader, _next, source)
             if not batch:
                 break
             for unit in batch:
                 await self._queue.put(unit)
-        for _ in range(workers):
-            await self._queue.put(None)
+        await self._queue.put(None)
 
     async def _work(self) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        task.set_name(f"ask:{task.get_name()}")
         while self.stopped is None:
             unit = await self._queue.get()
             if unit is None:
+                # The end is for everyone.
+                await self._queue.put(None)
                 return
             try:
                 await self._unit(unit)
             except (EndpointError, RunFolderError) as error:
+                self.stop(str(error), drain=False)
+            except Exception as error:
+                self._broken = error
                 self.stop(str(error), drain=False)
 
     async def _unit(self, unit: Unit) -> None:
