@@ -171,7 +171,7 @@ def open_cache(dataset_root: str | Path, user_cache: Path | None = None) -> Cach
 def _writable(path: Path) -> bool:
     # nothing is created to find out; root may write anywhere, yet a folder marked read-only is meant so
     place = path if path.exists() else path.parent
-    return bool(place.exists() and place.stat().st_mode & 0o222 and os.access(place, os.W_OK))
+    return bool(path.parent.is_dir() and place.stat().st_mode & 0o222 and os.access(place, os.W_OK))
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
