@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -75,6 +76,8 @@ def filter_lines(
 ) -> int:
     """Grades `lines` into `out`. Returns the exit code: 1 if a line could not be graded."""
     scorer, chosen = scorer_named(metric, profile)
+    if extra.get("unparsed") == "random":
+        extra = {**extra, "generator": random.Random(extra["seed"])}
     bad = 0
     for result in grade_lines(lines, scorer, chosen, extra):
         bad += "error" in result

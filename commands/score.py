@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from reports import tables
 from reports.submission import Answer
 from reports.summary import BenchmarkSummary, Summary, totals
 from scorers import aggregate
-from scorers.answer import set_aside_reasoning
+from scorers.answer import final_answer, set_aside_reasoning
 from scorers.groundtruth import open_cache
 from scorers.mask_reply import grade_masks
 from scorers.score import Grade, Metric, Row
@@ -66,8 +67,7 @@ def answers(one: Chosen, journal: Journal, extra: Mapping[str, Any]) -> Iterator
     """The answered samples of one benchmark for a submission, in file order."""
     for row, reply in _scored(one, journal, "leave-out", extra):
         if reply is not None and reply.status == "ok":
-            text, _ = set_aside_reasoning(reply.text or "")
-            yield Answer(row.sample, text, row.score.parsed)
+            yield Answer(row.sample, answer_of(row.sample, reply), row.score.parsed)
 
 
 def _scored(
@@ -83,7 +83,11 @@ def grader(one: Chosen, extra: Mapping[str, Any]) -> Grader:
     """The function that judges replies of this benchmark: masks against ground truth, texts by its scorer."""
     benchmark = one.selection.benchmark
     scorer = SCORERS[benchmark.scorer]
+    profile = benchmark.scored_as(one.profile)
     truth = open_cache(one.data) if benchmark.mask_scorer else None
+    if extra.get("unparsed") == "random":
+        # One generator through the file, as the references draw.
+        extra = {**extra, "generator": random.Random(extra["seed"])}
 
     def grade(sample: Sample, reply: Reply) -> Grade:
         if sample.wants == "masks":
@@ -95,10 +99,18 @@ def grader(one: Chosen, extra: Mapping[str, Any]) -> Grader:
             return Grade(None, None, "ungraded", "needs a judge")
         if sample.gold is None and "choices" not in sample.meta:
             return Grade(None, None, "ungraded", "no gold")
-        text, _ = set_aside_reasoning(reply.text or "")
-        return scorer.grade(text, sample.gold, {**sample.meta, **extra}, one.profile)
+        fields = {**sample.meta, "id": sample.id, "category": sample.category, **extra}
+        return scorer.grade(answer_of(sample, reply), sample.gold, fields, profile)
 
     return grade
+
+
+def answer_of(sample: Sample, reply: Reply) -> str:
+    """What an extractor sees of a reply: reasoning set aside, and where the prompt asked for a marked answer
+    after the reasons, what the mark holds."""
+    text, _ = set_aside_reasoning(reply.text or "")
+    marked = sample.meta.get("cot")
+    return final_answer(text, marked) if marked else text
 
 
 def _summarise(one: Chosen, rows: list[Row], run: Mapping[str, Any]) -> BenchmarkSummary:
@@ -111,7 +123,7 @@ def _summarise(one: Chosen, rows: list[Row], run: Mapping[str, Any]) -> Benchmar
         extras = aggregate.dynbench_extras(rows)
         baselines = {"QA by chance": aggregate.dynbench_chance(rows)}
     else:
-        headline = SCORERS[benchmark.scorer].aggregate(rows, one.profile)
+        headline = SCORERS[benchmark.scorer].aggregate(rows, benchmark.scored_as(one.profile))
     return BenchmarkSummary(
         benchmark.name,
         benchmark.title,
