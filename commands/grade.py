@@ -135,5 +135,9 @@ def describe(scorer: Scorer, profile: str) -> str:
     lines = [f"{scorer.name}: {scorer.help}", "", "One JSON object per line:"]
     shown = {"prediction": "the model's answer (a string)", "gold": "the right answer"} | dict(scorer.fields)
     lines += [f"  {name:16} {text}" for name, text in shown.items()]
+    lines += [
+        "",
+        "A prediction is graded as it is; take reasoning such as <think>...</think> out of it before.",
+    ]
     lines += ["", f"profiles: {', '.join(scorer.profiles)}; chosen: {profile}"]
     return "\n".join(lines)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from client.sample import Reply, Sample
+from scorers.answer import is_refusal, set_aside_reasoning
 from scorers.score import Grade, Row, Score
 
 OnError = Literal["leave-out", "zero"]
@@ -53,12 +54,17 @@ def score(
     detail.update(graded.detail)
     for flag, raised in (
         ("truncated", reply.finish_reason == "length"),
-        ("refused", reply.refusal is not None or reply.finish_reason == "content_filter"),
+        ("refused", _refused(reply)),
         ("empty", not (reply.text or "").strip() and not reply.masks),
     ):
         if raised:
             detail[flag] = True
     return Score(sample.id, graded.value, graded.parsed, graded.status, detail)
+
+
+def _refused(reply: Reply) -> bool:
+    told = reply.refusal is not None or reply.finish_reason == "content_filter"
+    return told or is_refusal(set_aside_reasoning(reply.text or "")[0])
 
 
 def coverage(rows: Sequence[Row]) -> Coverage:
