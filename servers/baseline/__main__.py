@@ -44,8 +44,9 @@ def main() -> None:
     )
     if options.exit_with_parent:
         threading.Thread(target=_watch_parent, args=(server,), daemon=True).start()
-    print(f"http://{host}:{listener.getsockname()[1]}/v1", flush=True)
-    server.run(sockets=[listener])
+    with listener:
+        print(f"http://{host}:{listener.getsockname()[1]}/v1", flush=True)
+        server.run(sockets=[listener])
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

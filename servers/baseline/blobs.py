@@ -17,6 +17,9 @@ from servers.baseline.palette import MAT_CLASS, WHITE
 SMALLEST = 40 / (320 * 240)
 """Of the picture: pieces smaller than this are noise (white ones, which the ground mimics, 3 times this)."""
 
+MOST = 24
+"""Blobs of one frame, the largest: pictures that are all specks must not take for ever."""
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -69,7 +72,8 @@ def find_blobs(frame: int, classes: NDArray[np.uint8]) -> tuple[NDArray[np.int32
     labels, kinds = components(solid)
     areas = np.bincount(labels.ravel(), minlength=len(kinds))
     least = SMALLEST * labels.size * np.where(kinds == WHITE, 3, 1)
-    boxes = {int(k): _box(labels, int(k)) for k in np.flatnonzero(areas >= least) if kinds[k] > 0}
+    large = [int(k) for k in np.argsort(-areas, kind="stable") if kinds[k] > 0 and areas[k] >= least[k]]
+    boxes = {k: _box(labels, k) for k in large[:MOST]}
     found = []
     for k, box in boxes.items():
         crop = labels[box.top : box.bottom, box.left : box.right] == k

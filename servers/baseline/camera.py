@@ -54,6 +54,14 @@ class Camera:
         ahead = np.cos(self.pitch) - y * np.sin(self.pitch)
         return self.world(frame, np.stack([x * reach, ahead * reach], -1))
 
+    def reach2(self, frame: int) -> Floats:
+        """Squared distance from the camera to the ground seen at each pixel [h, w]; inf above the horizon."""
+        h, w = self.shape
+        x, y = (np.arange(w) + 0.5 - w / 2) / self.focal, (np.arange(h) + 0.5 - h / 2) / self.focal
+        down = y * np.cos(self.pitch) + np.sin(self.pitch)
+        scale = np.where(down > 1e-3, self.height[frame] / np.maximum(down, 1e-3), np.inf)
+        return np.asarray((scale**2)[:, None] * (1 + x**2 + (y**2)[:, None]))
+
     def world(self, frame: int, local: Floats) -> Floats:
         """Camera-centred ground coordinates [..., 2] (right, ahead) -> those of frame 0."""
         c, s = np.cos(self.yaw[frame]), np.sin(self.yaw[frame])
@@ -142,10 +150,10 @@ def _from_above(
     fog = 1 - np.exp(-((NOMINAL_HEIGHT_M / FOG_M) ** 2) * (ahead**2 + across**2 + 1))
     light = (light - sum(HORIZON) / 3 * fog) / (1 - fog)
     seen = inside & ground[row, column]
+    middle = np.median(light[seen]) if seen.any() else 0.0
+    seen &= (light > 0.75 * middle) & (light < 1.3 * middle)
     if not seen.any():
         return np.zeros(light.shape, np.float32)
-    middle = np.median(light[seen])
-    seen &= (light > 0.75 * middle) & (light < 1.3 * middle)
     light = np.where(seen, light - light[seen].mean(), 0)
     return np.asarray(light / max(float(np.sqrt((light**2).sum() * seen.sum())), 1e-6), np.float32)
 
@@ -155,8 +163,11 @@ def _amplitudes(view: NDArray[np.float32], height: Floats, turn: Floats) -> NDAr
     found = []
     for direction in (turn, turn + np.pi / 2):
         right = np.exp(-1j * np.outer(WAVE * height * np.cos(direction), ACROSS))
-        away = np.exp(-1j * np.outer(WAVE * height * np.sin(direction), AHEAD))
-        found.append(((away.astype(np.complex64) @ view) * right).sum(1))
+        away = np.outer(WAVE * height * np.sin(direction), AHEAD).astype(np.float32)
+        # einsum, not @: BLAS would start threads for products this small, and they wait more than they work
+        real = np.einsum("na,ax->nx", np.cos(away), view)
+        imaginary = np.einsum("na,ax->nx", np.sin(away), view)
+        found.append(((real - 1j * imaginary) * right).sum(1))
     return np.stack(found)
 
 

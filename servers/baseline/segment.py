@@ -82,11 +82,7 @@ def _lit(frame: NDArray[np.uint8], classes: NDArray[np.uint8], camera: Camera, t
 
 def _fog(camera: Camera, frame: int) -> Floats:
     """The share of fog in the ground seen at each pixel [h, w]; 1 above the horizon."""
-    h, w = camera.shape
-    column, row = np.meshgrid(np.arange(w) + 0.5, np.arange(h) + 0.5)
-    reach2 = ((camera.ground(frame, column, row) - camera.position[frame]) ** 2).sum(-1)
-    fog = 1 - np.exp(-(reach2 + camera.height[frame] ** 2) / FOG_M**2)
-    return np.asarray(np.nan_to_num(fog, nan=1.0), np.float32)
+    return np.asarray(1 - np.exp(-camera.reach2(frame) / FOG_M**2), np.float32)
 
 
 def _blur(frame: NDArray[np.uint8]) -> NDArray[np.int16]:
