@@ -125,7 +125,7 @@ def parse_json(text: str | bytes, path: Path, line: int | None = None) -> Any:
         return found
 
     try:
-        return json.loads(text, object_pairs_hook=unique)
+        return json.loads(text if isinstance(text, str) else text.decode(), object_pairs_hook=unique)
     except json.JSONDecodeError as error:
         raise DatasetError(f"not valid JSON: {error.msg}", path, line or error.lineno) from None
     except UnicodeDecodeError:

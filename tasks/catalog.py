@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,6 @@ from client.errors import DatasetError, UsageError
 from client.sample import Sample
 from tasks.benchmark import Benchmark, Needed, Problems, Selection
 from tasks.families import choices, others, short, space
-from tasks.prompts import COT_TOKENS
 from tasks.readers import dynbench
 
 VIDEO_TREE = (
@@ -140,9 +138,6 @@ def read(
     for sample in benchmark.read(data, profile, found):
         if selection.tasks is None or sample.task in selection.tasks:
             empty = False
-            if sample.max_tokens is None:
-                tokens = COT_TOKENS if "cot" in sample.meta else benchmark.max_tokens
-                sample = replace(sample, max_tokens=tokens)
             yield sample
     if problems is None:
         found.check()

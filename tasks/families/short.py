@@ -224,7 +224,7 @@ def _benchmark(
         title=title,
         family="short answers",
         scorer=scorer,
-        read=reader_of(name, forms),
+        read=reader_of(name, forms, tokens),
         headline=HEADLINES.get(scorer, "accuracy"),
         metric=METRICS[scorer],
         reference=reference,

@@ -21,12 +21,13 @@ def locate(name: str, bases: Sequence[Path]) -> Path | None:
     Annotations name images from where their authors stood (`data/vqav2/val2014/x.jpg` from internvl_chat/);
     leading folders are dropped one by one until the rest is found.
     """
-    if os.path.isabs(name) and os.path.isfile(name):
+    if name.startswith("/") and os.path.isfile(name):
         return Path(name)
     parts = [part for part in name.split("/") if part not in ("", ".", "..")]
+    tails = ["/".join(parts[start:]) for start in range(len(parts))]
     for base in bases:
-        for start in range(len(parts)):
-            candidate = os.path.join(base, *parts[start:])
+        for tail in tails:
+            candidate = f"{base}/{tail}"
             if os.path.isfile(candidate):
                 return Path(candidate)
     return None

@@ -9,6 +9,7 @@ from pathlib import Path
 from client.errors import UsageError
 from client.sample import Sample
 from tasks.benchmark import Needed, Problems, Read
+from tasks.prompts import COT_TOKENS
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,10 @@ class Form:
         return None
 
 
-def reader_of(benchmark: str, forms: tuple[Form, ...]) -> Read:
+def reader_of(benchmark: str, forms: tuple[Form, ...], tokens: int | None = None) -> Read:
     """A Read for the first form that is there; `order` counts its samples.
+
+    `tokens` is what an answer may take, unless the sample says so itself or has to reason first.
 
     UsageError naming every place looked at if there is none.
     """
@@ -58,7 +61,8 @@ def reader_of(benchmark: str, forms: tuple[Form, ...]) -> Read:
             path = form.find(data)
             if path is not None:
                 for order, sample in enumerate(form.read(Source(path, data, profile, problems))):
-                    yield replace(sample, benchmark=benchmark, order=order)
+                    room = sample.max_tokens or (COT_TOKENS if "cot" in sample.meta else tokens)
+                    yield replace(sample, benchmark=benchmark, order=order, max_tokens=room)
                 return
         wanted = ", ".join(path for need in needed(forms) for path in need.paths)
         raise UsageError(

@@ -27,6 +27,7 @@ NA = frozenset(
     )
 )
 LONGEST_POINTER = 64
+RELEASE = 2**25
 BASE64 = re.compile(rb"[A-Za-z0-9+/=]{65,}")
 QUOTED = re.compile(rb'"((?:[^"]|"")*)"?(.*)', re.DOTALL)
 BOM = b"\xef\xbb\xbf"
@@ -118,9 +119,12 @@ def _mapped(path: Path) -> mmap.mmap:
 
 def _records(data: mmap.mmap, path: Path, problems: Problems) -> Iterator[tuple[int, list[Span]]]:
     size = len(data)
+    released = 0
     at = len(BOM) if data[: len(BOM)] == BOM else 0
     line = 1
     while at < size:
+        if at - released > RELEASE:
+            released = _release(data, released, at)
         start, spans = line, []
         while True:
             begin, after = at, at
@@ -143,6 +147,14 @@ def _records(data: mmap.mmap, path: Path, problems: Problems) -> Iterator[tuple[
             break
         if len(spans) > 1 or spans[0][0] < spans[0][1]:
             yield start, spans
+
+
+def _release(data: mmap.mmap, start: int, end: int) -> int:
+    """Give the pages that were read back to the system; returns the offset up to which it was done."""
+    end -= end % mmap.ALLOCATIONGRANULARITY
+    if hasattr(mmap, "MADV_DONTNEED"):
+        data.madvise(mmap.MADV_DONTNEED, start, end - start)
+    return end
 
 
 def _closing(data: mmap.mmap, quote: int) -> int:
