@@ -22,6 +22,7 @@ import torch
 from PIL import Image
 
 from servers.masks.backends.base import Generation
+from servers.masks.backends.internvl import CONTEXT, load_internvl, pixels
 from servers.masks.checkpoint import LLM, CheckpointError, Model
 from servers.masks.contract import Ask, RequestError
 from servers.masks.llm_frames import chosen, prepare
@@ -35,22 +36,24 @@ _GREEDY: dict[str, tuple[Any, ...]] = {
 
 
 class TransformersBackend:
-    """`folder` is a split checkpoint on a Qwen base; CheckpointError for the others."""
+    """`folder` is a split checkpoint of Sa2VA or Sa2VA-i; CheckpointError for UniPixel."""
 
     def __init__(self, folder: Path, model: Model, device: str, dtype: str, max_queue: int) -> None:
-        if model.family == "internvl" or model.decoder == "unipixel":
-            raise CheckpointError(
-                "the transformers backend serves Sa2VA on Qwen2.5-VL and Qwen3-VL; "
-                "start vLLM and use --backend vllm for this model"
-            )
+        if model.decoder == "unipixel":
+            raise CheckpointError("the transformers backend does not serve UniPixel: use --backend vllm")
         from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 
         llm = folder / LLM
         self._folder, self._model, self._max_queue = folder, model, max_queue
         self._tokenizer: Any = AutoTokenizer.from_pretrained(llm)
-        self._processor: Any = AutoImageProcessor.from_pretrained(llm)
-        self._llm: Any = AutoModelForImageTextToText.from_pretrained(llm, dtype=getattr(torch, dtype))
-        self._llm = self._llm.to(device).eval()
+        self._processor: Any = None
+        if model.family == "internvl":
+            self._llm: Any = load_internvl(llm, getattr(torch, dtype), device)
+            self._llm.model.config.image_token_id = self._tokenizer.convert_tokens_to_ids(CONTEXT)
+        else:
+            self._processor = AutoImageProcessor.from_pretrained(llm)
+            self._llm = AutoModelForImageTextToText.from_pretrained(llm, dtype=getattr(torch, dtype))
+            self._llm = self._llm.to(device).eval()
         self._rows: list[torch.Tensor] = []
         self._norm().register_forward_pre_hook(lambda _, inputs: self._rows.append(inputs[0].detach()))
         self._device = device
@@ -180,7 +183,16 @@ class TransformersBackend:
         """Token ids with each image's placeholder repeated once per merged patch, and the patches."""
         text = str(self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
         extra: dict[str, Any] = {}
-        if images:
+        if images and self._processor is None:
+            tiles, counts = pixels(prepare(self._model, images))
+            extra = {"pixel_values": tiles.to(self._device, self._llm.dtype)}
+            per_tile = 256
+            pieces = text.split("<image>")
+            if len(pieces) != len(counts) + 1:
+                raise RequestError("the chat template did not place every frame", 500, kind="server_error")
+            shown = [f"<img>{CONTEXT * (n * per_tile)}</img>" for n in counts]
+            text = pieces[0] + "".join(s + piece for s, piece in zip(shown, pieces[1:], strict=True))
+        elif images:
             made = self._processor(images=prepare(self._model, images), return_tensors="pt")
             extra = {k: made[k].to(self._device) for k in ("pixel_values", "image_grid_thw")}
             pad, merged = "<|image_pad|>", self._processor.merge_size**2
