@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import shutil
+import ssl
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +16,13 @@ import pytest
 import client.endpoint
 import client.pool
 import client.retry
-from client.errors import RunFolderError
+from client.errors import EndpointError, RunFolderError
 from client.journal import Journal
+from client.probe import probe
 from client.run import ask
 from client.sample import Sample
 from tests.client_samples import run, texts, to
+from tests.faults.proxy import broken
 from tests.faults.server import (
     Request,
     Response,
@@ -82,10 +87,10 @@ async def test_a_passing_fault_is_tried_again(name: str, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", AGAIN)
 async def test_a_lasting_fault_is_an_error_never_an_answer(name: str, tmp_path: Path) -> None:
-    broken = AGAIN[name]
+    fault = AGAIN[name]
 
     def script(request: Request, number: int) -> Response:
-        return broken if "question 1" in request.body.decode() else healthy(request, number)
+        return fault if "question 1" in request.body.decode() else healthy(request, number)
 
     async with serving(script) as server:
         outcome, replies = await run(tmp_path, to(server.url, attempts=3), texts(3))
@@ -229,6 +234,16 @@ async def test_a_wait_beyond_patience_stops_the_run(tmp_path: Path) -> None:
     assert "daily limit" in outcome.stopped
 
 
+async def test_through_a_network_that_breaks_a_third_of_exchanges_all_is_answered(tmp_path: Path) -> None:
+    async with serving() as server:
+        _, clean = await run(tmp_path / "clean", to(server.url), texts(300))
+        async with broken(server.url, 0.3, seed=3) as proxy:
+            outcome, replies = await run(tmp_path / "broken", to(proxy.url, attempts=15), texts(300))
+            assert min(proxy.broken.values()) > 5
+    assert (outcome.answered, outcome.failed) == (300, 0)
+    assert {name: reply.text for name, reply in replies.items()} == {n: r.text for n, r in clean.items()}
+
+
 async def test_with_a_third_of_requests_failing_the_answers_are_those_of_a_clean_run(tmp_path: Path) -> None:
     async with serving() as server:
         _, clean = await run(tmp_path / "clean", to(server.url), texts(400))
@@ -341,3 +356,42 @@ async def test_a_reader_that_fails_is_reported_after_what_it_gave_was_asked(tmp_
             with pytest.raises(ValueError, match="row 101"):
                 await ask(reader(), to(server.url, lookahead=0), journal)
             assert len(journal.index()) >= 98
+
+
+def certificate(folder: Path) -> Path | None:
+    """A self-signed certificate and its key for 127.0.0.1 in one file; None without the openssl command."""
+    if shutil.which("openssl") is None:
+        return None
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+    ]
+    command += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
+    subprocess.run([*command, *files], check=True, capture_output=True)
+    both = folder / "both.pem"
+    both.write_bytes((folder / "cert.pem").read_bytes() + (folder / "key.pem").read_bytes())
+    return both
+
+
+async def test_an_untrusted_certificate_is_refused_unless_asked_for(tmp_path: Path) -> None:
+    pem = certificate(tmp_path)
+    if pem is None:
+        pytest.skip("the openssl command is not installed")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    async with serving(tls=context) as server:
+        url = server.url.replace("http://", "https://")
+        with pytest.raises(EndpointError, match=r"certificate is not trusted.*--insecure"):
+            await probe(url)
+        assert (await probe(url, insecure=True)).model == "tiny"
+        outcome, _ = await run(tmp_path / "insecure", to(url, insecure=True), texts(5))
+        assert outcome.answered == 5
+        outcome, _ = await run(tmp_path / "secure", to(url, patience=0.2, attempts=2), texts(1))
+    assert outcome.answered == 0

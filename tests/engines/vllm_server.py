@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-BOOT_SECONDS = 240.0
+BOOT_SECONDS = 400.0
 
 
 class Server:

@@ -13,6 +13,7 @@ import hashlib
 import json
 import random
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -108,9 +109,15 @@ class Scripted:
     `gate` that is not set, nothing is answered."""
 
     def __init__(
-        self, script: Script = healthy, *, models: tuple[str, ...] = ("tiny",), **entry: Any
+        self,
+        script: Script = healthy,
+        *,
+        models: tuple[str, ...] = ("tiny",),
+        tls: ssl.SSLContext | None = None,
+        **entry: Any,
     ) -> None:
         self.script = script
+        self.tls = tls
         self.entries = [{"id": name, "object": "model", **entry} for name in models]
         self.other: dict[str, Response] = {}
         self.requests: list[Request] = []
@@ -129,7 +136,7 @@ class Scripted:
         return f"http://127.0.0.1:{self.port}/v1"
 
     async def start(self, port: int = 0) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, backlog=4096)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, backlog=4096, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
