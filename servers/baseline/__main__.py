@@ -22,8 +22,6 @@ def main() -> None:
     parser.add_argument("--exit-with-parent", action="store_true", help="stop when standard input is closed")
     options = parser.parse_args()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _leave)
     listener = socket.socket(socket.AF_INET6 if ":" in options.host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -42,16 +40,18 @@ def main() -> None:
             timeout_graceful_shutdown=2,
         )
     )
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    # uvicorn has handlers of its own while it runs, and calls these again when it has stopped
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
     if options.exit_with_parent:
         threading.Thread(target=_watch_parent, args=(server,), daemon=True).start()
     with listener:
         print(f"http://{host}:{listener.getsockname()[1]}/v1", flush=True)
         server.run(sockets=[listener])
-
-
-def _leave(_number: int, _frame: FrameType | None) -> None:
-    """Before the server runs, and once it has stopped; in between the signals are the server's."""
-    sys.exit(0)
 
 
 def _watch_parent(server: uvicorn.Server) -> None:
