@@ -75,6 +75,7 @@ class Benchmark:
     """One row of the catalog.
 
     `scorer` (and `mask_scorer` for samples that want masks) name entries of the scorers' table.
+    `prompt` shows the default profile's wording, with {question}, {options}... where the data goes.
     `profile` is the default of `profiles`: whose prompt and whose scoring are reproduced.
     `tasks` are the values of Sample.task that `--task` may pick one by one.
     `submission` names the file format an evaluation server takes; set where the gold is hidden.
@@ -86,6 +87,7 @@ class Benchmark:
     family: str
     scorer: str
     read: Read
+    prompt: str
     headline: str
     metric: str
     reference: str

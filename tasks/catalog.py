@@ -12,6 +12,7 @@ from client.errors import DatasetError, UsageError
 from client.sample import Sample
 from tasks.benchmark import Benchmark, Needed, Problems, Selection
 from tasks.families import choices, others, short, space
+from tasks.prompts import LETTER
 from tasks.readers import dynbench
 
 VIDEO_TREE = (
@@ -27,6 +28,7 @@ DYNBENCH = Benchmark(
     scorer="dynbench_qa",
     mask_scorer="masks",
     read=dynbench.read,
+    prompt="{question}\n{options}\n" + LETTER + "  (masks: {question} alone)",
     headline="Overall: mean of the three categories' QA accuracy and J&F",
     metric="QA: the answer's first word is the gold letter. Masks: J (IoU) and F (boundary), averaged "
     "over frames, J&F their mean",
@@ -44,6 +46,7 @@ SYNTHETIC = Benchmark(
     scorer=DYNBENCH.scorer,
     mask_scorer=DYNBENCH.mask_scorer,
     read=partial(dynbench.read, benchmark="synthetic"),
+    prompt=DYNBENCH.prompt,
     headline=DYNBENCH.headline,
     metric=DYNBENCH.metric,
     reference=DYNBENCH.reference,

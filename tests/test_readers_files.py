@@ -115,6 +115,15 @@ def test_rotations_of_a_question_are_one_group(tmp_path: Path) -> None:
     assert samples[0].meta["l2-category"] == "attribute"
 
 
+def test_a_row_without_an_answer_is_broken_unless_the_gold_is_hidden(tmp_path: Path) -> None:
+    for name in ("MMBench_DEV_EN", "MMBench_TEST_EN"):
+        row = formats.options(index=1, image=formats.in_base64(), answer="")
+        formats.table(tmp_path / f"{name}.tsv", [row])
+    assert read("MMBench_DEV_EN", tmp_path)[1] == ["MMBench_DEV_EN.tsv:2: has no answer"]
+    samples, broken, _ = read("MMBench_TEST_EN", tmp_path)
+    assert (samples[0].gold, broken) == (None, [])
+
+
 def test_an_option_that_pandas_drops_is_not_asked(tmp_path: Path) -> None:
     formats.table(tmp_path / "AI2D_TEST.tsv", [formats.options(index=1, image=formats.in_base64(), D="None")])
     sample = read("AI2D_TEST", tmp_path)[0][0]
@@ -203,6 +212,21 @@ def test_mmsi_is_read_from_the_hubs_parquet_too(tmp_path: Path) -> None:
     (sample,) = read("mmsi_bench", tmp_path)[0]
     assert (sample.id, sample.gold, sample.category) == ("5", "D", "MSR")
     assert [part.media for part in sample.turns[0].parts if isinstance(part, Image)] == row["images"]
+
+
+def test_mmstar_is_read_from_the_hubs_parquet_too(tmp_path: Path) -> None:
+    row = {
+        "index": 0,
+        "question": "Which?\nOptions: A: red, B: blue",
+        "image": formats.picture(4),
+        "answer": "B",
+        "category": "math",
+        "l2_category": "geometry",
+    }
+    formats.parquet(tmp_path / "MMStar/mmstar.parquet", [row, {**row, "index": 1, "answer": ""}])
+    samples, broken, _ = read("MMStar", tmp_path)
+    assert [(s.id, s.gold, s.meta["choices"]) for s in samples] == [("0", "B", {"A": "red", "B": "blue"})]
+    assert broken == ["MMStar/mmstar.parquet: row 2 lacks image, question or answer"]
 
 
 def test_a_file_that_is_no_parquet_is_told(tmp_path: Path) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from tasks import prompts
 from tasks.benchmark import Benchmark
 from tasks.families.shape import BY_VLMEVALKIT, INTERNVL, VLMEVALKIT, WRAPPER, annotation, table_file
-from tasks.readers import annotated, mmvp, vlmevalkit
+from tasks.readers import annotated, hub, mmvp, vlmevalkit
 from tasks.readers.form import Form, needed, reader_of
 
+OPTIONS = {"A": "{A}", "B": "{B}"}
+ASKED = prompts.choice("{question}", OPTIONS, "{hint}", "vlmevalkit")
+ASKED_INTERNVL = prompts.choice("{question}", OPTIONS, "{hint}", "internvl")
 LETTER_RIGHT = "the letter read from the answer is the gold letter"
 CIRCLE_RIGHT = "a question counts if it is right under every rotation of its options"
 TABLE = "questions and images (TSV)"
@@ -19,7 +22,7 @@ def _mmbench_internvl(name: str, file: str, language: str) -> Benchmark:
         Form(
             TABLE,
             annotation(f"mmbench/{file}.tsv"),
-            vlmevalkit.table(vlmevalkit.circular_internvl(instruction)),
+            vlmevalkit.table(vlmevalkit.circular_internvl(instruction), hidden="test" in name),
         ),
     )
     return Benchmark(
@@ -28,6 +31,7 @@ def _mmbench_internvl(name: str, file: str, language: str) -> Benchmark:
         family="circular choice",
         scorer="circular",
         read=reader_of(name, forms, 100),
+        prompt=prompts.options_then("{question}", OPTIONS, "{hint}", instruction),
         headline="circular accuracy",
         metric=CIRCLE_RIGHT,
         reference=INTERNVL + "mmbench/evaluate_mmbench.py; scored as VLMEvalKit does",
@@ -43,7 +47,11 @@ def _mmbench_internvl(name: str, file: str, language: str) -> Benchmark:
 
 def _mmbench(name: str) -> Benchmark:
     forms = (
-        Form(TABLE, table_file(name), vlmevalkit.table(vlmevalkit.circular, "MMBench_V11", "MMBench", name)),
+        Form(
+            TABLE,
+            table_file(name),
+            vlmevalkit.table(vlmevalkit.circular, "MMBench_V11", "MMBench", name, hidden="TEST" in name),
+        ),
     )
     return Benchmark(
         name=name,
@@ -51,6 +59,7 @@ def _mmbench(name: str) -> Benchmark:
         family="circular choice",
         scorer="circular",
         read=reader_of(name, forms),
+        prompt=ASKED,
         headline="circular accuracy",
         metric=CIRCLE_RIGHT,
         reference=VLMEVALKIT + "utils/multiple_choice.py",
@@ -63,15 +72,16 @@ def _mmbench(name: str) -> Benchmark:
 
 
 def _table(
-    name: str, title: str, scorer: str, *, profiles: tuple[str, ...] = WRAPPER, aliases: tuple[str, ...] = ()
+    name: str, title: str, scorer: str, *others: Form, profiles: tuple[str, ...] = WRAPPER
 ) -> Benchmark:
-    forms = (Form(TABLE, table_file(name), vlmevalkit.table(vlmevalkit.choice, name)),)
+    forms = (Form(TABLE, table_file(name), vlmevalkit.table(vlmevalkit.choice, name)), *others)
     return Benchmark(
         name=name,
         title=title,
         family="choice",
         scorer=scorer,
         read=reader_of(name, forms),
+        prompt=ASKED,
         headline="image accuracy" if scorer == "seed" else "accuracy",
         metric=LETTER_RIGHT,
         reference=VLMEVALKIT + "image_mcq.py",
@@ -79,7 +89,6 @@ def _table(
         profiles=profiles,
         profile="vlmevalkit",
         scoring=BY_VLMEVALKIT,
-        aliases=aliases,
     )
 
 
@@ -92,6 +101,7 @@ def _crpe(name: str) -> Benchmark:
         family="circular choice",
         scorer="crpe",
         read=reader_of(name, forms),
+        prompt="{question}",
         headline="total",
         metric="four rows in a row are one item, right if all four are; the reference's letter rule",
         reference=VLMEVALKIT + "utils/crpe.py",
@@ -111,6 +121,7 @@ SCIENCEQA = Benchmark(
     family="choice",
     scorer="scienceqa",
     read=reader_of("scienceqa", SCIENCEQA_FORMS, 100),
+    prompt=ASKED_INTERNVL,
     headline="accuracy",
     metric=LETTER_RIGHT,
     reference=INTERNVL + "scienceqa/evaluate_scienceqa.py",
@@ -129,6 +140,7 @@ SEED = Benchmark(
     family="choice",
     scorer="seed",
     read=reader_of("seed", SEED_FORMS, 100),
+    prompt="{text}",
     headline="image accuracy",
     metric="the first character of the answer is the gold letter",
     reference=INTERNVL + "seed/calculation.py",
@@ -149,6 +161,7 @@ MMVP = Benchmark(
     family="choice pairs",
     scorer="mmvp",
     read=reader_of("mmvp", MMVP_FORMS, 100),
+    prompt=prompts.options_then("{question}", {"A": "{a}", "B": "{b}"}, None, prompts.LETTER),
     headline="pair accuracy",
     metric="two rows in a row are a pair, right if both are",
     reference=INTERNVL + "mmvp/evaluate_mmvp.py",
@@ -182,7 +195,11 @@ VLMEVALKIT_SET: tuple[Benchmark, ...] = (
         for language in ("EN", "CN")
     ),
     _mmbench("CCBench"),
-    _table("MMStar", "MMStar", "mmstar", profiles=(*WRAPPER, "official")),
+    _table(
+        *("MMStar", "MMStar", "mmstar"),
+        Form("the hub's parquet", ("MMStar", "mmstar"), hub.choice, ("**/*.parquet",)),
+        profiles=(*WRAPPER, "official"),
+    ),
     _table("AI2D_TEST", "AI2D test", "choice"),
     _table("AI2D_TEST_NO_MASK", "AI2D test, labels not masked", "choice"),
     _table("SEEDBench_IMG", "SEED-Bench, image questions", "seed"),

@@ -22,6 +22,7 @@ def _captions(name: str, title: str, file: str, *image_folders: str) -> Benchmar
         family="captions",
         scorer="caption",
         read=reader_of(name, forms, 30),
+        prompt=prompts.CAPTION,
         headline="CIDEr",
         metric="CIDEr-D over the corpus, BLEU-1..4 and ROUGE-L beside it",
         reference=INTERNVL + "caption/evaluate_caption.py; pycocoevalcap",
@@ -45,6 +46,7 @@ def _referring(dataset: str, split: str) -> Benchmark:
         family="boxes",
         scorer="box_iou",
         read=reader_of(name, forms, 100),
+        prompt=prompts.REFER.format("{sent}"),
         headline="Precision@1",
         metric="the predicted box overlaps the gold by IoU 0.5 or more",
         reference=INTERNVL + "refcoco/evaluate_grounding.py",
@@ -65,6 +67,9 @@ def _mmmu(split: str, *aliases: str) -> Benchmark:
         family="choice and open",
         scorer="mmmu",
         read=reader_of(name, forms, 10),
+        prompt=prompts.options_then(
+            "{question}", {"A": "{A}", "B": "{B}"}, None, f"{prompts.LETTER}  (open: {prompts.SHORT})"
+        ),
         headline="accuracy over all questions",
         metric="the letter, or one of the numbers and phrases of an open answer, is the gold",
         reference="MMMU-Benchmark/MMMU mmmu/utils/eval_utils.py; " + INTERNVL + "mmmu",
@@ -78,13 +83,16 @@ def _mmmu(split: str, *aliases: str) -> Benchmark:
 
 
 def _mmmu_table(name: str, title: str, tasks: tuple[str, ...], submission: str | None = None) -> Benchmark:
-    forms = (Form(TABLE, table_file(name), vlmevalkit.table(vlmevalkit.mmmu_row)),)
+    forms = (
+        Form(TABLE, table_file(name), vlmevalkit.table(vlmevalkit.mmmu_row, hidden=submission is not None)),
+    )
     return Benchmark(
         name=name,
         title=title,
         family="choice and open",
         scorer="mmmu",
         read=reader_of(name, forms),
+        prompt=prompts.choice("{question}", {"A": "{A}", "B": "{B}"}, None, "vlmevalkit"),
         headline="accuracy on validation",
         metric="the letter read from the answer is the gold letter; an open question is gold or other",
         reference=VLMEVALKIT + "image_mcq.py",
@@ -113,6 +121,7 @@ def _mathvista(name: str, split: str, *forms: Form) -> Benchmark:
         family="choice and numbers",
         scorer="mathvista",
         read=reader_of(name, forms, prompts.COT_TOKENS),
+        prompt="{query}",
         headline="accuracy",
         metric="the extracted answer, normalised by its type, equals the gold",
         reference=INTERNVL + "mathvista/calculate_score.py; lupantech/MathVista evaluation/",
@@ -140,6 +149,7 @@ MME = Benchmark(
     family="yes or no",
     scorer="mme",
     read=reader_of("mme", MME_FORMS, 20),
+    prompt=prompts.mme("{question} Please answer yes or no.", "internvl"),
     headline="perception (of 2000) and cognition (of 800)",
     metric="per category 100 x accuracy + 100 x accuracy of whole pairs, summed",
     reference=INTERNVL + "mme/calculation.py; BradyFU's eval_tool",
@@ -160,6 +170,7 @@ POPE = Benchmark(
     family="yes or no",
     scorer="pope",
     read=reader_of("pope", POPE_FORMS, 100),
+    prompt="{text}  (which ends with: " + prompts.SHORT + ")",
     headline="Overall F1: mean of the three settings' F1",
     metric="F1 with yes as the positive answer, per setting",
     reference=INTERNVL + "pope/eval_pope.py",
@@ -185,6 +196,7 @@ HALLUSION = Benchmark(
     family="yes or no",
     scorer="hallusionbench",
     read=reader_of("HallusionBench", HALLUSION_FORMS),
+    prompt=prompts.yes_no("{question}", "internvl"),
     headline="mean of aAcc, fAcc and qAcc",
     metric="right answers; figures and questions with all of theirs right",
     reference=VLMEVALKIT + "utils/yorn.py",
@@ -209,6 +221,7 @@ CMMMU = Benchmark(
     family="choice and open",
     scorer="cmmmu",
     read=reader_of("CMMMU_VAL", CMMMU_FORMS),
+    prompt="{question}\n{options}\n" + " | ".join(f"({kind}) {text}" for kind, text in prompts.CMMMU.items()),
     headline="accuracy over all questions",
     metric="all letters of a choice, 对 or 错, or a blank's number or phrase",
     reference="CMMMU-Benchmark/CMMMU eval/; " + VLMEVALKIT + "cmmmu.py",
@@ -229,6 +242,7 @@ MMVET = Benchmark(
     family="judged",
     scorer="mmvet_judge",
     read=reader_of("mmvet", MMVET_FORMS, 1000),
+    prompt="{text} ",
     headline="total",
     metric="a judge's mark from 0 to 1, by capability",
     reference="yuweihao/MM-Vet; " + INTERNVL + "mmvet",
@@ -249,6 +263,7 @@ LLAVA_BENCH = Benchmark(
     family="judged",
     scorer="llava_bench_judge",
     read=reader_of("llava-bench", LLAVA_FORMS, 1000),
+    prompt="{text}" + prompts.DETAIL,
     headline="relative score: mean of the model's marks over mean of GPT-4's",
     metric="a judge's two marks from 1 to 10",
     reference=INTERNVL + "llava_bench",
@@ -301,6 +316,7 @@ VLMEVALKIT_SET: tuple[Benchmark, ...] = (
         family="choice and numbers",
         scorer="mathvista",
         read=reader_of("MathVista_MINI", (MATHVISTA_MINI,), prompts.COT_TOKENS),
+        prompt="{question}",
         headline="accuracy",
         metric="the extracted answer equals the gold",
         reference=VLMEVALKIT + "utils/mathvista.py",

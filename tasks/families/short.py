@@ -177,6 +177,7 @@ def _split(split: Split) -> Benchmark:
         forms,
         images=(split.file.split("/")[0],),
         reference=INTERNVL + "vqa/evaluate_vqa.py",
+        prompt=split.prompt,
         profiles=SHORT_PROFILES,
         profile="internvl",
         tokens=split.tokens,
@@ -186,11 +187,9 @@ def _split(split: Split) -> Benchmark:
 
 
 def _table(name: str, title: str, scorer: str) -> Benchmark:
-    forms = (
-        Form(
-            "questions and images (TSV)", table_file(name), vlmevalkit.table(vlmevalkit.short(prompts.short))
-        ),
-    )
+    hidden = name in ("DocVQA_TEST", "InfoVQA_TEST")
+    read = vlmevalkit.table(vlmevalkit.short(prompts.short), hidden=hidden)
+    forms = (Form("questions and images (TSV)", table_file(name), read),)
     return _benchmark(
         name,
         f"{title}, VLMEvalKit's table",
@@ -199,7 +198,7 @@ def _table(name: str, title: str, scorer: str) -> Benchmark:
         reference=VLMEVALKIT + "image_vqa.py",
         profiles=SHORT_PROFILES,
         profile="vlmevalkit",
-        submission="docvqa" if name.endswith("VQA_TEST") else None,
+        submission="docvqa" if hidden else None,
     )
 
 
@@ -210,6 +209,7 @@ def _benchmark(
     forms: tuple[Form, ...],
     *,
     reference: str,
+    prompt: annotated.Prompt = prompts.short,
     profiles: tuple[str, ...],
     profile: str,
     images: tuple[str, ...] = (),
@@ -225,6 +225,7 @@ def _benchmark(
         family="short answers",
         scorer=scorer,
         read=reader_of(name, forms, tokens),
+        prompt=prompt("{question}", profile),
         headline=HEADLINES.get(scorer, "accuracy"),
         metric=METRICS[scorer],
         reference=reference,
@@ -278,6 +279,7 @@ OCRBENCH = _benchmark(
     ),
     images=("OCRBench_Images",),
     reference=VLMEVALKIT + "utils/ocrbench.py",
+    prompt=prompts.ocr_bench,
     profiles=WRAPPER,
     profile="internvl",
     scoring=WRAPPER,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tasks import prompts
 from tasks.benchmark import Benchmark, Needed
 from tasks.families.shape import table_file
 from tasks.readers import egoexo, mmscan, mmsi, ost, vlabench, vlmevalkit
@@ -32,6 +33,7 @@ def _mmsi(name: str, title: str, circular: bool, aliases: tuple[str, ...]) -> Be
         family="choice",
         scorer="mmsi",
         read=reader_of(name, forms),
+        prompt="{question with its options}\n" + prompts.BACKTICKS,
         headline="circular accuracy" if circular else "accuracy",
         metric="the letter between backticks, else the first lone A-D, is the gold letter"
         + ("; right under four orders of the options" if circular else ""),
@@ -87,6 +89,7 @@ INTERNSR_SET: tuple[Benchmark, ...] = (
         family="space on the way",
         scorer="ost",
         read=reader_of("ost_bench", OST_INTERLEAVED_FORMS, ost.MAX_TOKENS),
+        prompt="{question, each <ImageHere> an image}",
         headline="Overall",
         metric=OST_METRIC,
         reference="OpenRobotLab/OST-Bench evaluation/OST_evaluator.py",
@@ -102,6 +105,7 @@ INTERNSR_SET: tuple[Benchmark, ...] = (
         family="space on the way",
         scorer="ost",
         read=reader_of("ost_bench_multi_round", OST_ROUNDS_FORMS, ost.MAX_TOKENS),
+        prompt="{system_prompt} (system message), then per turn the new images and {user_message}",
         headline="Overall",
         metric=OST_METRIC,
         reference="OpenRobotLab/OST-Bench models/proprietary_baseline.py, QwenVL_baseline.py",
@@ -118,6 +122,7 @@ INTERNSR_SET: tuple[Benchmark, ...] = (
         family="video choice",
         scorer="egoexo",
         read=reader_of("egoexo_bench", EGOEXO_FORMS),
+        prompt="{question, media in it}\nOptions:\n{options}\n{response_format}",
         headline="accuracy",
         metric="the first capital A-D of the answer is the gold letter, by subtask",
         reference=INTERNSR + "egoexo_bench.py",
@@ -131,6 +136,7 @@ INTERNSR_SET: tuple[Benchmark, ...] = (
         family="free text",
         scorer="mmscan",
         read=reader_of("mmscan_2d", MMSCAN_FORMS),
+        prompt=mmscan.prompt("{question}", 0),
         headline="EM, refined EM, BLEU, ROUGE-L, CIDEr",
         metric="the answer is among the gold ones after cleaning; a judge counts key points",
         reference=INTERNSR + "mmscan_2d.py, mmscan/evaluator",
@@ -149,6 +155,8 @@ VLABENCH = Benchmark(
     family="planning",
     scorer="vlabench",
     read=reader_of("vlabench", VLABENCH_FORMS, vlabench.MAX_TOKENS),
+    prompt="{eval_vlm_en.txt} Input picture <image> Input picture with numbered tags <image> "
+    "Language instruction: {instruction} Please give the output skill sequence",
     headline="total_score (the official one, of 80)",
     metric="0.4 x skills + 0.4 x entities matched; exact matches beside it",
     reference="OpenMOSS/VLABench VLABench/evaluation/utils.py; Evan-Joseph/leap-code",

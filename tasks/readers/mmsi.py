@@ -28,7 +28,9 @@ def hub(source: Source) -> Iterator[Sample]:
         yield sample(str(row["id"]), row["question"], row["answer"], media, meta)
 
 
-def sample(id: str, question: str, answer: str, images: Sequence[Media], meta: Mapping[str, Any]) -> Sample:
+def sample(
+    id: str, question: str, answer: str | None, images: Sequence[Media], meta: Mapping[str, Any]
+) -> Sample:
     return Sample(
         id=id,
         benchmark="",

@@ -26,10 +26,11 @@ Build = Callable[[Row, str], Sample]
 CIRCLE = 1_000_000
 
 
-def table(build: Build, *image_folders: str, group_of: int = 0) -> FormReader:
+def table(build: Build, *image_folders: str, group_of: int = 0, hidden: bool = False) -> FormReader:
     """Reads a TSV with `build`; `image_path` is looked for below images/<folder>.
 
-    `group_of` rows in a row make a group (MMVP's pairs, CRPE's fours).
+    `group_of` rows in a row make a group (MMVP's pairs, CRPE's fours). A row without gold is broken,
+    unless the split's gold is `hidden`.
     """
 
     def read(source: Source) -> Iterator[Sample]:
@@ -47,6 +48,9 @@ def table(build: Build, *image_folders: str, group_of: int = 0) -> FormReader:
                 sample = build(row, source.profile)
             except ValueError as error:
                 source.problems.broke(str(error), source.path, row.line)
+                continue
+            if sample.gold is None and not hidden:
+                source.problems.broke("has no answer", source.path, row.line)
                 continue
             yield replace(sample, group=str(position // group_of)) if group_of else sample
 
@@ -78,10 +82,7 @@ def _sample(row: Row, turns: tuple[Turn, ...], gold: Any, meta: Mapping[str, Any
 
 
 def choice(row: Row, profile: str) -> Sample:
-    """A question with options in columns, or written in its text ("Options: A: ..., B: ...").
-
-    Where there is no `answer` column, or nothing in it, the gold is hidden.
-    """
+    """A question with options in columns, or written in its text ("Options: A: ..., B: ...")."""
     options = options_of(row)
     if options:
         asked = prompts.choice(_question(row), options, row.cells.get("hint"), profile)
@@ -131,12 +132,16 @@ def short(prompt: Callable[[str, str], str], *, listed: bool = True) -> Build:
 
 
 def mme(row: Row, profile: str) -> Sample:
-    return _sample(row, user(row.images, prompts.mme(_question(row), profile)), _gold(row), meta_of(row))
+    return _sample(
+        row, user(row.images, prompts.mme(_question(row), profile)), row.cells.get("answer"), meta_of(row)
+    )
 
 
 def yes_no(row: Row, profile: str) -> Sample:
     meta = meta_of(row, **prompts.cot(profile, "boxed"))
-    return _sample(row, user(row.images, prompts.yes_no(_question(row), profile)), _gold(row), meta)
+    return _sample(
+        row, user(row.images, prompts.yes_no(_question(row), profile)), row.cells.get("answer"), meta
+    )
 
 
 def mmmu_row(row: Row, profile: str) -> Sample:
@@ -191,14 +196,14 @@ def math_vista(row: Row, profile: str) -> Sample:
         if meta.get(key):
             meta[key] = literal(meta[key], key)
     asked = prompts.reasoned(_question(row), profile)
-    return _sample(row, user(row.images, asked), _gold(row), meta, task=cells.get("task") or "")
+    return _sample(row, user(row.images, asked), row.cells.get("answer"), meta, task=cells.get("task") or "")
 
 
 def cmmmu_row(row: Row, profile: str) -> Sample:
     return _sample(
         row,
         user(row.images, cmmmu.prompt(row.cells, row.text("question"))),
-        _gold(row),
+        row.cells.get("answer"),
         meta_of(row, choices=cmmmu.options_of(row.cells)),
     )
 
@@ -207,7 +212,7 @@ def mm_vet(row: Row, profile: str) -> Sample:
     capability = [name for name in row.text("capability").split(",") if name]
     asked = prompts.reasoned(_question(row), profile)
     meta = meta_of(row, capability=capability or [row.text("category")])
-    return _sample(row, user(row.images, asked), _gold(row), meta)
+    return _sample(row, user(row.images, asked), row.cells.get("answer"), meta)
 
 
 def llava_bench(row: Row, profile: str) -> Sample:
@@ -217,7 +222,9 @@ def llava_bench(row: Row, profile: str) -> Sample:
 
 
 def mmsi_row(row: Row, profile: str) -> Sample:
-    return mmsi.sample(row.text("index"), _question(row), _gold(row), row.images, meta_of(row))
+    return mmsi.sample(
+        row.text("index"), _question(row), row.text("answer") or None, row.images, meta_of(row)
+    )
 
 
 def literal(text: str, column: str) -> Any:
@@ -233,10 +240,3 @@ def _question(row: Row) -> str:
     if question is None:
         raise ValueError("has no question")
     return question
-
-
-def _gold(row: Row) -> str:
-    answer = row.cells.get("answer")
-    if answer is None:
-        raise ValueError("has no answer")
-    return answer

@@ -1,0 +1,33 @@
+"""Multiple choice from the hub's parquet, the options written in the question (MMStar)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from client.sample import Sample
+from tasks import prompts
+from tasks.readers import parquet
+from tasks.readers.disk import user
+from tasks.readers.form import Source
+from tasks.readers.options import written
+
+
+def choice(source: Source) -> Iterator[Sample]:
+    """Samples by `index` from {index, question, image, answer, category, l2_category}."""
+    paths = sorted(source.path.glob("**/*.parquet")) if source.path.is_dir() else [source.path]
+    for path, number, row in parquet.rows(paths):
+        image = parquet.image(row.get("image"))
+        question, answer = row.get("question"), row.get("answer")
+        if image is None or not question or not answer:
+            source.problems.broke(f"row {number} lacks image, question or answer", path)
+            continue
+        meta = {key: row[key] for key in ("index", "category", "l2_category") if row.get(key) is not None}
+        yield Sample(
+            id=str(row.get("index", number - 1)),
+            benchmark="",
+            task="",
+            category=str(row.get("category") or ""),
+            turns=user((image,), f"{question}\n{prompts.LETTER}"),
+            gold=answer,
+            meta={**meta, "question": question, "choices": written(question)},
+        )
