@@ -27,6 +27,7 @@ class ServerInfo:
     `engine` is "vllm", "sglang" or "generic". `served` are the model ids, empty when the server does not
     list them. `model` is the one asked for; `root` what it was loaded from, `max_model_len` its context in
     tokens, None where not told. `capabilities` holds "text" and "masks"; None: the server does not say.
+    `frame_lists` tells whether it takes a list of frames as one video, with all of them kept.
     """
 
     endpoint: str
@@ -93,6 +94,7 @@ def agree(infos: tuple[ServerInfo, ...]) -> None:
             ("root", "model"),
             ("engine", "engine"),
             ("capabilities", "list of capabilities"),
+            ("frame_lists", "trust in media_io_kwargs (--trust-request-mm-kwargs)"),
         ):
             one, two = getattr(first, name), getattr(other, name)
             if one != two and None not in (one, two):
@@ -151,7 +153,7 @@ def explain(label: str, failure: Failure, model: str | None = None) -> str:
         case "no_quota":
             advice = "the account has no quota left"
         case "media_options_refused":
-            advice = "start vLLM with --trust-request-mm-kwargs, or send frames as images (--mode images)"
+            advice = "start vLLM with --trust-request-mm-kwargs, or send frames as images (--media images)"
         case "local_files_refused":
             advice = "start vLLM with --allowed-local-media-path DIR, or do not send frames as files"
         case "unreachable" | "dns":
