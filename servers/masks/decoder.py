@@ -1,10 +1,16 @@
-"""[SEG] vectors and frames -> masks, as Sa2VA's own `predict_forward` draws them, in fewer passes.
+"""[SEG] vectors and frames -> masks, as the models' own inference draws them, in fewer passes.
 
 Sa2VA runs its image encoder 2 * 5 + (T - 5) times for every object. Here a frame is encoded once, whatever
 the number of objects, kept for the next request about the same video, and objects share every pass.
-Reference: bytedance/Sa2VA, language_embd_inference. Four things of it that stock SAM 2 does not do, kept:
-normalisation constants rounded to bfloat16; memories stored in bfloat16; masks not blanked by a low object
-score (the object pointer still is); logits enlarged twice (input/4 -> input -> output), not once.
+
+Three ways of drawing the frames that start the tracking, by model:
+sa2va     the first five from the language prompt (bytedance/Sa2VA, language_embd_inference);
+sa2va_i   five spread evenly, drawn by a second, finetuned mask decoder, thresholded at the output's size
+          and given back to SAM 2 as masks (kumuji/Sa2VA-i);
+unipixel  the first from two prompt tokens (PolyU-ChenLab/UniPixel, SAM 2.1).
+What they do and stock SAM 2 does not, kept: both Sa2VA round the normalisation constants to bfloat16, do not
+blank masks by a low object score (the object pointer still is) and enlarge logits twice (input/4 -> input ->
+output). All store memories in bfloat16.
 """
 
 from __future__ import annotations
@@ -23,12 +29,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from servers.masks.sam2 import load_sam2
+from servers.masks.checkpoint import DecoderName
+from servers.masks.llm_frames import spread
+from servers.masks.sam2 import load_sam2, load_second_decoder
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 POINTERS = 16
 """How many frames' object pointers SAM 2 looks back at."""
+NO_OBJECT = -1024.0
+"""Stock SAM 2's logit where it sees no object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +51,37 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """One encoded frame, batch size 1: [1,32,S/4,S/4], [1,64,S/8,S/8] and [1,256,S/16,S/16]."""
+    """One encoded frame, batch size 1: [1,32,S/4,S/4], [1,64,S/8,S/8] and [1,256,S/16,S/16].
+
+    The first two are projected for the mask decoder; `second` is the same for Sa2VA-i's other one.
+    """
 
     fine: Tensor
     middle: Tensor
     coarse: Tensor
+    second: tuple[Tensor, Tensor] | None = None
 
     @property
     def nbytes(self) -> int:
-        return sum(t.numel() * t.element_size() for t in (self.fine, self.middle, self.coarse))
+        held = (self.fine, self.middle, self.coarse, *(self.second or ()))
+        return sum(t.numel() * t.element_size() for t in held)
 
 
 @dataclass(frozen=True, slots=True)
 class _Memory:
-    """What one decoded frame leaves for later ones: maps [O,64,g,g] and pointers [O,256]."""
+    """What one drawn frame leaves for the others: maps [O,64,g,g] and pointers [O,256]."""
 
     maps: Tensor
     pointers: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """One frame's float32 logits [O,1,S/4,S/4], object pointers [O,256], and 1 where there is an object."""
+
+    low: Tensor
+    pointers: Tensor
+    present: Tensor
 
 
 class FeatureCache:
@@ -94,7 +118,7 @@ class FeatureCache:
 class Decoder:
     """SAM 2 with a language prompt. One at a time: callers hand requests to a single thread.
 
-    `weights` has SAM 2's original names. On bfloat16 the passes run under autocast, as in the reference.
+    `weights` has SAM 2's original names. On bfloat16 the passes run under autocast, as in the references.
     """
 
     def __init__(
@@ -104,15 +128,19 @@ class Decoder:
         device: torch.device,
         dtype: torch.dtype,
         cache_bytes: int = 1 << 30,
+        style: DecoderName = "sa2va",
     ) -> None:
+        self.style = style
         self.model: Any = load_sam2(weights, image_size, device, dtype)
+        self.second: Any = load_second_decoder(self.model, weights) if style == "sa2va_i" else None
         self.size = image_size
         self.device = device
         self.dtype = dtype
         self.cache = FeatureCache(cache_bytes)
         # A fixed batch keeps a frame's features the same bits whichever of its neighbours were cached.
         self.encode_batch = 1 if device.type == "cpu" else 4
-        mean, std = (torch.tensor(v, dtype=torch.bfloat16, device=device) for v in (MEAN, STD))
+        rounded = torch.float32 if style == "unipixel" else torch.bfloat16
+        mean, std = (torch.tensor(v, dtype=rounded, device=device) for v in (MEAN, STD))
         self._mean, self._std = mean[:, None, None], std[:, None, None]
         with torch.inference_mode(), self._autocast():
             self._image_pe: Tensor = self.model.get_image_wide_positional_embeddings()
@@ -129,14 +157,21 @@ class Decoder:
     ) -> Iterator[NDArray[np.bool_]]:
         """One [objects, h, w] boolean array per frame, in order.
 
-        `prompts` is [objects, tokens, 256]; the first `prompted` frames (or all, if fewer) are drawn from
-        it alone, the rest from memory. `size` is (h, w) of the output.
+        `prompts` is [objects, tokens, 256]. `prompted` frames start the tracking: the first ones, or, for
+        sa2va_i, as many spread evenly. `size` is (h, w) of the output.
         """
-        for low in self._propagate(frames, prompts, min(prompted, len(frames))):
+        starts = list(range(min(prompted, len(frames))))
+        if self.style == "sa2va_i":
+            starts = sorted(set(spread(len(frames), prompted)))
+        for low in self._propagate(frames, prompts, starts, size):
             with torch.inference_mode():
-                full = F.interpolate(low, (self.size, self.size), mode="bilinear", align_corners=False)
-                out = F.interpolate(full, size, mode="bilinear", align_corners=False)[:, 0]
-                yield (out.sigmoid() > 0.5).cpu().numpy()
+                yield (self._enlarged(low, size).sigmoid() > 0.5).cpu().numpy()
+
+    def _enlarged(self, low: Tensor, size: tuple[int, int]) -> Tensor:
+        """[objects, h, w] logits at the output's size."""
+        if self.style != "unipixel":
+            low = F.interpolate(low, (self.size, self.size), mode="bilinear", align_corners=False)
+        return F.interpolate(low, size, mode="bilinear", align_corners=False)[:, 0]
 
     def features(self, frames: Sequence[Frame]) -> list[Features]:
         """Each frame's features, encoded now unless cached."""
@@ -157,94 +192,146 @@ class Decoder:
         batch = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2)
         with torch.inference_mode(), self._autocast():
             normalised = ((batch / 255.0) - self._mean) / self._std
-            maps = self.model.get_image_features(normalised.to(self.dtype)).fpn_hidden_states
-            # Features come flattened, channels last; the mask decoder wants maps.
-            g = self._grid[0]
-            fine, middle, coarse = (
-                m.permute(1, 2, 0).reshape(len(batch), -1, g * k, g * k).to(self.dtype)
-                for m, k in zip(maps, (4, 2, 1), strict=True)
-            )
+            maps = self.model.vision_encoder(normalised.to(self.dtype)).fpn_hidden_states
+            own = self.model.mask_decoder
+            fine, middle = own.conv_s0(maps[0]).to(self.dtype), own.conv_s1(maps[1]).to(self.dtype)
+            coarse = maps[2].to(self.dtype)
+            rows = [slice(i, i + 1) for i in range(len(images))]
+            if self.second is None:
+                return [Features(fine[r].clone(), middle[r].clone(), coarse[r].clone()) for r in rows]
+            s0, s1 = self.second.conv_s0(maps[0]).to(self.dtype), self.second.conv_s1(maps[1]).to(self.dtype)
             return [
-                Features(fine[i : i + 1].clone(), middle[i : i + 1].clone(), coarse[i : i + 1].clone())
-                for i in range(len(images))
+                Features(
+                    fine[r].clone(), middle[r].clone(), coarse[r].clone(), (s0[r].clone(), s1[r].clone())
+                )
+                for r in rows
             ]
 
-    def _propagate(self, frames: Sequence[Frame], prompts: Tensor, prompted: int) -> Iterator[Tensor]:
+    def _propagate(
+        self, frames: Sequence[Frame], prompts: Tensor, starts: list[int], size: tuple[int, int]
+    ) -> Iterator[Tensor]:
         """Low-resolution logits [objects, 1, S/4, S/4] per frame."""
-        memories: list[_Memory] = []
+        started: dict[int, Tensor] = {}
+        memories: dict[int, _Memory] = {}
+        # Every starting frame is remembered before the first is tracked: Sa2VA-i looks ahead at them.
+        for index in starts:
+            (features,) = self.features([frames[index]])
+            with torch.inference_mode(), self._autocast():
+                drawn = self._start(features, prompts, size)
+                started[index] = drawn.low
+                memories[index] = _Memory(self._remember(features, drawn), drawn.pointers)
         for index, frame in enumerate(frames):
+            if index in started:
+                yield started.pop(index)
+                continue
             (features,) = self.features([frame])
             with torch.inference_mode(), self._autocast():
-                if index < prompted:
-                    seen = features.coarse + self.model.no_memory_embedding.view(1, -1, 1, 1)
-                    low, pointers, score = self._draw(
-                        seen.expand(len(prompts), -1, -1, -1), features, prompts
-                    )
-                else:
-                    seen = self._attend(features, memories, prompted, len(frames), len(prompts))
-                    low, pointers, score = self._draw(seen, features, None)
-                maps = self._remember(features, low, score)
-            memories.append(_Memory(maps, pointers))
-            # Frames further back than both windows are never looked at again, unless prompted.
-            if (gone := index - POINTERS) >= prompted:
-                memories[gone] = _Memory(maps[:0], pointers[:0])
-            yield low
+                seen = self._attend(features, memories, starts, index, len(frames), len(prompts))
+                drawn = self._draw(seen, features, None)
+                memories[index] = _Memory(self._remember(features, drawn), drawn.pointers)
+            if (gone := index - POINTERS) not in starts:
+                memories.pop(gone, None)
+            yield drawn.low
+
+    def _start(self, features: Features, prompts: Tensor, size: tuple[int, int]) -> _Drawn:
+        """A starting frame, from the language prompt alone."""
+        objects = len(prompts)
+        seen = features.coarse + self.model.no_memory_embedding.view(1, -1, 1, 1)
+        drawn = self._draw(seen.expand(objects, -1, -1, -1), features, prompts)
+        if self.style != "sa2va_i":
+            return drawn
+        mask = F.interpolate(drawn.low, size, mode="bilinear", align_corners=False).sigmoid() > 0.5
+        return self._from_mask(mask.float(), features)
+
+    def _from_mask(self, mask: Tensor, features: Features) -> _Drawn:
+        """A given mask [objects,1,h,w] as SAM 2 takes one: it is the output, and a prompt for the pointer."""
+        whole = (self.size, self.size)
+        if mask.shape[-2:] != whole:
+            shrunk = F.interpolate(mask, whole, mode="bilinear", align_corners=False, antialias=True)
+            mask = (shrunk >= 0.5).float()
+        quarter = (self.size // 4, self.size // 4)
+        logits = mask * 20.0 - 10.0
+        low = F.interpolate(logits, quarter, mode="bilinear", align_corners=False, antialias=True)
+        dense = self.model.prompt_encoder.mask_embed(
+            F.interpolate(
+                self.model.mask_downsample(mask.to(self.dtype)).float(),
+                quarter,
+                mode="bilinear",
+                align_corners=False,
+                antialias=True,
+            ).to(self.dtype)
+        )
+        # Not the no-memory features: a given mask is not looked for in the frame.
+        seen = features.coarse.expand(mask.shape[0], -1, -1, -1)
+        pointed = self._draw(seen, features, None, dense)
+        present = (mask.flatten(1) > 0).any(dim=1, keepdim=True).float()
+        pointers = present * pointed.pointers + (1 - present) * self.model.no_object_pointer
+        return _Drawn(low, pointers, present)
 
     def _draw(
-        self, seen: Tensor, features: Features, prompts: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """The mask decoder for all objects of one frame -> float32 logits, object pointers, object scores."""
+        self, seen: Tensor, features: Features, prompts: Tensor | None, dense: Tensor | None = None
+    ) -> _Drawn:
+        """The mask decoder for all objects of one frame; with `dense` (a mask prompt), a single output."""
         model, objects = self.model, seen.shape[0]
         points = torch.zeros(objects, 1, 1, 2, device=self.device, dtype=self.dtype)
         labels = -torch.ones(objects, 1, 1, device=self.device, dtype=torch.int32)
-        sparse, dense = model.prompt_encoder(points, labels, None, None)
+        sparse, no_mask = model.prompt_encoder(points, labels, None, None)
+        decoder, fine, middle = model.mask_decoder, features.fine, features.middle
         if prompts is not None:
             sparse = torch.cat([sparse, prompts[:, None].to(sparse.dtype)], dim=2)
-        masks, ious, tokens, score = model.mask_decoder(
+            if features.second is not None:
+                decoder, (fine, middle) = self.second, features.second
+        masks, ious, tokens, score = decoder(
             image_embeddings=seen.to(self.dtype),
             image_positional_embeddings=self._image_pe.to(self.dtype).expand(objects, -1, -1, -1),
             sparse_prompt_embeddings=sparse.to(self.dtype),
-            dense_prompt_embeddings=dense.to(self.dtype),
-            multimask_output=True,
-            high_resolution_features=[
-                f.expand(objects, -1, -1, -1) for f in (features.fine, features.middle)
-            ],
+            dense_prompt_embeddings=(no_mask if dense is None else dense).to(self.dtype),
+            multimask_output=dense is None,
+            high_resolution_features=[f.expand(objects, -1, -1, -1) for f in (fine, middle)],
         )
         row = torch.arange(objects, device=self.device)
         best = ious[:, 0].argmax(dim=-1)
         low = masks[:, 0].float()[row, best][:, None]
         present = (score[:, 0] > 0).to(low.dtype)
+        if self.style == "unipixel":
+            low = torch.where(present[..., None, None] > 0, low, NO_OBJECT)
         pointers = model.object_pointer_proj(tokens[:, 0][row, best])
         pointers = present * pointers + (1 - present) * model.no_object_pointer
-        return low, pointers, present
+        return _Drawn(low, pointers, present)
 
-    def _remember(self, features: Features, low: Tensor, present: Tensor) -> Tensor:
+    def _remember(self, features: Features, drawn: _Drawn) -> Tensor:
         """A drawn frame as a memory map, bfloat16 whatever the model's own dtype."""
-        full = F.interpolate(low, (self.size, self.size), mode="bilinear", align_corners=False)
-        drawn = torch.sigmoid(full) * 20.0 - 10.0
+        full = F.interpolate(drawn.low, (self.size, self.size), mode="bilinear", align_corners=False)
+        scaled = torch.sigmoid(full) * 20.0 - 10.0
         maps, _ = self.model.memory_encoder(
-            features.coarse.expand(low.shape[0], -1, -1, -1), drawn.to(self.dtype)
+            features.coarse.expand(len(full), -1, -1, -1), scaled.to(self.dtype)
         )
         if (absent := self.model.occlusion_spatial_embedding_parameter) is not None:
-            maps = maps + ((1 - present) * absent)[..., None, None]
+            maps = maps + ((1 - drawn.present) * absent)[..., None, None]
         return maps.to(torch.bfloat16)
 
     def _attend(
-        self, features: Features, memories: Sequence[_Memory], prompted: int, total: int, objects: int
+        self,
+        features: Features,
+        memories: Mapping[int, _Memory],
+        starts: list[int],
+        now: int,
+        total: int,
+        objects: int,
     ) -> Tensor:
-        """The frame's coarse features [objects,256,g,g] conditioned on the frames before it."""
-        model, now = self.model, len(memories)
+        """The frame's coarse features [objects,256,g,g] conditioned on the frames that were drawn."""
+        model = self.model
         temporal = model.memory_temporal_positional_encoding
         last = temporal.shape[0] - 1
-        # Prompted frames count as "no time apart"; the others by distance, the previous frame nearest.
-        used = [(i, last) for i in range(prompted)]
-        used += [(i, now - i - 1) for i in range(now - last, now) if i >= prompted]
+        # Starting frames count as "no time apart"; the others by distance, the previous frame nearest.
+        used = [(i, last) for i in starts]
+        used += [(i, now - i - 1) for i in range(max(now - last, 0), now) if i not in starts]
         keys = [_sequence(memories[i].maps) for i, _ in used]
         places = [(self._memory_where + temporal[at]).expand(-1, objects, -1) for _, at in used]
 
-        looked = list(range(prompted)) + [
-            now - d for d in range(1, min(total, POINTERS)) if now - d >= prompted
-        ]
+        looked = [i for i in starts if i <= now]
+        back = [now - d for d in range(1, min(total, POINTERS)) if now - d >= 0]
+        looked += [i for i in back if i not in starts]
         split = model.hidden_dim // model.mem_dim
         pointers = torch.stack([memories[i].pointers for i in looked])
         pointers = pointers.reshape(len(looked), objects, split, model.mem_dim)

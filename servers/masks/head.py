@@ -69,7 +69,7 @@ class Masker:
         self.model = model
         self.projection = Projection(model, held["final_norm.weight"].float(), rest)
         self.decoder = Decoder(
-            sam, model.image_size, torch.device(device), getattr(torch, dtype), cache_bytes
+            sam, model.image_size, torch.device(device), getattr(torch, dtype), cache_bytes, model.decoder
         )
 
     def rles(

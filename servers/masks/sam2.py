@@ -5,6 +5,7 @@ Trunk (Hiera T, S, B+ or L) and generation (2.0 or 2.1) are read from the weight
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -76,6 +77,10 @@ _THREE_LAYER = re.compile(
     r"(layers\.\d)(\..*)"
 )
 _TWO_LAYER = re.compile(r"(.*\.mlp\.)(layers\.\d)(\..*)")
+
+
+SECOND = "sam_mask_decoder_modified."
+"""Sa2VA-i's finetuned copy of the mask decoder."""
 
 
 def trunk_of(weights: Mapping[str, Tensor]) -> Trunk:
@@ -164,7 +169,7 @@ def load_sam2(
         enable_occlusion_spatial_embedding="no_obj_embed_spatial" in weights,
     )
     model = Sam2VideoModel(config)
-    named = rename(weights)
+    named = rename({k: v for k, v in weights.items() if not k.startswith(SECOND)})
     expected = set(model.state_dict())
     if missing := sorted(expected - set(named)):
         raise ValueError(f"SAM 2 weights lack {len(missing)} tensors, the first is {missing[0]}")
@@ -172,3 +177,14 @@ def load_sam2(
         raise ValueError(f"{len(extra)} SAM 2 tensors are not known, the first is {extra[0]}")
     model.load_state_dict(named)
     return model.to(device=device, dtype=dtype).eval()
+
+
+def load_second_decoder(model: Any, weights: Mapping[str, Tensor]) -> Any:
+    """Sa2VA-i's second mask decoder, beside `model`'s own; ValueError if a tensor is missing or left over."""
+    held = {k.removeprefix(SECOND): v for k, v in weights.items() if k.startswith(SECOND)}
+    named = {_renamed("sam_mask_decoder." + k).removeprefix("mask_decoder."): v for k, v in held.items()}
+    second = copy.deepcopy(model.mask_decoder)
+    if set(named) != set(second.state_dict()):
+        raise ValueError(f"the second mask decoder has {len(named)} tensors, not {len(second.state_dict())}")
+    second.load_state_dict(named)
+    return second

@@ -1,0 +1,300 @@
+"""The whole chain on a real vLLM: split, connector, [SEG] states, gateway, masks.
+
+Run with a python that has the masks extra; vLLM may live in another environment (SIGHTBENCH_VLLM=its
+`vllm` executable).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import io
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools import mask as coco
+
+pytest.importorskip("torch", reason="the mask server's extra is not installed (pip install '.[masks]')")
+pytest.importorskip("transformers", reason="the mask server's extra is not installed")
+
+from servers.masks import selftest
+from servers.masks.backends.transformers_model import TransformersBackend
+from servers.masks.backends.vllm import VllmBackend
+from servers.masks.checkpoint import load_model, split
+from servers.masks.decoder import Frame
+from servers.masks.engine import vllm_command, vllm_environment
+from servers.masks.head import Masker
+from servers.masks.serve import load_projection
+
+sys.path.insert(0, str(Path(__file__).parent))
+import tiny_masks
+
+VLLM = os.environ.get("SIGHTBENCH_VLLM") or shutil.which("vllm", path=str(Path(sys.executable).parent))
+pytestmark = [
+    pytest.mark.engines,
+    pytest.mark.skipif(VLLM is None, reason="no vLLM here: set SIGHTBENCH_VLLM to its executable"),
+]
+ROOT = Path(__file__).parents[2]
+SHARED = ROOT.parent / "shared" / "checkpoints" / "sa2va-tiny-qwen2_5"
+BOOT_S = 400
+SIZE = (240, 320)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A running engine and the gateway in front of it."""
+
+    kind: str
+    split: Path
+    states: Path
+    engine: str
+    gateway: str
+
+
+def free_port() -> int:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return int(held.getsockname()[1])
+
+
+def start(command: list[str], environment: dict[str, str], log: Path, url: str) -> subprocess.Popen[bytes]:
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            command, env=environment, stdout=out, stderr=subprocess.STDOUT, cwd=ROOT, start_new_session=True
+        )
+    end = time.monotonic() + BOOT_S
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            pytest.fail(f"{command[:3]} ended with {process.returncode}:\n{log.read_text()[-3000:]}")
+        try:
+            if httpx.get(f"{url}/v1/models", timeout=5).status_code == 200:
+                return process
+        except httpx.HTTPError:
+            time.sleep(1)
+    stop(process)
+    pytest.fail(f"{command[:3]} was not up in {BOOT_S} s:\n{log.read_text()[-3000:]}")
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(60)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def known_answer(folder: Path) -> None:
+    """Recorded by transformers, which shares nothing with the engine."""
+    model = load_model(folder)
+    backend = TransformersBackend(folder, model, "cpu", "float32", 1)
+    asyncio.run(selftest.record(backend, folder, load_projection(folder, model)))
+
+
+@pytest.fixture(scope="module", params=["shared", "qwen3", "internvl_qwen2", "internvl_internlm2"])
+def chain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
+    root = tmp_path_factory.mktemp(request.param)
+    source = SHARED if request.param == "shared" and SHARED.is_dir() else root / "checkpoint"
+    if source != SHARED:
+        tiny_masks.make("qwen2_5" if request.param == "shared" else request.param, source)
+    folder, states = root / "tiny", root / "states"
+    split(source, folder, 256)
+    known_answer(folder)
+    engine_port, gateway_port = free_port(), free_port()
+    engine, gateway = f"http://127.0.0.1:{engine_port}", f"http://127.0.0.1:{gateway_port}"
+    command = vllm_command(
+        folder,
+        engine_port,
+        dtype="float32",
+        max_model_len=16384,
+        executable=str(VLLM),
+        state_dir=states,
+        extra=("--enforce-eager",),
+    )
+    own = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
+    first = start(command, vllm_environment(os.environ) | own, root / "engine.log", engine)
+    try:
+        serve = [sys.executable, "-m", "servers.masks", "serve", "--checkpoint", str(folder)]
+        serve += ["--engine-url", engine, "--port", str(gateway_port), "--alias", "tiny"]
+        second = start(serve, dict(os.environ), root / "gateway.log", gateway)
+        try:
+            assert "equal to the known answer" in (root / "gateway.log").read_text()
+            yield Chain(request.param, folder, states, engine, gateway)
+        finally:
+            stop(second)
+    finally:
+        stop(first)
+
+
+def png(image: Image.Image) -> bytes:
+    held = io.BytesIO()
+    image.save(held, "PNG")
+    return held.getvalue()
+
+
+def request_body(images: list[Image.Image], text: str = selftest.QUESTION, **more: Any) -> dict[str, Any]:
+    urls = ["data:image/png;base64," + base64.b64encode(png(i)).decode() for i in images]
+    parts: list[dict[str, Any]] = [{"type": "image_url", "image_url": {"url": u}} for u in urls]
+    parts.append({"type": "text", "text": text})
+    return {"model": "tiny", "messages": [{"role": "user", "content": parts}], "max_tokens": 64, **more}
+
+
+def ask(chain: Chain, body: dict[str, Any]) -> dict[str, Any]:
+    answer = httpx.post(f"{chain.gateway}/v1/chat/completions", json=body, timeout=600)
+    assert answer.status_code == 200, answer.text[:500]
+    held: dict[str, Any] = answer.json()
+    return held
+
+
+def masks_of(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    held: list[dict[str, Any]] = answer["choices"][0]["message"]["masks"]
+    return held
+
+
+def drawn(counts: list[str]) -> Any:
+    made = [coco.decode({"size": list(SIZE), "counts": c.encode()}) for c in counts]
+    return np.stack(made).astype(bool)
+
+
+def relative(a: Any, b: Any) -> float:
+    return float(np.linalg.norm(a - b) / np.linalg.norm(b))
+
+
+@pytest.mark.parametrize("count", [1, 3, 7, 24])
+def test_ids_states_and_masks_are_the_references(chain: Chain, count: int) -> None:
+    model = load_model(chain.split)
+    images = selftest.probe_images(2, count)
+    asked = selftest.probe_ask(images)
+
+    async def both() -> tuple[Any, Any]:
+        engine = VllmBackend(model, chain.engine, 600)
+        plain = TransformersBackend(chain.split, model, "cpu", "float32", 1)
+        got = await engine.generate(asked, images), await plain.generate(asked, images)
+        await engine.close()
+        return got
+
+    ours, reference = asyncio.run(both())
+    assert ours.token_ids == reference.token_ids and ours.prompt_tokens == reference.prompt_tokens
+    assert ours.tokens == reference.tokens and len(ours.tokens) == 1
+    assert relative(ours.states, reference.states) < 1e-5
+
+    answer = ask(chain, request_body(images))
+    assert answer["choices"][0]["message"]["content"] == "Sure, [SEG]."
+    (mask,) = masks_of(answer)
+    assert mask["token_index"] == ours.tokens[0] and mask["num_frames"] == count
+    masker = Masker(chain.split, model, "cpu", "float32", 1 << 30)
+    frames = [Frame(hashlib.sha256(i.tobytes()).digest(), i) for i in images]
+    (expected,) = masker.rles(frames, reference.states, reference.normed, SIZE)
+    got = drawn([r["counts"] for r in mask["rles"]])
+    assert int((got != drawn(expected)).sum()) <= 5 * max(1, count // 7)
+
+
+def test_the_reference_codes_own_masks(chain: Chain) -> None:
+    if chain.kind != "shared" or not SHARED.is_dir():
+        pytest.skip("the reference's answer is known for the shared checkpoint only")
+    known = json.loads((SHARED / "expected_7frames_256px_fp32.json").read_text())
+    images = [Image.open(f).convert("RGB") for f in sorted((SHARED / "frames").iterdir())]
+    answer = ask(chain, request_body(images))
+    assert answer["usage"]["prompt_tokens"] == known["prompt_tokens"]
+    assert answer["usage"]["completion_tokens"] == len(known["generated_ids"])
+    (mask,) = masks_of(answer)
+    got = drawn([r["counts"] for r in mask["rles"]])
+    expected = drawn([r["counts"] for r in known["masks"][0]])
+    assert int((got != expected).sum()) <= 5
+
+
+def only_first(chain: Chain) -> None:
+    if chain.kind != "shared":
+        pytest.skip("the same gateway code for every base: run on the first")
+
+
+def test_several_segs_and_one_at_the_length_limit(chain: Chain) -> None:
+    only_first(chain)
+    seg = load_model(chain.split).seg_token_id
+    images = selftest.probe_images(0, 3)
+    answer = ask(chain, request_body(images, logit_bias={str(seg): 100}, max_tokens=3))
+    assert answer["choices"][0]["message"]["content"] == "[SEG]" * 3
+    assert answer["choices"][0]["finish_reason"] == "length"
+    assert [m["token_index"] for m in masks_of(answer)] == [0, 1]
+    assert answer["mask_info"]["num_seg_tokens"] == 3 and answer["mask_info"]["truncated"]
+    first, second = (m["rles"] for m in masks_of(answer))
+    assert first != second
+
+
+def test_no_seg_and_a_seg_in_the_question(chain: Chain) -> None:
+    only_first(chain)
+    images = selftest.probe_images(0, 2)
+    assert masks_of(ask(chain, request_body(images, max_tokens=2))) == []
+    assert len(masks_of(ask(chain, request_body(images, "Is [SEG] a token? Segment it.")))) == 1
+
+
+def test_many_at_once_answer_as_each_alone(chain: Chain) -> None:
+    only_first(chain)
+    bodies = [request_body(selftest.probe_images(i % 12, 1 + i % 3), f"Segment {i}.") for i in range(48)]
+
+    async def together() -> list[Any]:
+        async with httpx.AsyncClient(timeout=900) as http:
+            sent = (http.post(f"{chain.gateway}/v1/chat/completions", json=b) for b in bodies)
+            return [r.json() for r in await asyncio.gather(*sent)]
+
+    answers = asyncio.run(together())
+    for body, answer in list(zip(bodies, answers, strict=True))[::6]:
+        alone = ask(chain, body)
+        assert alone["usage"] == answer["usage"]
+        (one,), (other,) = masks_of(alone), masks_of(answer)
+        assert one["token_index"] == other["token_index"] and one["num_frames"] == other["num_frames"]
+        a, b = (drawn([r["counts"] for r in m["rles"]]) for m in (one, other))
+        assert int((a != b).sum()) <= 5
+
+
+def test_clients_that_leave_leave_nothing_behind(chain: Chain) -> None:
+    only_first(chain)
+
+    async def leave() -> None:
+        async with httpx.AsyncClient() as http:
+            for i in range(6):
+                body = request_body(selftest.probe_images(20 + i, 5), max_tokens=2000, ignore_eos=True)
+                body["stop_token_ids"] = []
+                with pytest.raises(httpx.TimeoutException):
+                    await http.post(f"{chain.gateway}/v1/chat/completions", json=body, timeout=0.5 + 0.3 * i)
+
+    asyncio.run(leave())
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        metrics = httpx.get(f"{chain.gateway}/metrics", timeout=30).text.splitlines()
+        running = [m for m in metrics if m.startswith("vllm:num_requests_running") and not m.endswith(" 0.0")]
+        if "masks_requests_waiting 0" in metrics and not running:
+            break
+        time.sleep(0.5)
+    else:
+        pytest.fail("requests of clients that left are still running")
+    assert not list(chain.states.iterdir())
+    assert len(masks_of(ask(chain, request_body(selftest.probe_images(0, 3))))) == 1
+    assert not list(chain.states.iterdir())
+
+
+def test_the_engines_own_errors_come_through(chain: Chain) -> None:
+    only_first(chain)
+    url = f"{chain.gateway}/v1/chat/completions"
+    body = request_body(selftest.probe_images(0, 1), "word " * 20000)
+    answer = httpx.post(url, json=body, timeout=120)
+    assert answer.status_code == 400 and "context" in answer.json()["error"]["message"]
+    text = {"model": "tiny", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 4}
+    assert httpx.post(url, json=text, timeout=120).json()["model"] == "tiny"
+    streamed = httpx.post(url, json=dict(text, stream=True), timeout=120).text
+    assert streamed.strip().endswith("[DONE]") and "chat.completion.chunk" in streamed
