@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -197,6 +198,7 @@ def boundary_f(count: Counts) -> float:
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
+@lru_cache(maxsize=256)
 def davis_radius(h: int, w: int) -> int:
     """DAVIS's boundary tolerance in pixels: 0.8 % of the image diagonal, rounded up."""
     return int(np.ceil(0.008 * np.linalg.norm((h, w))))
@@ -323,4 +325,4 @@ def _overlap(a: Rle, b: Rle, core: str | None) -> int:
 
 def _mean(values: Sequence[float]) -> float:
     # np.mean adds pairwise from 8 items on; sum() / n differs from it in the last bit
-    return float(np.mean(values)) if values else math.nan
+    return float(np.array(values).mean()) if values else math.nan

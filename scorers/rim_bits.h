@@ -274,6 +274,29 @@ static int RIM(count_pair)(const run_list *pred, const run_list *gt, const run_l
     return RIM_OK;
 }
 
+static int RIM(read)(const mask_text *mask, const mask_text *frame, scratch *s, run_list *out) {
+    int error = read_mask(mask->text, mask->n, mask->h, mask->w, s, out);
+    if (!error && (mask->h != frame->h || mask->w != frame->w))
+        error = resize_mask(out, mask->h, mask->w, frame->h, frame->w);
+    return error;
+}
+
+/* Counts one frame, whose size is the ground truth's. */
+static int RIM(count_frame)(workspace *ws, const mask_text *pred, const mask_text *gt, const mask_text *hidden,
+                            int inner, const element *e, counts *out, enum whose *culprit) {
+    int error;
+    *culprit = GT;
+    if ((error = RIM(read)(gt, gt, &ws->scratch, &ws->gt)))
+        return error;
+    *culprit = PRED;
+    if ((error = RIM(read)(pred, gt, &ws->scratch, &ws->pred)))
+        return error;
+    *culprit = HIDDEN;
+    if (hidden && (error = RIM(read)(hidden, gt, &ws->scratch, &ws->hidden)))
+        return error;
+    return RIM(count_pair)(&ws->pred, &ws->gt, hidden ? &ws->hidden : NULL, gt->h, gt->w, inner, e, &ws->planes, out);
+}
+
 #undef VEC
 #undef LOAD
 #undef STORE

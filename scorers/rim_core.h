@@ -8,7 +8,6 @@
 
 #include "rim_runs.h"
 
-#define INLINE static inline __attribute__((always_inline))
 #define MAX_RADIUS 255
 
 typedef struct {
@@ -65,39 +64,6 @@ static box box_around(const run_list *a, const run_list *b, uint32_t h, uint32_t
     return found;
 }
 
-#define RIM(name) name##_baseline
-#define LANES 2
-#define ANY(v) (((v)[0] | (v)[1]) != 0)
-#include "rim_bits.h"
-
-#if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__)
-#define HAS_AVX2_VARIANT 1
-#ifdef __clang__
-#pragma clang attribute push(__attribute__((target("avx2,popcnt,bmi"))), apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx2,popcnt,bmi")
-#endif
-typedef long long any_bits __attribute__((vector_size(32)));
-#define RIM(name) name##_avx2
-#define LANES 4
-#define ANY(v) (!__builtin_ia32_ptestz256((any_bits)(v), (any_bits)(v)))
-#include "rim_bits.h"
-#ifdef __clang__
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
-#endif
-
-static int avx2_works(void) {
-#ifdef HAS_AVX2_VARIANT
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt") && __builtin_cpu_supports("bmi");
-#else
-    return 0;
-#endif
-}
-
 /* All memory one thread of counting needs; zero it first, release it last. */
 typedef struct {
     run_list pred, gt, hidden;
@@ -125,33 +91,49 @@ typedef struct {
 
 enum whose { PRED, GT, HIDDEN };
 
+#define RIM(name) name##_baseline
+#define LANES 2
+#define ANY(v) (((v)[0] | (v)[1]) != 0)
+#include "rim_bits.h"
+
+#if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__)
+#define HAS_AVX2_VARIANT 1
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx2,popcnt,bmi,bmi2"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,popcnt,bmi,bmi2")
+#endif
+typedef long long any_bits __attribute__((vector_size(32)));
+#define RIM(name) name##_avx2
+#define LANES 4
+#define ANY(v) (!__builtin_ia32_ptestz256((any_bits)(v), (any_bits)(v)))
+#include "rim_bits.h"
+#ifdef __clang__
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif
+
+static int avx2_works(void) {
+#ifdef HAS_AVX2_VARIANT
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt") && __builtin_cpu_supports("bmi") &&
+           __builtin_cpu_supports("bmi2");
+#else
+    return 0;
+#endif
+}
+
 /* Counts one frame. On an error *culprit says which of the masks it is about. */
 static int count_frame(workspace *ws, const mask_text *pred, const mask_text *gt, const mask_text *hidden, int inner,
                        const element *e, int avx2, counts *out, enum whose *culprit) {
-    int error;
-    *culprit = GT;
-    if ((error = read_mask(gt->text, gt->n, gt->h, gt->w, &ws->scratch, &ws->gt)))
-        return error;
-    *culprit = PRED;
-    if ((error = read_mask(pred->text, pred->n, pred->h, pred->w, &ws->scratch, &ws->pred)))
-        return error;
-    if ((pred->h != gt->h || pred->w != gt->w) && (error = resize_mask(&ws->pred, pred->h, pred->w, gt->h, gt->w)))
-        return error;
-    if (hidden) {
-        *culprit = HIDDEN;
-        if ((error = read_mask(hidden->text, hidden->n, hidden->h, hidden->w, &ws->scratch, &ws->hidden)))
-            return error;
-        if ((hidden->h != gt->h || hidden->w != gt->w) &&
-            (error = resize_mask(&ws->hidden, hidden->h, hidden->w, gt->h, gt->w)))
-            return error;
-    }
-    const run_list *void_mask = hidden ? &ws->hidden : NULL;
 #ifdef HAS_AVX2_VARIANT
     if (avx2)
-        return count_pair_avx2(&ws->pred, &ws->gt, void_mask, gt->h, gt->w, inner, e, &ws->planes, out);
+        return count_frame_avx2(ws, pred, gt, hidden, inner, e, out, culprit);
 #endif
     (void)avx2;
-    return count_pair_baseline(&ws->pred, &ws->gt, void_mask, gt->h, gt->w, inner, e, &ws->planes, out);
+    return count_frame_baseline(ws, pred, gt, hidden, inner, e, out, culprit);
 }
 
 #endif

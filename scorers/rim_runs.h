@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* compiled once per instruction set, within what calls it (rim_bits.h) */
+#define INLINE static inline __attribute__((always_inline))
+
 #define MAX_SIDE 16384u
 #define MAX_PIXELS (1u << 26)
 #define MAX_TEXT ((size_t)1 << 30)
@@ -78,7 +81,7 @@ static inline uint64_t load8(const unsigned char *p) {
 #define EACH_BYTE(c) (0x0101010101010101ull * (c))
 
 /* The text's numbers, as run lengths. On success *count of them, summing to `pixels`, lie in s->lengths. */
-static int read_lengths(const unsigned char *given, size_t n, uint32_t pixels, scratch *s, size_t *count) {
+INLINE int read_lengths(const unsigned char *given, size_t n, uint32_t pixels, scratch *s, size_t *count) {
     if (n == 0)
         return RIM_NO_RUNS;
     if (n > MAX_TEXT)
@@ -145,7 +148,7 @@ static int read_lengths(const unsigned char *given, size_t n, uint32_t pixels, s
 }
 
 /* The runs of an h x w mask as column runs: a run that crosses into the next column is cut there. */
-static int read_mask(const unsigned char *text, size_t n, uint32_t h, uint32_t w, scratch *s, run_list *mask) {
+INLINE int read_mask(const unsigned char *text, size_t n, uint32_t h, uint32_t w, scratch *s, run_list *mask) {
     mask->n = 0;
     mask->area = 0;
     mask->columns = NULL;

@@ -85,23 +85,27 @@ def lengths(mask: Rle, frame: int | None = None, whose: str = "mask") -> Lengths
     digits = np.frombuffer(text, np.uint8) - np.uint8(_FIRST)
     if not digits.size:
         raise MaskError(NO_RUNS, frame, whose)
-    if digits.max() > 63:
+    if np.maximum.reduce(digits) > 63:
         raise MaskError(BAD_CHARACTER, frame, whose)
-    last = np.flatnonzero(digits < 32)
+    last = (digits < 32).nonzero()[0]
     if not last.size or last[-1] != digits.size - 1:
         raise MaskError(CUT_NUMBER, frame, whose)
-    width = np.diff(last, prepend=-1)
-    if width.max() > _MAX_DIGITS:
+    width = last.copy()
+    width[0] += 1
+    width[1:] -= last[:-1]
+    widest = int(np.maximum.reduce(width))
+    if widest > _MAX_DIGITS:
         raise MaskError(LONG_NUMBER, frame, whose)
-    first = last - width + 1
-    place = 5 * (np.arange(digits.size) - np.repeat(first, width))
-    number = np.add.reduceat((digits & 31).astype(np.int64) << place, first)
-    number -= ((digits[last] >> 4) & 1).astype(np.int64) << (5 * width)
-    number[1::2] = np.cumsum(number[1::2])
-    number[2::2] = np.cumsum(number[2::2])
-    if number.min() < 0:
+    number = ((digits[last].view(np.int8) ^ 16) - 16).astype(np.int64)  # the last digit holds the sign
+    for place in range(1, widest):
+        longer = (width > place).nonzero()[0]
+        number[longer] = number[longer] << 5 | (digits[last[longer] - place] & 31)
+    number[1::2] = np.add.accumulate(number[1::2])
+    number[2::2] = np.add.accumulate(number[2::2])
+    bits = int(np.bitwise_or.reduce(number))  # negative if any number is, and no smaller than the largest
+    if bits < 0:
         raise MaskError(BAD_RUN, frame, whose)
-    if number.max() > mask.h * mask.w or int(number.sum()) != mask.h * mask.w:
+    if bits > 2 * MAX_PIXELS or int(np.add.reduce(number)) != mask.h * mask.w:
         raise MaskError(BAD_SUM, frame, whose)
     return number
 

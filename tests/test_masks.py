@@ -58,8 +58,9 @@ def test_dynbench_equals_its_reference(threshold):
         js, fs = zip(
             *(ref.dynbench_frame(p, g, threshold) for p, g in zip(preds, gts, strict=True)), strict=True
         )
+        p, g = rles(preds), rles(gts)
         for core in CORES:
-            score = score_object(rles(preds), rles(gts), "dynbench", tolerance=threshold, core=core)
+            score = score_object(p, g, "dynbench", tolerance=threshold, core=core)
             assert (score.js, score.fs) == (js, fs)
             assert (score.j, score.f, score.jf) == (mean(js), mean(fs), (mean(js) + mean(fs)) / 2)
 
@@ -67,10 +68,11 @@ def test_dynbench_equals_its_reference(threshold):
 def test_davis_family_equals_its_reference():
     for preds, gts, _ in objects(10):
         frames = [ref.davis_frame(p, g) for p, g in zip(preds, gts, strict=True)]
+        p, g = rles(preds), rles(gts)
         for definition in ("mevis", "revos", "davis-unsupervised", "davis"):
             kept = frames[1:-1] if definition == "davis" else frames
             for core in CORES:
-                score = score_object(rles(preds), rles(gts), definition, core=core)
+                score = score_object(p, g, definition, core=core)
                 assert list(zip(score.js, score.fs, strict=True)) == kept
                 assert (score.j, score.f) == tuple(mean(column) for column in zip(*kept, strict=True))
 
@@ -79,8 +81,9 @@ def test_davis_void_pixels_count_in_neither_mask():
     for preds, gts, rng in objects(11):
         voids = [ref.random_mask(rng, *gt.shape) for gt in gts]
         frames = [ref.davis_frame(*masks) for masks in zip(preds, gts, voids, strict=True)]
+        p, g, v = rles(preds), rles(gts), rles(voids)
         for core in CORES:
-            score = score_object(rles(preds), rles(gts), "davis-unsupervised", voids=rles(voids), core=core)
+            score = score_object(p, g, "davis-unsupervised", voids=v, core=core)
             assert list(zip(score.js, score.fs, strict=True)) == frames
 
 
@@ -89,9 +92,10 @@ def test_vos_benchmark_and_sa_v_count_from_first_sight():
         for late in range(rng.integers(0, 4)):
             preds[late], gts[late] = np.zeros_like(preds[0]), np.zeros_like(gts[0])
         js, fs = ref.vos_benchmark_entries(preds, gts)
+        p, g = rles(preds), rles(gts)
         for definition in ("vos-benchmark", "sa-v"):
             for core in CORES:
-                score = score_object(rles(preds), rles(gts), definition, core=core)
+                score = score_object(p, g, definition, core=core)
                 assert (list(score.js), list(score.fs)) == (js, fs)
                 assert same(score.j, mean(js) if js else math.nan)
 
@@ -110,8 +114,9 @@ def test_mosev2_equals_its_reference():
         preds, gts = zip(*(ref.random_pair(rng, h, w) for _ in range(FRAMES)), strict=True)
         frames = [ref.mosev2_frame(p, g) for p, g in zip(preds, gts, strict=True)][1:-1]
         j, f, plain = zip(*frames, strict=True)
+        p, g = rles(preds), rles(gts)
         for core in CORES:
-            score = score_object(rles(preds), rles(gts), "mosev2", core=core)
+            score = score_object(p, g, "mosev2", core=core)
             assert (score.js, score.fs, score.detail["F_plain"]) == (j, f, mean(plain))
 
 
