@@ -173,6 +173,8 @@ def test_a_reasoning_profile_gets_the_room_and_says_how_the_answer_is_marked(tmp
     assert (cot.max_tokens, cot.meta["cot"]) == (4096, "boxed")
     assert read("AI2D_TEST", tmp_path, "internvl_mpo")[0][0].meta["cot"] == "final_answer"
     assert "cot" not in read("AI2D_TEST", tmp_path)[0][0].meta
+    formats.make("OCRBench", tmp_path)
+    assert "cot" not in read("OCRBench", tmp_path, "internvl_cot")[0][0].meta  # it is not asked to reason
 
 
 # options in the text

@@ -93,7 +93,7 @@ def _table(
 
 
 def _crpe(name: str) -> Benchmark:
-    build = vlmevalkit.short(prompts.reasoned, listed=False)
+    build = vlmevalkit.short(prompts.reasoned, listed=False, reasoned=True)
     forms = (Form(TABLE, table_file(name), vlmevalkit.table(build, name, "CRPE", group_of=4)),)
     return Benchmark(
         name=name,

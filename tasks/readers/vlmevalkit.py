@@ -116,15 +116,18 @@ def circular_internvl(instruction: str) -> Build:
     return build
 
 
-def short(prompt: Callable[[str, str], str], *, listed: bool = True) -> Build:
-    """An open question; a gold that is written as a list becomes one."""
+def short(prompt: Callable[[str, str], str], *, listed: bool = True, reasoned: bool = False) -> Build:
+    """An open question; a gold that is written as a list becomes one if `listed`.
+
+    `reasoned`: the prompt asks for reasoning under the profiles that do, and the answer is then marked.
+    """
 
     def build(row: Row, profile: str) -> Sample:
         question = _question(row)
         gold: Any = row.cells.get("answer")
         if listed and gold is not None and gold.startswith("[") and gold.endswith("]"):
             gold = literal(gold, "answer")
-        meta = meta_of(row, **prompts.cot(profile, "boxed"))
+        meta = meta_of(row, **(prompts.cot(profile, "boxed") if reasoned else {}))
         split = row.text("split")
         return _sample(row, user(row.images, prompt(question, profile)), gold, meta, task=split)
 
@@ -191,7 +194,8 @@ def at_their_place(asked: str, row: Row) -> tuple[Turn, ...]:
 def math_vista(row: Row, profile: str) -> Sample:
     """MathVista as VLMEvalKit's table has it: the hint is part of the question column."""
     cells = row.cells
-    meta = meta_of(row, **prompts.cot(profile, "boxed"))
+    # The reference reads no "Final answer:" out of MathVista's answers; its judge does.
+    meta = meta_of(row, **({"cot": "boxed"} if profile == "internvl_cot" else {}))
     for key in ("choices", "skills"):
         if meta.get(key):
             meta[key] = literal(meta[key], key)
