@@ -51,7 +51,7 @@ _CORNERS = re.compile(
 )
 _LOCATIONS = re.compile(r"<loc(\d{1,4})>\s*" * 4)
 _NUMBERS = re.compile(_NUMBER)
-_INTERNVL = re.compile(r"\[+([^,\n]*),([^,\n]*),([^,\n]*),([^\]\n]*)\]")
+_INTERNVL = re.compile(r"(?<!\[)\[++([^,\n]*+),([^,\n]*+),([^,\n]*+),([^\]\n]*+)\]")
 _LMMS_EVAL = re.compile(r"\[\s*" + r",\s*".join([r"(-?\d+(?:\.\d+)?)"] * 4) + r"\s*\]")
 
 
@@ -193,10 +193,16 @@ def _lmms_eval(text: str, gold: Box, hw: Sequence[float]) -> tuple[Box | None, f
 _PROFILES = {"internvl": _internvl, "vlmevalkit": _vlmevalkit, "lmms_eval": _lmms_eval}
 
 
+def _hw(fields: Fields) -> Any:
+    if fields.get("hw") is None and "height" in fields and "width" in fields:
+        return [fields["height"], fields["width"]]
+    return needed(fields, "hw")
+
+
 def _grade(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
     x1, y1, x2, y2 = numbers(gold, 4, "gold")
     target = (x1, y1, x2, y2)
-    hw = numbers(needed(fields, "hw"), 2, "hw")
+    hw = numbers(_hw(fields), 2, "hw")
     if min(hw) <= 0:
         raise ValueError(f"hw: height and width must be positive, got {hw}")
     name = fields.get("box_mode")
@@ -231,7 +237,7 @@ BOX_IOU = Scorer(
     profiles=("internvl", "vlmevalkit", "lmms_eval"),
     fields={
         "gold": "the box: [x1, y1, x2, y2] in pixels of the original image",
-        "hw": "the image's [height, width] in pixels",
+        "hw": "the image's [height, width] in pixels; or two fields, height and width",
         "box_mode": "how the model writes boxes: "
         + ", ".join(BOX_MODES)
         + ", auto; a scale takes an order, as in 0-1:xywh; absent: as the profile's reference reads them",

@@ -157,6 +157,16 @@ def test_find_box_says_which_form_it_was() -> None:
     assert to_pixels((1, 2, 3, 4), box_mode("pixels:yxyx"), HW) == (2, 1, 4, 3)
 
 
+def test_height_and_width_may_come_apart() -> None:
+    apart = BOX_IOU.grade("[250,100,750,500]", GOLD, {"height": 500, "width": 400}, "internvl")
+    assert apart.value == 1.0
+
+
+def test_a_run_of_brackets_is_one_opening() -> None:
+    assert grade("[[[[0.25,0.1,0.75,0.5]")[0] == 1.0
+    assert grade("[" * 20_000)[1] == "unparsed"
+
+
 def test_aggregate_is_precision_at_one() -> None:
     items = [
         {"prediction": "[0.25, 0.1, 0.75, 0.5]", "gold": GOLD, "hw": HW},
