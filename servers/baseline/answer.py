@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from servers.baseline.perceive import Scene, Thing
+from servers.baseline.perceive import Scene
 from servers.baseline.question import Question, parse_question
 from servers.baseline.shapes import drawn, outline
 from servers.baseline.solids import Stand
@@ -261,7 +261,7 @@ def _when(question: Question, scene: Scene) -> str:
 
 
 def _mat_event(question: Question, scene: Scene) -> str:
-    thing: Thing = scene.things[_find(scene, question.names["a"])]
+    thing = scene.things[_find(scene, question.names["a"])]
     if scene.mat is None:
         raise _CannotTell("I see no dark mat")
     first, last = (scene.mat.depth(thing.path.points[t]) > 0 for t in (0, -1))

@@ -23,8 +23,6 @@ TURNS = np.radians(np.arange(0.0, 90.0, 4.5))
 ACROSS = np.arange(-4.0, 4.01, 0.1)
 AHEAD = np.arange(1.1, 7.01, 0.1)
 """The ground looked at, in camera heights: ACROSS to the right, AHEAD away from the camera."""
-PURE = 2 * (8 / np.pi**2 / 2) ** 2
-"""The share of a perfect checkerboard's contrast that is in its two longest waves."""
 NOMINAL_HEIGHT_M = 2.5
 
 
@@ -33,8 +31,7 @@ class Camera:
     """The camera over T frames; metres and radians, in the axes of frame 0 (x right, y ahead, z up).
 
     `position` is [T, 2] over the ground, `height` and `yaw` (positive: to the left) are [T]. `focal` is
-    in pixels of frames of `shape` (h, w). `certainty` is how much of the ground's contrast the checkers
-    explain, 0 to 1: near 0 where the ground is not checkered.
+    in pixels of frames of `shape` (h, w). Where the ground is not checkered it is meaningless.
     """
 
     shape: tuple[int, int]
@@ -43,7 +40,6 @@ class Camera:
     height: Floats
     yaw: Floats
     position: Floats
-    certainty: float
 
     def ground(self, frame: int, column: Floats, row: Floats) -> Floats:
         """Where the rays through pixels meet the ground, [..., 2] in metres; NaN above the horizon."""
@@ -105,7 +101,6 @@ def locate(pixels: NDArray[np.uint8], ground: NDArray[np.bool_]) -> Camera:
     views = [_from_above(pixels[0], ground[0], focal, pitch) for pitch in PITCHES]
     height, turn = (grid.ravel() for grid in np.meshgrid(HEIGHTS, TURNS, indexing="ij"))
     found = [_best(view, height, turn) for view in views]
-    chosen = int(np.argmax([waves.score for waves in found]))
     near = [_closer(view, waves) for view, waves in zip(views, found, strict=True)]
     scores = [waves.score for waves in near]
     chosen = int(np.argmax(scores))
@@ -159,7 +154,7 @@ def _from_above(
 
 
 def _amplitudes(view: NDArray[np.float32], height: Floats, turn: Floats) -> NDArray[np.complex128]:
-    """[2, n]: both waves' complex amplitudes for n cameras; |.|^2 sums to PURE on a perfect checkerboard."""
+    """[2, n]: both waves' complex amplitudes for n cameras, on the scale of the view."""
     found = []
     for direction in (turn, turn + np.pi / 2):
         right = np.exp(-1j * np.outer(WAVE * height * np.cos(direction), ACROSS))
@@ -176,7 +171,7 @@ def _best(view: NDArray[np.float32], height: Floats, turn: Floats) -> _Waves:
     power = (np.abs(amplitudes) ** 2).sum(0)
     i = int(np.argmax(power))
     first, second = np.angle(amplitudes[:, i])
-    return _Waves(float(power[i]) / PURE, float(height[i]), float(turn[i]), (float(first), float(second)))
+    return _Waves(float(power[i]), float(height[i]), float(turn[i]), (float(first), float(second)))
 
 
 def _search(view: NDArray[np.float32], around: _Waves, grow: float, turn: float, steps: int) -> _Waves:
@@ -205,5 +200,4 @@ def _path(shape: tuple[int, int], focal: float, pitch: float, track: list[_Waves
         height=np.array([w.height for w in track]),
         yaw=first - np.array([w.turn for w in track]),
         position=walked @ axes,
-        certainty=float(np.mean([w.score for w in track])),
     )
