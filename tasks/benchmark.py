@@ -33,11 +33,12 @@ class Problems:
 
     def notes(self) -> list[str]:
         """One line per reason for skipping: how many files, and the first few by name."""
-        return [
-            f"{len(paths)} left out, {reason}: {', '.join(str(path) for path in paths[:3])}"
-            + (", ..." if len(paths) > 3 else "")
-            for reason, paths in self.skipped.items()
-        ]
+        lines = []
+        for reason, paths in self.skipped.items():
+            named = [str(path) for path in dict.fromkeys(paths)]
+            more = ", ..." if len(named) > 3 else ""
+            lines.append(f"{len(paths)} left out, {reason}: {', '.join(named[:3])}{more}")
+        return lines
 
     def check(self) -> None:
         """Raise DatasetError naming what is broken, if anything is; call it before anything is asked."""

@@ -230,6 +230,19 @@ def test_the_digest_sees_the_questions_of_every_format(name: str, tmp_path: Path
     assert catalog.digest(benchmark, tmp_path) != nothing
 
 
+def test_the_digest_of_a_big_table_looks_all_over_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog, "SAMPLED_ABOVE", 1000)
+    monkeypatch.setattr(catalog, "BLOCK", 20)
+    benchmark = BY_NAME["MMStar"]
+    table = formats.put(tmp_path / "MMStar.tsv", "index\timage\n" + "x" * 5000)
+    before = catalog.digest(benchmark, tmp_path)
+    for place in (0, 5012 - 1):
+        content = bytearray(table.read_bytes())
+        content[place] = ord("y")
+        formats.put(tmp_path / "MMStar.tsv", bytes(content))
+        assert catalog.digest(benchmark, tmp_path) != before
+
+
 def test_slices_point_at_the_very_bytes(tmp_path: Path) -> None:
     sample = samples_of(BY_NAME["MMStar"], tmp_path)[2]
     (media,) = media_of(sample)

@@ -99,11 +99,12 @@ def test_an_image_cell_may_point_to_another_row_before_or_after(tmp_path: Path) 
 
 def test_rows_without_an_image_are_left_out_and_counted(tmp_path: Path) -> None:
     path = formats.table(
-        tmp_path / "a.tsv", [{"index": 1, "image": ""}, {"index": 2, "image": formats.in_base64()}]
+        tmp_path / "a.tsv",
+        [{"index": 1, "image": ""}, {"index": 2, "image": formats.in_base64()}, {"index": 3, "image": "NA"}],
     )
     rows, broken, problems = read(path)
     assert [row.cells["index"] for row in rows] == ["2"] and broken == []
-    assert problems.notes() == [f"1 left out, rows without an image: {path}"]
+    assert problems.notes() == [f"2 left out, rows without an image: {path}"]
 
 
 def test_image_paths_are_looked_for_below_the_roots(tmp_path: Path) -> None:
