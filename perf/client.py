@@ -251,7 +251,7 @@ async def lmms_eval_way(url: str, paths: list[Path], count: int, concurrency: in
 
 
 async def inspect_ai(url: str, paths: list[Path], count: int, concurrency: int) -> int:
-    """inspect_ai itself: `get_model(...).generate`, without its eval log around it."""
+    """inspect_ai itself: `get_model(...).generate` on the files' bytes, without its eval log around it."""
     from inspect_ai.model import ChatMessageUser, ContentImage, ContentText, GenerateConfig, get_model
 
     config = GenerateConfig(max_connections=concurrency, max_tokens=64, temperature=0.0)
@@ -260,7 +260,7 @@ async def inspect_ai(url: str, paths: list[Path], count: int, concurrency: int) 
 
     async def one(number: int) -> None:
         nonlocal failed
-        parts = [ContentImage(image=str(path)) for path in paths]
+        parts = [ContentImage(image=url) for url in data_urls(paths)]
         message = ChatMessageUser(content=[*parts, ContentText(text=f"{QUESTION} ({number})")])
         try:
             await model.generate([message])

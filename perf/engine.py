@@ -1,8 +1,8 @@
 """The client against a real vLLM with a tiny model: its throughput beside `vllm bench serve`, and what the
 order of questions is worth.
 
-    python perf/engine.py throughput --vllm /path/to/bin/vllm --model /path/to/tiny/model
-    python perf/engine.py order      --vllm /path/to/bin/vllm --model /path/to/tiny/model
+    python perf/engine.py throughput --vllm /path/to/bin/vllm
+    python perf/engine.py order      --vllm /path/to/bin/vllm
 
 Throughput: the same requests (12 videos x 7 questions, frames as images, media first) in the same order, as
 many in flight, to one server whose caches are emptied before each run; rounds interleaved, medians. Order: a
@@ -36,7 +36,7 @@ from client.probe import probe  # noqa: E402
 from client.run import Outcome, ask, settle  # noqa: E402
 from client.sample import Sample, Text, Turn, Video  # noqa: E402
 from client.settings import Settings, Target  # noqa: E402
-from tests.engines.vllm_server import Server  # noqa: E402
+from tests.engines.server import Server, tiny_model, vllm  # noqa: E402
 
 VIDEOS, QUESTIONS, MAX_TOKENS, IN_FLIGHT = 12, 7, 16, 8
 TOKENS_PER_FRAME = 393
@@ -82,8 +82,8 @@ def ours(server: Server, folder: Path, *, lookahead: int, in_flight: int) -> Out
 def bench_serve(server: Server, requests: Path, in_flight: int) -> float:
     """Requests per second that `vllm bench serve` reaches."""
     command = [
-        server.vllm, "bench", "serve", "--backend", "openai-chat", "--endpoint", "/v1/chat/completions",
-        "--base-url", server.url.removesuffix("/v1"), "--model", "tiny", "--tokenizer", server.model,
+        server.command[0], "bench", "serve", "--backend", "openai-chat", "--endpoint", "/v1/chat/completions",
+        "--base-url", server.url.removesuffix("/v1"), "--model", "tiny", "--tokenizer", server.command[2],
         "--dataset-name", "custom_image", "--dataset-path", str(requests), "--disable-shuffle",
         "--custom-output-len", str(MAX_TOKENS), "--num-prompts", str(VIDEOS * QUESTIONS),
         "--max-concurrency", str(in_flight), "--temperature", "0", "--num-warmups", "0",
@@ -131,7 +131,8 @@ def throughput(options: argparse.Namespace, folder: Path) -> None:
     write_frames(folder, 4)
     requests = folder / "requests.jsonl"
     write_requests(folder, requests)
-    server = Server(options.vllm, options.model, folder / "log")
+    model = tiny_model(options.vllm, folder / "model")
+    server = vllm(options.vllm, model, folder / "log")
     server.start()
     try:
         server.wait()
@@ -157,7 +158,8 @@ def order(options: argparse.Namespace, folder: Path) -> None:
     write_frames(folder, frames)
     # CPU blocks hold 128 tokens; room for half of the videos and their questions.
     blocks = VIDEOS // 2 * (frames * TOKENS_PER_FRAME + 200) // 128
-    server = Server(options.vllm, options.model, folder / "log", "--num-gpu-blocks-override", str(blocks))
+    model = tiny_model(options.vllm, folder / "model")
+    server = vllm(options.vllm, model, folder / "log", "--num-gpu-blocks-override", str(blocks))
     server.start()
     try:
         server.wait()
@@ -177,7 +179,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("what", choices=["throughput", "order"])
     parser.add_argument("--vllm", required=True)
-    parser.add_argument("--model", required=True)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--in-flight", type=int, default=32)
     options = parser.parse_args()

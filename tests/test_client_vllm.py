@@ -24,23 +24,24 @@ from client.probe import probe, probe_masks
 from client.run import ask, settle
 from client.sample import Reply, Sample
 from tests.client_samples import about, run, text, to
-from tests.engines.vllm_server import BOOT_SECONDS, Server
+from tests.engines.server import BOOT_SECONDS, Server, tiny_model
+from tests.engines.server import vllm as serve_vllm
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data" / "davis_mini"
 VLLM = os.environ.get("SIGHTBENCH_VLLM", "")
-MODEL = os.environ.get("SIGHTBENCH_VLLM_MODEL", "")
 
 pytestmark = [
     pytest.mark.vllm,
-    pytest.mark.skipif(not (VLLM and MODEL), reason="no real vLLM: SIGHTBENCH_VLLM(_MODEL) not set"),
+    pytest.mark.skipif(not VLLM, reason="no vLLM here: set SIGHTBENCH_VLLM to its executable"),
     pytest.mark.skipif(not DATA.is_dir(), reason="the shared data folder beside the checkout is absent"),
 ]
 
 
 @pytest.fixture(scope="module")
 def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(VLLM, MODEL, tmp_path_factory.mktemp("vllm") / "log")
+    folder = tmp_path_factory.mktemp("vllm")
+    server = serve_vllm(VLLM, tiny_model(VLLM, folder / "model"), folder / "log")
     server.start()
     try:
         server.wait()
