@@ -98,7 +98,8 @@ def disk(radius: float) -> Element:
     """scikit-image's disk as OpenCV anchors it, a (first, last) column per row; (1, 0) is an empty row.
 
     For a whole radius it is the pixels within that distance. For any other, scikit-image's grid is
-    not centred on a pixel and the disk reaches farther to one side; that is kept as it is.
+    not centred on a pixel and the disk reaches farther to one side; that is kept as it is. So is what
+    OpenCV makes of the empty disk of a radius below 0.59: the kernel's first corner alone.
     Reference: skimage.morphology.disk, cv2.dilate (anchor at the middle, rounded up).
     """
     axis = np.arange(-radius, radius + 1)
@@ -110,4 +111,6 @@ def disk(radius: float) -> Element:
         columns = np.flatnonzero(row)
         if columns.size:
             rows[dy] = (int(columns[0]) - anchor, int(columns[-1]) - anchor)
+    if not inside.any():
+        rows[0] = (-anchor, -anchor)
     return tuple(rows)

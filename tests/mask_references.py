@@ -24,9 +24,12 @@ def shifted(mask: Mask, dy: int, dx: int) -> Mask:
 
 
 def dilate(mask: Mask, kernel: Mask) -> Mask:
-    """cv2.dilate: the kernel is anchored at its middle (rounded up), outside is ignored."""
+    """cv2.dilate: the kernel is anchored at its middle (rounded up), outside is ignored.
+
+    An empty kernel is taken for one with its first corner set.
+    """
     found = np.zeros_like(mask)
-    for j, i in np.argwhere(kernel):
+    for j, i in np.argwhere(kernel) if kernel.any() else [(0, 0)]:
         found |= shifted(mask, j - kernel.shape[0] // 2, i - kernel.shape[1] // 2)
     return found
 

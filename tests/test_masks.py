@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +22,7 @@ from scorers.rle import MaskError
 CORES = rims.cores()
 SHARED = Path(__file__).parents[2] / "shared"
 DAVIS = SHARED / "data" / "davis_mini"
+SAV = SHARED / "data" / "sav_000001"
 needs_davis = pytest.mark.skipif(
     not DAVIS.exists(), reason="no davis_mini in the shared data folder beside the checkout"
 )
@@ -149,7 +151,7 @@ def test_revos_reproduces_the_wrap_of_overlapping_instances():
             assert list(score.js) == [ref.davis_frame(p, g)[0] for p, g in zip(preds, unions, strict=True)]
 
 
-@pytest.mark.parametrize("radius", [0.0, 1.0, 2.0, 2.3, 7.837, 8.0, 18.0, 63.0, 64.0, 70.0])
+@pytest.mark.parametrize("radius", [0.0, 0.4, 0.55, 1.0, 2.0, 2.3, 7.837, 8.0, 18.0, 63.0, 64.0, 70.0])
 @pytest.mark.parametrize("inner", [True, False])
 def test_counts_are_right_for_any_disk(radius, inner):
     rng = np.random.default_rng(15)
@@ -302,6 +304,19 @@ def test_real_masks_equal_the_references(core, scene):
     assert list(zip(score.js, score.fs, strict=True)) == [
         ref.davis_frame(*p) for p in zip(preds, gts, strict=True)
     ]
+
+
+@pytest.mark.skipif(not SAV.exists(), reason="no sav_000001 in the shared data folder beside the checkout")
+@pytest.mark.parametrize("kind", ["manual", "auto"])
+def test_real_rle_equals_the_references(kind):
+    frames = json.loads((SAV / f"sav_000001_{kind}.json").read_text())["masklet"]
+    for number in range(len(frames[0])):
+        masks = [rle.validate(frame[number]) for frame in frames[::30]]
+        arrays = [rle.decode(mask) for mask in masks]
+        expected = [ref.dynbench_frame(*pair) for pair in pairwise(arrays)]
+        for core in CORES:
+            score = score_object(masks[:-1], masks[1:], core=core)
+            assert list(zip(score.js, score.fs, strict=True)) == expected
 
 
 def test_every_definition_names_its_reference():
