@@ -81,4 +81,4 @@ def needed(forms: tuple[Form, ...], *media: str) -> tuple[Needed, ...]:
         for path in form.paths
         for each in form.files or ("",)
     )
-    return (Needed(what, paths), *(Needed("images", (path,), media=True) for path in media))
+    return (Needed(what, paths), *(Needed("images", (path, f"data/{path}"), media=True) for path in media))
