@@ -1,6 +1,6 @@
 """How soon the first question of a big table is there, and what reading all of it costs.
 
-    python perf/readers.py [--gigabytes 1] [--keep FILE]
+    python -m perf.readers [--gigabytes 1] [--lines 200000]
 
 Beside ours stands Python's csv module reading the same file (what pandas must do too before its first
 row, and pandas then holds the whole file). Times are wall-clock, best of three after one warm-up read.
@@ -14,13 +14,10 @@ import csv
 import json
 import os
 import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tasks import catalog
 from tasks.benchmark import Problems
