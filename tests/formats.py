@@ -450,10 +450,25 @@ def ost_rounds(root: Path) -> None:
     put(root / "OST_bench.json", records)
 
 
+def film(path: Path) -> Path:
+    """A real mp4: 50 frames of 16 x 12 at 10 frames a second."""
+    import av
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(path, "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height = 16, 12
+        for number in range(50):
+            pixels = np.full((12, 16, 3), number * 5, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
 def egoexo(root: Path) -> None:
     for number in range(2):
         put(root / f"videos/frames/{number}.jpg", picture(number))
-    put(root / "videos/a.mp4", b"not decoded here")
+    film(root / "videos/a.mp4")
     medias = [
         {"type": "video", "video_path": "a.mp4", "video_start": 1.5, "video_end": 4, "nframes": 8},
         {"type": "frames", "image_paths": ["frames/1.jpg", "frames/0.jpg"]},

@@ -170,7 +170,7 @@ def test_refusals_say_what_is_wrong(http: TestClient, frames: list[bytes]) -> No
         ({**good, "logprobs": True}, 400, "logprobs", "not supported"),
         ({**good, "max_tokens": 0}, 400, "max_tokens", "positive"),
         ({**good, "model": "gpt"}, 404, "model", "does not exist"),
-        ({**good, "messages": turns}, 400, "messages", "one user message"),
+        ({**good, "messages": turns, "mask_options": {}}, 400, "messages", "exactly one user message"),
         (_without(good, SEGMENT), 400, "messages", "no frames"),
         (_without(good, [image]), 400, "messages", "frame 0 cannot be decoded"),
         (_without(good, [away]), 400, "messages", "only data: URLs"),

@@ -57,7 +57,7 @@ def test_every_benchmark_reads_its_real_format(name: str, tmp_path: Path) -> Non
         assert media, "a question without anything to look at"
         for each in media:
             image = content(each)
-            if not image.startswith(b"not decoded"):
+            if image[4:8] != b"ftyp":
                 with Picture.open(io.BytesIO(image)) as picture:
                     assert picture.size == (16, 12)
 

@@ -60,29 +60,30 @@ def parse_request(body: bytes, *, max_frames: int) -> ChatRequest:
     for name in ("tools", "logprobs"):
         if request.get(name):
             raise Refusal(f"{name} is not supported by this server", param=name)
-    content = _user_content(request.get("messages"))
+    options = _mask_options(request.get("mask_options"))
+    content = _last_question(request.get("messages"), alone=request.get("mask_options") is not None)
     frames, texts = _split(content, max_frames)
     if not frames:
         raise Refusal("no frames: send at least one image_url or video_url part", param="messages")
     return ChatRequest(
         question="\n".join(texts).replace("<image>", "").strip(),
         frames=tuple(frames),
-        mask_options=_mask_options(request.get("mask_options")),
+        mask_options=options,
         max_tokens=_max_tokens(request),
         stream=request.get("stream") is True,
     )
 
 
-def _user_content(messages: Any) -> Any:
+def _last_question(messages: Any, *, alone: bool) -> Any:
+    """The content of the last user message: this server remembers nothing of the turns before it."""
     if not isinstance(messages, list) or not all(isinstance(m, dict) for m in messages):
         raise Refusal("messages must be a list of objects", param="messages")
     turns = [m for m in messages if m.get("role") not in ("system", "developer")]
-    if len(turns) != 1 or turns[0].get("role") != "user":
-        raise Refusal(
-            "exactly one user message is supported (beside a system message): no conversations",
-            param="messages",
-        )
-    return turns[0].get("content")
+    if not turns or turns[-1].get("role") != "user":
+        raise Refusal("the last message must be the user's", param="messages")
+    if alone and len(turns) > 1:
+        raise Refusal("masks are for exactly one user message, not for a conversation", param="messages")
+    return turns[-1].get("content")
 
 
 def _split(content: Any, max_frames: int) -> tuple[list[bytes], list[str]]:
