@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import os
 import resource
 import signal
@@ -15,20 +14,17 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from client.body import Body, Form, Message, answer, body, build, elided, prompt
-from client.endpoint import Answer
+from client.asking import Asker
+from client.body import Form, build, elided
 from client.errors import EndpointError, RunFolderError
 from client.family import Family, family, named
 from client.journal import Journal
-from client.limits import Pace
-from client.media import Library, MediaError
+from client.media import Library
 from client.order import Unit, by_video, mine, units
-from client.pool import Member, Pool, open_pool
-from client.probe import ServerInfo, explain
+from client.probe import ServerInfo
 from client.progress import Counts
 from client.providers import provider
-from client.retry import decide
-from client.sample import Failure, Reply, Sample
+from client.sample import Sample
 from client.settings import Mode, Settings, Target
 
 __all__ = ["Outcome", "Settings", "Target", "ask", "preview", "settle"]
@@ -96,15 +92,14 @@ async def ask(
     once. Raises what reading `samples` raises, after what was asked has been written.
     """
     run = _Run(settings, journal)
-    run.counts.started = time.monotonic()
     try:
         with _signals(run):
             await run.drive(samples, progress)
     finally:
         await run.close()
         if progress is not None:
-            progress(run.counts)
-    counts = run.counts
+            progress(run.asker.counts)
+    counts = run.asker.counts
     return Outcome(
         asked=counts.answered + counts.failed,
         answered=counts.answered,
@@ -117,18 +112,13 @@ async def ask(
 
 
 class _Run:
-    """The state that the workers of one call of `ask` share."""
+    """One call of `ask`: a reader, workers, clocks, and what ends them."""
 
     def __init__(self, settings: Settings, journal: Journal) -> None:
         self.settings = settings
         self.journal = journal
-        self.counts = Counts()
+        self.asker = Asker(_form(settings), journal, lambda why: self.stop(why, drain=True))
         self.stopped: str | None = None
-        self.form = _form(settings)
-        self.library = Library(self.form.plan)
-        self.pace = Pace(settings.rpm, settings.tpm)
-        self.pool: Pool = open_pool(settings, self.form.provider)
-        self.answered = journal.index()
         self._queue: asyncio.Queue[Unit | None] = asyncio.Queue(maxsize=_BATCH)
         self._ending = asyncio.Event()
         self._drain = True
@@ -151,6 +141,7 @@ class _Run:
             if not everything.done():
                 feeder.cancel()
                 if self._drain and crew:
+                    self._send_home()
                     await asyncio.wait(crew, timeout=_DRAIN_SECONDS)
         finally:
             everything.cancel()
@@ -168,7 +159,7 @@ class _Run:
         A worker holds a whole request while it waits, so there are no more of them than are of use.
         """
         while not feeder.done():
-            wanted = self.pool.capacity
+            wanted = self.asker.pool.capacity
             if len(crew) < wanted:
                 _allow_open_files(wanted)
                 crew.extend(
@@ -180,9 +171,8 @@ class _Run:
         await asyncio.gather(*crew)
 
     async def close(self) -> None:
-        self.library.close()
         self._reader.shutdown(wait=False, cancel_futures=True)
-        await self.pool.close()
+        await self.asker.close()
         with contextlib.suppress(OSError):
             self.journal.sync()
 
@@ -190,6 +180,7 @@ class _Run:
         """Nothing new is asked from here on; without `drain` what is in flight is given up too."""
         if self.stopped is None:
             self.stopped = why
+            self.asker.stopping = True
             self._drain = drain
             self._ending.set()
 
@@ -213,6 +204,12 @@ class _Run:
                 await self._queue.put(unit)
         await self._queue.put(None)
 
+    def _send_home(self) -> None:
+        """Nothing is left for the workers that wait for something to do."""
+        while not self._queue.empty():
+            self._queue.get_nowait()
+        self._queue.put_nowait(None)
+
     async def _work(self) -> None:
         while self.stopped is None:
             unit = await self._queue.get()
@@ -221,150 +218,12 @@ class _Run:
                 await self._queue.put(None)
                 return
             try:
-                await self._unit(unit)
+                await self.asker.ask(unit)
             except (EndpointError, RunFolderError) as error:
                 self.stop(str(error), drain=False)
             except Exception as error:
                 self._broken = error
                 self.stop(str(error), drain=False)
-
-    async def _unit(self, unit: Unit) -> None:
-        history: tuple[Message, ...] = ()
-        broken: str | None = None
-        for position, sample in enumerate(unit):
-            if self.stopped is not None:
-                return
-            if position == 0 and sample.follows is not None:
-                broken = sample.follows
-            if broken is not None:
-                failure = Failure(
-                    "conversation_broken", f"there is no answer to {broken}, which comes before"
-                )
-                self._write(self._failed(sample, "", failure))
-                broken = sample.id
-                continue
-            try:
-                asked = await prompt(self.form, self.library, sample, first=not history)
-            except MediaError as error:
-                self._write(self._failed(sample, "", Failure("media", str(error))))
-                broken = sample.id
-                continue
-            request = body(self.form, sample, asked, history)
-            reply = self._kept(sample, request, needed=position + 1 < len(unit))
-            if reply is None:
-                reply = await self._answer(sample, request, unit[0].affinity)
-                if reply is None:
-                    return
-                self._write(reply)
-            if reply.status != "ok":
-                broken = sample.id
-            elif position + 1 < len(unit):
-                history = (*history, *asked.messages, answer(reply.text or ""))
-
-    def _kept(self, sample: Sample, request: Body, *, needed: bool) -> Reply | None:
-        """The answer the journal has to exactly this request."""
-        place = self.answered.get(sample.id)
-        if place is None or not place.ok or place.ask != request.ask.encode():
-            return None
-        self.counts.kept += 1
-        return self.journal.at(place) if needed else Reply(sample.id, request.ask, "ok")
-
-    async def _answer(self, sample: Sample, request: Body, affinity: str) -> Reply | None:
-        """Asks until there is an answer or no more sense in asking; None when the run is stopping."""
-        counts, settings = self.counts, self.settings
-        headers = _sticky(affinity)
-        masks = sample.wants == "masks"
-        attempt = 0
-        avoid: Member | None = None
-        while True:
-            charged = 0.0 if self.pace.free else await self.pace.take(request.tokens)
-            member = await self.pool.take(affinity, avoid)
-            attempt += 1
-            counts.in_flight += 1
-            outcome = None
-            try:
-                outcome = await member.endpoint.ask(request.fragments, request.size, headers, masks=masks)
-            finally:
-                counts.in_flight -= 1
-                self.pool.give_back(member, outcome)
-            result = outcome.result
-            if isinstance(result, Answer):
-                used = _total(result)
-                self.pace.settle(request.tokens, charged, used)
-                self._spend(used)
-                return Reply(
-                    sample=sample.id,
-                    ask=request.ask,
-                    status="ok",
-                    text=result.text,
-                    reasoning=result.reasoning,
-                    masks=result.masks,
-                    refusal=result.refusal,
-                    finish_reason=result.finish_reason,
-                    usage=result.usage,
-                    latency_s=round(outcome.seconds, 4),
-                    attempts=attempt,
-                    endpoint=member.endpoint.label,
-                    at=round(time.time(), 3),
-                    sent=request.sent,
-                )
-            self.pace.settle(request.tokens, charged, None)
-            decision = decide(
-                result,
-                attempt,
-                settings.attempts,
-                retry_after=outcome.retry_after,
-                remaining=self._remaining(),
-            )
-            if decision.action == "again" and decision.delay > settings.patience:
-                raise EndpointError(
-                    f"{member.endpoint.label} asks to wait {decision.delay:.0f} s ({result.message}); "
-                    "start the same run again then"
-                )
-            if decision.action != "again":
-                reply = self._failed(sample, request.ask, result, attempt, outcome.seconds)
-                reply = replace(reply, endpoint=member.endpoint.label, sent=request.sent)
-                if decision.action == "stop":
-                    self._write(reply)
-                    raise EndpointError(explain(member.endpoint.label, result, settings.model))
-                return reply
-            if self.stopped is not None:
-                return None
-            counts.retries += 1
-            avoid = member
-            if decision.delay:
-                await asyncio.sleep(decision.delay)
-
-    def _failed(
-        self, sample: Sample, asked: str, failure: Failure, attempts: int = 0, seconds: float = 0.0
-    ) -> Reply:
-        return Reply(
-            sample=sample.id,
-            ask=asked,
-            status="error",
-            error=failure,
-            attempts=attempts,
-            latency_s=round(seconds, 4),
-            at=round(time.time(), 3),
-        )
-
-    def _write(self, reply: Reply) -> None:
-        self.journal.append(reply)
-        if reply.status == "ok":
-            self.counts.answered += 1
-        else:
-            self.counts.failed += 1
-
-    def _spend(self, tokens: int | None) -> None:
-        self.counts.tokens += tokens or 0
-        budget = self.settings.max_tokens_total
-        if budget is not None and self.counts.tokens >= budget:
-            self.stop(f"the budget of {budget} tokens is spent", drain=True)
-
-    def _remaining(self) -> float | None:
-        if self.settings.deadline is None:
-            return None
-        return self.settings.deadline - (time.monotonic() - self.counts.started)
 
     async def _deadline(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -372,7 +231,7 @@ class _Run:
 
     async def _show(self, progress: Callable[[Counts], None]) -> None:
         while True:
-            progress(self.counts)
+            progress(self.asker.counts)
             await asyncio.sleep(_SHOW_EVERY)
 
     async def _sync(self) -> None:
@@ -410,17 +269,6 @@ def _allow_open_files(connections: int) -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-
-
-def _sticky(affinity: str) -> dict[str, str]:
-    """What routers in front of several servers keep a video's questions together by."""
-    name = hashlib.blake2b(affinity.encode(), digest_size=8).hexdigest()
-    return {"X-Session-ID": name, "X-SMG-Routing-Key": name}
-
-
-def _total(result: Answer) -> int | None:
-    total = result.usage.get("total_tokens")
-    return total if isinstance(total, int) else None
 
 
 @contextlib.contextmanager

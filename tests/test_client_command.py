@@ -20,10 +20,10 @@ KEY = "sk-never-to-be-written-anywhere"
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Six scenes in the Dyn-Bench layout, eight questions each."""
+    """Three scenes in the Dyn-Bench layout, eight questions each."""
     root = tmp_path / "data"
     (root / "multi_json" / "mini").mkdir(parents=True)
-    for scene in range(6):
+    for scene in range(3):
         frames = root / "frames" / "mini" / f"scene{scene}"
         frames.mkdir(parents=True)
         for frame in range(2):
@@ -72,7 +72,7 @@ async def test_with_a_third_of_requests_failing_the_scores_are_a_clean_runs_byte
         server.script = flaky(0.3, seed=5)
         code, words = await done(await bench(server.url, data, tmp_path / "faulty", "--attempts", "20"))
         assert code == 0, words
-        assert server.count > 2 * 48 + 8
+        assert server.count > 2 * 24 + 4
     clean, faulty = (tmp_path / name / "scores.jsonl" for name in ("clean", "faulty"))
     assert clean.read_bytes() == faulty.read_bytes() != b""
 
@@ -86,11 +86,11 @@ async def test_what_failed_has_no_score_and_the_next_run_asks_only_that(data: Pa
         assert code == 1
         scores = [json.loads(line) for line in (tmp_path / "run" / "scores.jsonl").read_text().splitlines()]
         failed = [score for score in scores if score["status"] == "error"]
-        assert len(scores) == 48 and len(failed) == 12
+        assert len(scores) == 24 and len(failed) == 6
         assert all(score.get("value") is None for score in failed)
         server.script, server.count = healthy, 0
         code, words = await done(await bench(server.url, data, tmp_path / "run"))
-    assert (code, server.count) == (0, 12), words
+    assert (code, server.count) == (0, 6), words
 
 
 async def test_an_expired_key_ends_the_run_with_one_line_and_is_written_nowhere(
@@ -118,7 +118,7 @@ async def test_ctrl_c_ends_the_run_soon_and_says_how_to_go_on(data: Path, tmp_pa
         assert "Traceback" not in words
         server.script, server.count = healthy, 0
         code, words = await done(await bench(server.url, data, tmp_path / "run"))
-    assert (code, server.count) == (0, 48), words
+    assert (code, server.count) == (0, 24), words
 
 
 async def test_nothing_there_is_one_line_before_anything_is_asked(data: Path, tmp_path: Path) -> None:
