@@ -64,11 +64,15 @@ Raises UsageError or DatasetError when nothing can be read at all; what is wrong
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """Files a benchmark expects below the data root: `paths` are alternatives (globs allowed)."""
+    """Files a benchmark expects below the data root: `paths` are alternatives (globs allowed).
+
+    Where they are folders, `inside` are globs, from the data root too, for the files that count in them.
+    """
 
     what: str
     paths: tuple[str, ...]
     media: bool = False
+    inside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,7 +172,7 @@ def digest(benchmark: Benchmark, data: Path) -> str:
 
 def located(needed: Needed, data: Path) -> tuple[Path, ...]:
     """The files (of media, folders too) of the first alternative that has any; empty if none has."""
-    for pattern in needed.paths:
+    for pattern in needed.inside or needed.paths:
         found = tuple(sorted(path for path in data.glob(pattern) if needed.media or path.is_file()))
         if found:
             return found

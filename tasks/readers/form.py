@@ -75,10 +75,12 @@ def reader_of(benchmark: str, forms: tuple[Form, ...], tokens: int | None = None
 def needed(forms: tuple[Form, ...], *media: str) -> tuple[Needed, ...]:
     """The forms' files, as alternatives, and the media folders, for Benchmark.files."""
     what = " or ".join(dict.fromkeys(form.what for form in forms))
-    paths = tuple(
+    paths = tuple(path for form in forms for path in form.paths)
+    inside = tuple(
         f"{path}/{each}" if each else path
         for form in forms
         for path in form.paths
         for each in form.files or ("",)
     )
-    return (Needed(what, paths), *(Needed("images", (path, f"data/{path}"), media=True) for path in media))
+    folders = (Needed("images", (path, f"data/{path}"), media=True) for path in media)
+    return (Needed(what, paths, inside=inside if inside != paths else ()), *folders)
