@@ -109,9 +109,7 @@ class Endpoint:
         except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as error:
             return Outcome(from_exception(error, self._timeout), time.monotonic() - started)
         result = parse(status, answered.get("content-type", ""), raw)
-        wait = None
-        if "retry-after" in answered or "x-ratelimit-remaining-requests" in answered or status != 200:
-            wait = retry_after({name.lower(): value for name, value in answered.items()}, time.time())
+        wait = retry_after(answered, time.time())
         return Outcome(result, time.monotonic() - started, wait)
 
     async def request(

@@ -12,7 +12,7 @@ decision. Pure functions; the kinds are the vocabulary of `Failure.kind`.
 | reply_too_large | more bytes than any answer has | final |
 | media | a file cannot be read or is no image | final, nothing was sent |
 | conversation_broken | an earlier turn of the conversation has no answer | final, nothing was sent |
-| rate_limited, overloaded | 429; 503, 529 | again, later; overload for the controller |
+| rate_limited, overloaded | 429; 503, 529 | again, four times as often; overload for the controller |
 | server_error, timeout, conflict | other 5xx; 408, 504 and our own timeout; 409, 425 | again |
 | unreachable, dns, tls | no connection | again; the endpoint's health is checked |
 | reset, cut_off | the connection closed before, in the middle of the reply | again |
@@ -86,6 +86,12 @@ _BY_MESSAGE = tuple(
 """The engines' own words, where a status alone says too little; the first that fits counts."""
 
 
+_BUSY = frozenset({"rate_limited", "overloaded"})
+_BUSY_TRIES = 4
+"""A busy server is no fault of the request: it may be tried that many times as often, which with six attempts
+outlasts a budget per minute even where the server does not say how long to wait."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """`again`: try once more in `delay` seconds. `final`: this sample has failed. `stop`: so has the run."""
@@ -112,7 +118,8 @@ def decide(
     """
     if failure.kind in STOPS:
         return Decision("stop")
-    if failure.kind not in _AGAIN or attempt >= attempts:
+    allowed = attempts * _BUSY_TRIES if failure.kind in _BUSY else attempts
+    if failure.kind not in _AGAIN or attempt >= allowed:
         return Decision("final")
     if retry_after is not None:
         delay = retry_after + max(0.5, retry_after / 4) * jitter()
