@@ -30,7 +30,7 @@ MAX_FRAMES_PER_SENT = 4
 
 def grade_masks(
     sample: Sample,
-    masks: Sequence[Any] | None,
+    masks: list[Any] | None,
     truth: Truth,
     definition: str = "dynbench",
     *,
@@ -50,8 +50,10 @@ def grade_masks(
     if not masks:
         rule = "no masks field" if masks is None else "no object"
         return Grade(0.0, None, "unparsed", rule, {**detail, "objects_returned": 0, "notes": notes})
-    detail["objects_returned"] = len(masks)
     try:
+        if not isinstance(masks, list):
+            raise MaskError(f"masks must be a list of objects, got {type(masks).__name__}")
+        detail["objects_returned"] = len(masks)
         preds = _first_object(masks[0], sent, detail)
         score = score_object(preds, truth.rles, definition, tolerance=tolerance, core=core)
     except MaskError as error:

@@ -206,8 +206,11 @@ static uint64_t RIM(hits)(const uint64_t *rim, const uint64_t *other, const box 
                 if (!e->is_diamond2 && ANY(here & ~reached))
                     reached |= RIM(dilate_plus)(p, stride, e);
             }
-            if (!e->is_diamond2 && ANY(here & ~reached) && RIM(any_near)(p, stride, e))
-                reached = RIM(dilate)(p, stride, as_is, e);
+            if (!e->is_diamond2 && ANY(here & ~reached) && RIM(any_near)(p, stride, e)) {
+                reached |= RIM(dilate_half)(p, stride, as_is, e, e->radius, -1, e->radius + 1);
+                if (ANY(here & ~reached))
+                    reached |= RIM(dilate_half)(p, stride, as_is, e, -e->radius, 1, e->radius);
+            }
             bits += RIM(popcount)(here & reached);
         }
     return bits;

@@ -122,6 +122,13 @@ def test_objects_that_are_none_are_named(objects):
     assert "rles" in grade.detail["error"]
 
 
+@pytest.mark.parametrize("masks", [{"0": WIRE}, "abc", 7, True])
+def test_masks_that_are_no_list_are_named(masks):
+    grade = grade_masks(SAMPLE, masks, TRUTH)
+    assert (grade.value, grade.rule) == (0.0, "invalid mask")
+    assert "masks must be a list" in grade.detail["error"]
+
+
 def as_json(wire: object) -> bytes:
     def plain(value: object) -> object:
         return value.decode("latin-1") if isinstance(value, bytes) else value
