@@ -78,6 +78,7 @@ def _facts(benchmark: Benchmark) -> tuple[tuple[str, str], ...]:
     return (
         ("also", ", ".join(benchmark.aliases)),
         ("tasks", ", ".join(benchmark.tasks)),
+        ("prompt", benchmark.prompt),
         ("headline", benchmark.headline),
         ("metric", benchmark.metric),
         ("reference", benchmark.reference),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from client.journal import Journal, replace_file
-from client.sample import Reply, Sample
+from client.sample import Reply, Sample, Turn, Video
 from commands.chosen import Chosen
 from reports import tables
 from reports.submission import Answer
@@ -76,7 +77,16 @@ def _scored(
     grade = grader(one, extra)
     for sample in one.samples():
         reply = journal.read(sample.id)
-        yield Row(sample, score(sample, reply, grade, on_error)), reply
+        yield Row(_lean(sample), score(sample, reply, grade, on_error)), reply
+
+
+def _lean(sample: Sample) -> Sample:
+    """The sample without its texts and images, which no number needs; videos stay, by their id."""
+    turns = (
+        Turn(turn.role, tuple(Video(part.id) for part in turn.parts if isinstance(part, Video)))
+        for turn in sample.turns
+    )
+    return replace(sample, turns=tuple(turn for turn in turns if turn.parts))
 
 
 def grader(one: Chosen, extra: Mapping[str, Any]) -> Grader:

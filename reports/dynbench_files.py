@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from client.sample import Reply, Text
+from client.sample import Reply
 from scorers.aggregate import DYNBENCH_CATEGORIES
 from scorers.score import Metric, Row
 
@@ -86,11 +86,9 @@ def write(
 
 
 def _qa(row: Row, reply: Reply | None) -> dict[str, Any]:
-    text = "".join(part.text for turn in row.sample.turns for part in turn.parts if isinstance(part, Text))
-    options = row.sample.meta.get("options", [])
     return {
-        "question": row.sample.meta.get("question", text),
-        "options": options,
+        "question": row.sample.meta["question"],
+        "options": row.sample.meta["options"],
         "answer": row.sample.gold,
         "model_predict": "" if reply is None else reply.text or "",
         "accuracy": row.score.value,

@@ -29,11 +29,22 @@ def dynbench(rows: Sequence[Row]) -> Metric:
 def dynbench_extras(rows: Sequence[Row]) -> tuple[Metric, ...]:
     """Numbers that stand beside Overall: QA under the robust extractor, J and F, each over all rows."""
     extras = (
+        _twins(rows),
         _mean("QA accuracy, robust extractor", rows, None, "text", "robust"),
         _mean("J", rows, None, "masks", "J"),
         _mean("F", rows, None, "masks", "F"),
     )
     return tuple(extra for extra in extras if extra.n)
+
+
+def _twins(rows: Sequence[Row]) -> Metric:
+    """The share of questions answered right for every twin of a scene: guessing does not survive it."""
+    sets: dict[str, list[float | None]] = {}
+    for row in rows:
+        if row.sample.wants == "text" and row.sample.group is not None:
+            sets.setdefault(row.sample.group, []).append(row.score.value)
+    whole = [values for values in sets.values() if len(values) > 1 and None not in values]
+    return mean("QA accuracy, all twins right", [float(all(values)) for values in whole])
 
 
 def dynbench_chance(rows: Sequence[Row]) -> dict[str, float]:

@@ -41,7 +41,7 @@ DYNBENCH = Benchmark(
 
 SYNTHETIC = Benchmark(
     name="synthetic",
-    title="Rendered scenes with exactly known answers",
+    title="Synthetic scenes",
     family=DYNBENCH.family,
     scorer=DYNBENCH.scorer,
     mask_scorer=DYNBENCH.mask_scorer,

@@ -1,5 +1,6 @@
 """What a person reads: tables, remarks, summary.json and Dyn-Bench's own files."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -89,6 +90,22 @@ def test_overall_txt_is_the_references_layout() -> None:
         "  Overall Score: 66.67%\n"
         "============================================================\n"
     )
+
+
+def test_twins_count_only_where_both_are_right() -> None:
+    rows = [
+        replace(one, sample=replace(one.sample, group=pair))
+        for one, pair in (
+            (row("s/a/qa/0", "Inter-Object", "text", 1.0), "p"),
+            (row("s/b/qa/0", "Inter-Object", "text", 0.0), "p"),
+            (row("s/a/qa/1", "Inter-Object", "text", 1.0), "q"),
+            (row("s/b/qa/1", "Inter-Object", "text", 1.0), "q"),
+            (row("s/a/qa/2", "Inter-Object", "text", 1.0), "r"),
+            (row("s/b/qa/2", "Inter-Object", "text", None, "error"), "r"),
+        )
+    ]
+    (twins,) = (metric for metric in dynbench_extras(rows) if "twins" in metric.name)
+    assert (twins.value, twins.n) == (50.0, 2)
 
 
 def test_summary_json_holds_the_whole_tree() -> None:

@@ -121,6 +121,7 @@ def _questions(
             category=CATEGORIES[suffix],
             turns=(Turn("user", (video, Text(prompt(question, options)))),),
             gold=item["answer"],
+            group=item.get("pair"),
             max_tokens=MAX_TOKENS,
             meta={"question": question, "options": options, "choices": lettered(options)},
         )
