@@ -9,8 +9,8 @@ sa2va_i   five spread evenly, drawn by a second, finetuned mask decoder, thresho
           and given back to SAM 2 as masks (kumuji/Sa2VA-i);
 unipixel  the first from two prompt tokens (PolyU-ChenLab/UniPixel, SAM 2.1).
 What they do and stock SAM 2 does not, kept: both Sa2VA round the normalisation constants to bfloat16, do not
-blank masks by a low object score (the object pointer still is) and enlarge logits twice (input/4 -> input ->
-output). All store memories in bfloat16.
+blank prompted masks by a low object score (the object pointer still is; sa2va does not blank tracked ones
+either) and enlarge logits twice (input/4 -> input -> output). All store memories in bfloat16.
 """
 
 from __future__ import annotations
@@ -104,6 +104,11 @@ class FeatureCache:
                 self.hits += 1
                 self._held.move_to_end(key)
             return found
+
+    def clear(self) -> None:
+        with self._lock:
+            self._held.clear()
+            self._bytes = 0
 
     def put(self, key: bytes, features: Features) -> None:
         with self._lock:
@@ -293,7 +298,7 @@ class Decoder:
         best = ious[:, 0].argmax(dim=-1)
         low = masks[:, 0].float()[row, best][:, None]
         present = (score[:, 0] > 0).to(low.dtype)
-        if self.style == "unipixel":
+        if self.style == "unipixel" or (self.style == "sa2va_i" and prompts is None):
             low = torch.where(present[..., None, None] > 0, low, NO_OBJECT)
         pointers = model.object_pointer_proj(tokens[:, 0][row, best])
         pointers = present * pointers + (1 - present) * model.no_object_pointer

@@ -227,7 +227,7 @@ def test_several_segs_and_one_at_the_length_limit(chain: Chain) -> None:
     only_first(chain)
     seg = load_model(chain.split).seg_token_id
     images = selftest.probe_images(0, 3)
-    answer = ask(chain, request_body(images, logit_bias={str(seg): 100}, max_tokens=3))
+    answer = ask(chain, request_body(images, allowed_token_ids=[seg], max_tokens=3))
     assert answer["choices"][0]["message"]["content"] == "[SEG]" * 3
     assert answer["choices"][0]["finish_reason"] == "length"
     assert [m["token_index"] for m in masks_of(answer)] == [0, 1]
