@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-SOURCES := pyproject.toml $(wildcard setup.py scorers/*.c)
+SOURCES := pyproject.toml setup.py $(wildcard scorers/*.c scorers/*.h)
 
 .PHONY: demo test lint
 

@@ -18,7 +18,7 @@ from reports.submission import Answer
 from reports.summary import BenchmarkSummary, Summary, totals
 from scorers import aggregate
 from scorers.answer import final_answer, set_aside_reasoning
-from scorers.groundtruth import open_cache
+from scorers.groundtruth import Cache, Object, open_cache
 from scorers.mask_reply import grade_masks
 from scorers.score import Grade, Metric, Row
 from scorers.scoring import OnError, coverage, score
@@ -94,7 +94,7 @@ def grader(one: Chosen, extra: Mapping[str, Any]) -> Grader:
     benchmark = one.selection.benchmark
     scorer = SCORERS[benchmark.scorer]
     profile = benchmark.scored_as(one.profile)
-    truth = open_cache(one.data) if benchmark.mask_scorer else None
+    truth = _truth(one) if benchmark.mask_scorer and one.masks else None
     if extra.get("unparsed") == "random":
         # One generator through the file, as the references draw.
         extra = {**extra, "generator": random.Random(extra["seed"])}
@@ -102,9 +102,7 @@ def grader(one: Chosen, extra: Mapping[str, Any]) -> Grader:
     def grade(sample: Sample, reply: Reply) -> Grade:
         if sample.wants == "masks":
             assert truth is not None
-            meta = sample.meta
-            known = truth.object_rles(meta["mask_dir"], meta["object_id"], meta["num_frames"])
-            return grade_masks(sample, reply.masks, known)
+            return grade_masks(sample, reply.masks, truth.object_rles(*_object(sample)))
         if benchmark.family == "judged":
             return Grade(None, None, "ungraded", "needs a judge")
         if sample.gold is None and "choices" not in sample.meta:
@@ -113,6 +111,17 @@ def grader(one: Chosen, extra: Mapping[str, Any]) -> Grader:
         return scorer.grade(answer_of(sample, reply), sample.gold, fields, profile)
 
     return grade
+
+
+def _truth(one: Chosen) -> Cache:
+    """The ground-truth masks of a benchmark, those that are not cached yet read in parallel."""
+    cache = open_cache(one.data)
+    cache.build(_object(sample) for sample in one.samples() if sample.wants == "masks")
+    return cache
+
+
+def _object(sample: Sample) -> Object:
+    return sample.meta["mask_dir"], sample.meta["object_id"], sample.meta["num_frames"]
 
 
 def answer_of(sample: Sample, reply: Reply) -> str:
