@@ -110,6 +110,8 @@ def _dynbench(model: str, benchmark: BenchmarkSummary) -> Table:
             table.add_row("  n", *("" if cell is None else f"{cell.n:,}" for cell in cells), "", style="dim")
     table.add_row("Overall", "", "", "", value(benchmark.headline), style="bold")
     for name, values in (benchmark.baselines or {}).items():
+        if not values:
+            continue
         table.add_row(name, *(_baseline(values, column) for column in DYNBENCH_CATEGORIES), "", style="dim")
     return table
 
