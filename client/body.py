@@ -62,10 +62,17 @@ class Form:
             fps=self.settings.fps,
             max_pixels=self.settings.max_pixels or self.family.max_pixels,
             part_ids=self.provider.part_ids,
+            frame_label=self.family.frame_label,
+            assumed_fps=self.family.fps,
         )
 
     def max_tokens(self, sample: Sample) -> int:
-        return self.settings.max_tokens or sample.max_tokens or self.family.max_tokens or DEFAULT_MAX_TOKENS
+        if self.settings.max_tokens:
+            return self.settings.max_tokens
+        if self.family.answer:
+            # A benchmark's own limit knows nothing of the reasons this family writes first.
+            return max(sample.max_tokens or 0, self.family.max_tokens or DEFAULT_MAX_TOKENS)
+        return sample.max_tokens or self.family.max_tokens or DEFAULT_MAX_TOKENS
 
     def parameters(self, sample: Sample) -> dict[str, Any]:
         """Everything in the body beside messages and what media need; every sampling value explicit."""

@@ -17,18 +17,24 @@ MODELS = Path(__file__).resolve().parent.parent / "servers" / "models.yaml"
 class Family:
     """What a family of models expects of a request; None means: as the sample has it.
 
-    `frames` is "images" or "video", `max_frames` and `max_pixels` bound what its context holds,
-    `system` is a system prompt sent when a sample has none, `suffix` is appended to the last question.
+    `frames` is "images" or "video", `fps` the rate of frames that come without one, `max_frames` and
+    `max_pixels` bound what its context holds, `frame_label` is written before each frame that goes as an
+    image ("Frame{}: ", {} its number from 1), `system` is a system prompt sent when a sample has none,
+    `suffix` is appended to the last question. `answer` says what of a reply is the answer after the reasons
+    the family gives ("after_think", "boxed"): its `max_tokens` is then the least a reply gets.
     """
 
     name: str = "default"
     match: tuple[str, ...] = ()
     frames: str = "images"
+    fps: float | None = None
+    frame_label: str | None = None
     max_frames: int | None = None
     max_pixels: int | None = None
     max_tokens: int | None = None
     system: str | None = None
     suffix: str | None = None
+    answer: str | None = None
     box_mode: str | None = None
 
 

@@ -42,13 +42,19 @@ class MediaError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How media are turned into parts; part of what is asked, so part of its fingerprint."""
+    """How media are turned into parts; part of what is asked, so part of its fingerprint.
+
+    `frame_label` is a text before each frame of a video sent as images, {} being its number from 1;
+    `assumed_fps` the rate a frame list is given when the video does not say its own.
+    """
 
     mode: Mode = "images"
     frames: int | None = None
     fps: float | None = None
     max_pixels: int | None = None
     part_ids: bool = False
+    frame_label: str | None = None
+    assumed_fps: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +179,8 @@ def _images(kind: str, media: Sequence[Media], plan: Plan, note: Mapping[str, An
     parts: list[bytes] = []
     digests: list[str] = []
     sizes: list[list[int]] = []
-    for one in media:
+    label = plan.frame_label if kind == "video" else None
+    for number, one in enumerate(media, start=1):
         data, size = _bytes(one, plan)
         digest = hashlib.sha256(data).hexdigest()
         digests.append(digest)
@@ -184,11 +191,14 @@ def _images(kind: str, media: Sequence[Media], plan: Plan, note: Mapping[str, An
         else:
             url = b'"data:%b;base64,%b"' % (mime(data, one).encode(), pybase64.b64encode(data))
         uuid = b',"uuid":"%b"' % digest[:32].encode() if plan.part_ids else b""
+        if label:
+            parts.append(b'{"type":"text","text":%b}' % orjson.dumps(label.format(number)))
         parts.append(b'{"type":"image_url","image_url":{"url":%b}%b}' % (url, uuid))
-    sent: dict[str, Any] = {"kind": kind, "count": len(parts), **_digest(digests), **note}
+    sent: dict[str, Any] = {"kind": kind, "count": len(digests), **_digest(digests), **note}
     if sizes:
         sent["resized"] = sizes
-    return Encoded(b",".join(parts), f"images:{','.join(digests)}".encode(), sent, len(parts))
+    identity = f"images:{','.join(digests)}:{label}" if label else f"images:{','.join(digests)}"
+    return Encoded(b",".join(parts), identity.encode(), sent, len(digests))
 
 
 def _frame_list(
@@ -207,8 +217,8 @@ def _frame_list(
     digests = [hashlib.sha256(data).hexdigest() for data, _ in read_frames]
     # Told nothing, vLLM keeps the first 32 frames and takes them to be one second apart.
     io: dict[str, Any] = {"num_frames": -1, "frames_indices": list(indices), "total_num_frames": total}
-    if video.fps:
-        io |= {"fps": video.fps, "duration": total / video.fps}
+    if fps := video.fps or plan.assumed_fps:
+        io |= {"fps": fps, "duration": total / fps}
     identity = b"video:%b:%b" % (",".join(digests).encode(), orjson.dumps(io, option=orjson.OPT_SORT_KEYS))
     data = b",".join(pybase64.b64encode(data) for data, _ in read_frames)
     uuid = b',"uuid":"%b"' % hashlib.sha256(identity).hexdigest()[:32].encode() if plan.part_ids else b""

@@ -302,3 +302,31 @@ async def test_text_beside_text_is_one_string_and_odd_characters_survive() -> No
         {"role": "system", "content": "S"},
         {"role": "user", "content": odd + "!"},
     ]
+
+
+async def test_frames_are_labelled_and_timed_as_a_family_wants(video: Video) -> None:
+    family = Family(frame_label="Frame{}: ", fps=24.0)
+    content = as_json(await made(about(video, "a", "Where?"), family=family))["messages"][0]["content"]
+    assert [part["text"] for part in content if part["type"] == "text"] == [
+        *(f"Frame{number}: " for number in range(1, 7)),
+        "Where?",
+    ]
+    assert [part["type"] for part in content[:4]] == ["text", "image_url"] * 2
+    plain = await made(about(video, "a", "Where?"))
+    assert (await made(about(video, "a", "Where?"), family=family)).ask != plain.ask
+    masks = as_json(await made(replace(about(video, "a", "Where?"), wants="masks"), family=family))
+    assert sum(part["type"] == "text" for part in masks["messages"][0]["content"]) == 1
+    timed = as_json(await made(about(video, "a"), to("http://x", mode="video"), family))
+    assert timed["media_io_kwargs"]["video"]["fps"] == 12.0
+    untimed = as_json(await made(about(replace(video, fps=None), "a"), to("http://x", mode="video"), family))
+    assert untimed["media_io_kwargs"]["video"] == {
+        "num_frames": -1, "frames_indices": [*range(6)], "total_num_frames": 6, "fps": 24.0, "duration": 0.25,
+    }  # fmt: skip
+
+
+async def test_a_family_that_reasons_gets_room_for_it() -> None:
+    thinks = Family(answer="after_think", max_tokens=512)
+    assert as_json(await made(text("a", max_tokens=9), family=thinks))["max_tokens"] == 512
+    assert as_json(await made(text("a", max_tokens=900), family=thinks))["max_tokens"] == 900
+    given = to("http://x", max_tokens=7)
+    assert as_json(await made(text("a", max_tokens=9), given, thinks))["max_tokens"] == 7
