@@ -1,0 +1,88 @@
+"""What an engine's log says went wrong, in one line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+_TAIL = 400_000
+
+_KNOWN: tuple[tuple[str, str], ...] = (
+    (
+        r"stored in KV cache|No available memory for the cache blocks|KV cache.{0,80}(needed|larger)"
+        r"|Not enough memory\. Please try",
+        "out of memory: the context does not fit beside the weights; a shorter one "
+        "(-- --max-model-len 16384, SGLang: --context-length), or more GPUs (--gpus)",
+    ),
+    (
+        r"less than desired GPU memory utilization",
+        "out of memory: another process holds this GPU's memory (nvidia-smi shows which)",
+    ),
+    (
+        r"OutOfMemoryError|CUDA out of memory|HIP out of memory|DefaultCPUAllocator: can't allocate",
+        "out of memory: more GPUs (--gpus), a smaller model, or less of it for the engine "
+        "(-- --gpu-memory-utilization, SGLang: --mem-fraction-static)",
+    ),
+    (r"[Aa]ddress already in use", "the port is taken: choose another with --port"),
+    (
+        r"Failed to infer device type|No CUDA GPUs are available|Found no NVIDIA driver|no NVIDIA driver"
+        r"|No accelerator \(|torch\.cuda\.is_available\(\) is False",
+        "no GPU that this engine can use was found",
+    ),
+    (
+        r"GatedRepoError|Access to model .* is restricted|401 Client Error|403 Client Error",
+        "the hub refuses this model: accept its licence there and set HF_TOKEN",
+    ),
+    (
+        r"LocalEntryNotFoundError|offline mode is enabled|couldn't connect to|Cannot reach https?://"
+        r"|Name or service not known|Temporary failure in name",
+        "the weights are not here and the hub cannot be reached: python bench.py download MODEL where it can",
+    ),
+    (
+        r"RepositoryNotFoundError|is not a local folder and is not a valid model identifier",
+        "the hub has no model of this name",
+    ),
+    (
+        r"Cannot find any model weights|No such file or directory: .*\.safetensors"
+        r"|no file named .*safetensors",
+        "weights are missing: download the model again, it continues where it stopped",
+    ),
+    (
+        r"architectures? .* (?:is|are) not supported|does not recognize this architecture"
+        r"|not supported for now",
+        "this version of the engine does not know the model's architecture: upgrade the engine",
+    ),
+    (r"unrecognized arguments?: (?P<what>.+)", "the engine does not know {what}"),
+    (r"error: argument (?P<what>.+)", "the engine refuses {what}"),
+)
+
+_LAST = re.compile(r"^(?:.*\s)?(?:\w+\.)*(\w*(?:Error|Exception)): (.+)$")
+
+
+def diagnose(log: Path, code: int, begin: int = 0) -> str:
+    """One line for a process that ended with `code` when it should not: a known cause, else its last error.
+
+    `begin` is where in the log its own output begins.
+    """
+    text = _tail(log, begin)
+    for pattern, line in _KNOWN:
+        found = re.search(pattern, text)
+        if found is not None:
+            return line.format_map({key: " ".join(value.split()) for key, value in found.groupdict().items()})
+    if code == -9 or code == 137:
+        return "killed from outside: most likely the machine ran out of memory (dmesg says)"
+    for line in reversed(text.splitlines()):
+        error = _LAST.match(line.strip())
+        if error is not None:
+            return f"{error[1]}: {error[2][:300]}"
+    return f"ended with exit code {code}"
+
+
+def _tail(log: Path, begin: int) -> str:
+    try:
+        with log.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(begin, file.tell() - _TAIL))
+            return file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""

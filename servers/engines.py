@@ -1,0 +1,202 @@
+"""Command lines: a target and what was asked -> the processes that serve it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from client.errors import UsageError
+from servers.families import TEMPLATES, EngineName, Flag
+from servers.target import Adapter, Target
+
+LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+"""What vLLM's --max-lora-rank may be."""
+
+CPU = 0
+"""`gpus` of a machine that has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How a model is to be served; `gpus` are those of one replica, 0 for none (a CPU build)."""
+
+    host: str
+    port: int
+    name: str
+    gpus: int
+    one_tile: bool = True
+    extra: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process of a launch.
+
+    `environment` is added to our own. It is up when `url` + /v1/models lists `serves`; with no url it
+    serves nothing itself and is only kept running.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    url: str | None = None
+    serves: str = ""
+
+
+def local_url(host: str, port: int) -> str:
+    """Where a server that listens on `host` is asked from this machine."""
+    return f"http://{'127.0.0.1' if host in ('0.0.0.0', '::', '') else host}:{port}"
+
+
+def rendered(flags: Mapping[str, Flag], extra: Sequence[str] = ()) -> list[str]:
+    """Flags as words of a command line, without those that `extra` gives itself."""
+    given = {word.split("=", 1)[0] for word in extra if word.startswith("--")}
+    words: list[str] = []
+    for name, value in flags.items():
+        if name in given:
+            continue
+        words.append(name)
+        if isinstance(value, Mapping):
+            words.append(json.dumps(value))
+        elif value is not True:
+            text = str(value)
+            words.append(str(TEMPLATES / text) if text.endswith(".jinja") else text)
+    return words
+
+
+def vllm(target: Target, wish: Wish, executable: Sequence[str]) -> Process:
+    """`vllm serve` with the family's flags."""
+    engine = target.family.engines["vllm"]
+    flags: dict[str, Flag] = dict(engine.flags)
+    if wish.one_tile:
+        flags |= engine.one_tile
+    if wish.gpus > 1:
+        flags["--tensor-parallel-size"] = wish.gpus
+    if target.adapters:
+        flags["--enable-lora"] = True
+        flags["--max-loras"] = len(target.adapters)
+        ranks = [adapter.rank for adapter in target.adapters if adapter.rank]
+        if ranks:
+            flags["--max-lora-rank"] = next((r for r in LORA_RANKS if r >= max(ranks)), max(ranks))
+    command = [*executable, target.model, *_address(wish), "--served-model-name", wish.name]
+    command += rendered(flags, wish.extra)
+    command += _adapters("--lora-modules", target.adapters)
+    return _serving("vllm", target, wish, [*command, *wish.extra])
+
+
+def sglang(target: Target, wish: Wish, executable: Sequence[str]) -> Process:
+    """SGLang's server with the family's flags."""
+    flags: dict[str, Flag] = dict(target.family.engines["sglang"].flags)
+    if wish.gpus > 1:
+        flags["--tp-size"] = wish.gpus
+    if wish.gpus == CPU:
+        flags["--device"] = "cpu"
+    if target.adapters:
+        flags["--enable-lora"] = True
+    command = [*executable, "--model-path", target.model, *_address(wish), "--served-model-name", wish.name]
+    command += rendered(flags, wish.extra)
+    command += _adapters("--lora-paths", target.adapters)
+    return _serving("sglang", target, wish, [*command, *wish.extra])
+
+
+def transformers(target: Target, wish: Wish, executable: Sequence[str]) -> Process:
+    """`transformers serve`: one request at a time, but it runs what no engine has. No alias, no adapters."""
+    if target.adapters:
+        raise UsageError("--engine transformers serves no adapters: merge them, or take vllm or sglang")
+    if wish.name != target.name:
+        raise UsageError("--engine transformers serves a model under its own name only: leave --alias out")
+    flags: dict[str, Flag] = dict(target.family.engines["transformers"].flags)
+    if wish.gpus == CPU:
+        flags["--device"] = "cpu"
+    command = [*executable, target.model, *_address(wish), *rendered(flags, wish.extra), *wish.extra]
+    own_name = Wish(wish.host, wish.port, target.model, wish.gpus, wish.one_tile, wish.extra)
+    return _serving("transformers", target, own_name, command)
+
+
+def router(wish: Wish, workers: Sequence[str], executable: str) -> Process:
+    """vllm-router before several engines: questions about one video, known by X-Session-ID, stay together."""
+    command = [
+        executable, *_address(wish), "--policy", "sticky_least_loaded",
+        "--health-check-interval-secs", "5", "--prometheus-port", str(wish.port + 50),
+        "--worker-urls", *workers,
+    ]  # fmt: skip
+    # Its workers are on this machine; a proxy of the environment is not asked for them.
+    direct = {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
+    return Process("router", tuple(command), direct, local_url(wish.host, wish.port), wish.name)
+
+
+def find(engine: EngineName, venv: Path | None) -> tuple[str, ...] | None:
+    """How the engine's server is started: out of `venv`, else beside this Python, else from PATH."""
+    if engine == "sglang":
+        found = _program("sglang", venv)
+        if found is None:
+            return None
+        for name in ("python", "python3"):
+            beside = Path(found).with_name(name)
+            if beside.exists():
+                return str(beside), "-m", "sglang.launch_server"
+        return found, "serve"
+    found = _program("transformers" if engine == "transformers" else "vllm", venv)
+    return None if found is None else (found, "serve")
+
+
+def find_router(venv: Path | None) -> str | None:
+    return _program("vllm-router", venv) or _program("vllm-router", None)
+
+
+def not_installed(engine: EngineName) -> tuple[str, ...]:
+    """The command of an engine that is not here, for a dry run."""
+    return {
+        "sglang": ("python", "-m", "sglang.launch_server"),
+        "transformers": ("transformers", "serve"),
+    }.get(engine, ("vllm", "serve"))
+
+
+def install_hint(engine: EngineName) -> str:
+    """One line on how to get an engine that was not found."""
+    packages = {"sglang": "sglang>=0.5.23", "transformers": "transformers[serving]>=5"}
+    package = packages.get(engine, "vllm>=0.32")
+    program = package.split(">")[0].split("[")[0]
+    return (
+        f"{program} is not installed (neither beside {sys.executable} nor on PATH): "
+        f"pip install '{package}' into a virtual environment of its own and name it with --engine-venv "
+        "(or ENGINE_VENV)"
+    )
+
+
+def _program(name: str, venv: Path | None) -> str | None:
+    if venv is not None:
+        return shutil.which(name, path=str(venv / "bin"))
+    # Not resolved: the interpreter of a virtual environment is a link.
+    beside = os.path.dirname(sys.executable)
+    return shutil.which(name, path=beside) or shutil.which(name)
+
+
+def _address(wish: Wish) -> list[str]:
+    return ["--host", wish.host, "--port", str(wish.port)]
+
+
+def _adapters(flag: str, adapters: Sequence[Adapter]) -> list[str]:
+    return [flag, *(f"{adapter.name}={adapter.path}" for adapter in adapters)] if adapters else []
+
+
+def _serving(name: str, target: Target, wish: Wish, command: Sequence[str]) -> Process:
+    offline = {"HF_HUB_OFFLINE": "1"} if target.folder is not None else {}
+    # Only the first node of several answers requests.
+    headless = "--headless" in wish.extra or _value("--node-rank", wish.extra) not in (None, "0")
+    url = None if headless else local_url(wish.host, wish.port)
+    return Process(name, tuple(command), offline, url, wish.name)
+
+
+def _value(flag: str, words: Sequence[str]) -> str | None:
+    for index, word in enumerate(words):
+        if word.startswith(flag + "="):
+            return word.partition("=")[2]
+        if word == flag and index + 1 < len(words):
+            return words[index + 1]
+    return None

@@ -1,0 +1,272 @@
+"""`launch_server.sh MODEL`: a model's name -> the right engine with the right flags, and a bench.py line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from client.errors import SightbenchError, UsageError
+from servers import engines, mask_engine
+from servers.engines import CPU, Process, Wish
+from servers.families import ENGINES, EngineName, Table, load
+from servers.supervise import Interrupted, run_step, serve, serving, shown
+from servers.target import Target, resolve
+
+LOGS = Path("runs") / "servers"
+_COMMANDS = {"vllm": engines.vllm, "sglang": engines.sglang, "transformers": engines.transformers}
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """All that is started: `steps` one after the other to their ends, then the `stages`."""
+
+    steps: tuple[Process, ...]
+    stages: tuple[tuple[Process, ...], ...]
+    urls: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def parser() -> argparse.ArgumentParser:
+    """The flags of launch_server.sh; what follows `--` goes to the engine as it is."""
+    made = argparse.ArgumentParser(
+        prog="launch_server.sh",
+        usage="launch_server.sh MODEL [options] [-- engine flags]",
+        description="Start a server for a model by its name: a hub id, or the folder of a checkpoint.",
+    )
+    made.add_argument("model", help="Qwen/Qwen3-VL-8B-Instruct, or /path/to/checkpoint")
+    made.add_argument("--engine", choices=ENGINES, help="default: the first the model's family has")
+    made.add_argument("--gpus", type=int, help="of each replica; 0: a CPU build (default: by size)")
+    made.add_argument("--host", default="127.0.0.1", help="0.0.0.0 to be reached from outside")
+    made.add_argument("--port", type=int, default=8000)
+    made.add_argument("--alias", help="the name requests use (default: the model's)")
+    made.add_argument("--replicas", type=int, default=1, help="engines of their own behind vllm-router")
+    made.add_argument("--lora", action="append", default=[], metavar="NAME=PATH", help="may be repeated")
+    made.add_argument("--family", help="of servers/models.yaml, if the name does not tell")
+    made.add_argument(
+        "--tiles", choices=("one", "all"), default="one", help="of an image (InternVL): one suits frames"
+    )
+    made.add_argument("--engine-venv", type=Path, help="virtual environment of the engine (or ENGINE_VENV)")
+    made.add_argument("--log", type=Path, help=f"default: {LOGS}/NAME-PORT.log")
+    made.add_argument("--dry-run", action="store_true", help="print every command line, start nothing")
+    return made
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0, 1 when a server did not come up or ended, 2 for a mistake, 128 + signal after a signal."""
+    words = sys.argv[1:] if arguments is None else arguments
+    cut = words.index("--") if "--" in words else len(words)
+    options = parser().parse_args(words[:cut])
+    try:
+        return _main(options, tuple(words[cut + 1 :]))
+    except SightbenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except Interrupted as stop:
+        return 128 + stop.number
+
+
+def _main(options: argparse.Namespace, extra: tuple[str, ...]) -> int:
+    table = load()
+    venv = options.engine_venv or (Path(os.environ["ENGINE_VENV"]) if os.environ.get("ENGINE_VENV") else None)
+    target = resolve(
+        options.model, table, family=options.family, adapters=tuple(options.lora), weightless="dummy" in extra
+    )
+    engine = engine_of(target, options.engine)
+    if options.replicas < 1 or (options.gpus or 0) < 0 or not 0 < options.port < 65536:
+        raise UsageError("--replicas is 1 or more, --gpus 0 or more, --port between 1 and 65535")
+    wish = Wish(
+        host=options.host,
+        port=options.port,
+        name=options.alias or target.name,
+        gpus=table.gpus_for(target.billions) if options.gpus is None else options.gpus,
+        one_tile=options.tiles == "one",
+        extra=extra,
+    )
+    if options.dry_run:
+        _print_dry(
+            launch(target, engine, wish, options.replicas, venv, dry=True), target, engine, wish, table
+        )
+        return 0
+    if wish.gpus != CPU:
+        check_gpus(wish.gpus * options.replicas, visible_gpus())
+    plan = launch(target, engine, wish, options.replicas, venv)
+    for process in (process for stage in plan.stages for process in stage):
+        if process.url is not None:
+            check_port(wish.host, int(process.url.rsplit(":", 1)[1]))
+    log = options.log or LOGS / f"{re.sub(r'[^A-Za-z0-9._-]+', '--', wish.name)}-{wish.port}.log"
+    for note in (*target.notes, *plan.notes):
+        print(f"note: {note}", flush=True)
+    for step in plan.steps:
+        print(f"{step.name}: {shown(step)} (log: {log})", flush=True)
+        run_step(step, log)
+    if plan.steps:
+        # A checkpoint that has just been split says itself what its engine needs to know.
+        plan = launch(target, engine, wish, options.replicas, venv)
+    count = f" x {options.replicas}" if options.replicas > 1 else ""
+    print(f"starting {target.model} on {engine}{count} (log: {log})", flush=True)
+
+    def ready() -> None:
+        print(f"{wish.name} is ready. Next:", flush=True)
+        for line in bench_lines(target, engine, wish, plan.urls, table):
+            print(f"  {line}", flush=True)
+
+    code, why = serve(plan.stages, log, ready)
+    if why is not None:
+        print(f"error: {why}", file=sys.stderr)
+    return code
+
+
+def engine_of(target: Target, asked: EngineName | None) -> EngineName:
+    """The engine to use; UsageError if the family is not served by the one asked for, with the reason."""
+    family = target.family
+    if family.masks and asked == "vllm":
+        asked = "masks"
+    if asked is None:
+        return next(iter(family.engines))
+    if asked in family.engines:
+        return asked
+    others = " or ".join(family.engines)
+    if asked == "masks":
+        raise UsageError(f"{target.model} gives no masks ({family.name}): --engine {others}")
+    why = family.without.get(asked, f"{family.name} is not served by it")
+    raise UsageError(f"--engine {asked}: {why}; use --engine {others}")
+
+
+def launch(
+    target: Target, engine: EngineName, wish: Wish, replicas: int, venv: Path | None, *, dry: bool = False
+) -> Launch:
+    """Everything to start. Raises UsageError for an engine that is not installed, unless `dry`."""
+    program: EngineName = "vllm" if engine == "masks" else engine
+    found = None if target.family.masks and engine == "transformers" else engines.find(program, venv)
+    if found is None:
+        if not dry and not (target.family.masks and engine == "transformers"):
+            raise UsageError(engines.install_hint(program))
+        found = engines.not_installed(program)
+    steps: tuple[Process, ...] = ()
+    stages: list[list[Process]] = []
+    router = engines.find_router(venv) if replicas > 1 else None
+    if dry and replicas > 1:
+        router = router or "vllm-router"
+    for index in range(replicas):
+        one = wish if replicas == 1 else replace(wish, port=wish.port + 1 + index, host=_behind(wish, router))
+        if target.family.masks:
+            steps, made = mask_engine.processes(target, one, engine, found, venv)
+        else:
+            made = [_COMMANDS[engine](target, one, found)]
+        if replicas > 1:
+            made = [_replica(process, index, one.gpus) for process in made]
+        stages = stages or [[] for _ in made]
+        for stage, process in zip(stages, made, strict=True):
+            stage.append(process)
+    urls = tuple(process.url for process in stages[-1] if process.url is not None)
+    notes: tuple[str, ...] = ()
+    if replicas > 1 and router is not None:
+        stages.append([engines.router(wish, urls, router)])
+        urls = (engines.local_url(wish.host, wish.port),)
+    elif replicas > 1:
+        notes = ("vllm-router is not installed (pip install vllm-router): give bench.py every --endpoint",)
+    return Launch(steps, tuple(map(tuple, stages)), urls, notes)
+
+
+def bench_lines(
+    target: Target, engine: EngineName, wish: Wish, urls: Sequence[str], table: Table
+) -> list[str]:
+    """The bench.py line to run next, one per model that is served (the model, and each adapter)."""
+    endpoints = [word for url in urls for word in ("--endpoint", f"{url}/v1")]
+    # Behind another name the client cannot tell the family.
+    body = target.family.engines[engine].extra_body if wish.one_tile else {}
+    served = target.model if engine == "transformers" and not target.family.masks else wish.name
+    lines = []
+    for adapter in (None, *target.adapters):
+        model, extra, alias = served, dict(body), []
+        if adapter is not None and engine == "sglang":
+            extra["lora_path"] = adapter.name
+            alias = ["--alias", adapter.name]
+        elif adapter is not None:
+            model = adapter.name
+        words = ["python", "bench.py", *endpoints, "--model", model, *alias]
+        if table.of_name(model) != target.family:
+            words += ["--family", target.family.name]
+        if extra:
+            words += ["--extra-body", json.dumps(extra)]
+        task = "all" if target.family.masks else "qa"
+        lines.append(shlex.join([*words, "--task", task, "--data", "DIR"]))
+    return lines
+
+
+def visible_gpus() -> list[str] | None:
+    """The devices a process may use, as CUDA_VISIBLE_DEVICES names them; None where nobody can tell."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is not None:
+        return [device for device in given.split(",") if device and device != "-1"]
+    if Path("/dev/kfd").exists():
+        return None
+    if shutil.which("nvidia-smi") is None:
+        return []
+    told = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
+    return [str(index) for index, line in enumerate(re.findall(r"^GPU \d+", told.stdout, re.MULTILINE))]
+
+
+def check_gpus(needed: int, there: list[str] | None) -> None:
+    """Raises UsageError when there are fewer GPUs than needed."""
+    if there is None or len(there) >= needed:
+        return
+    if not there:
+        raise UsageError(
+            "no GPU was found (nvidia-smi -L lists none); a CPU build of the engine runs with --gpus 0"
+        )
+    raise UsageError(
+        f"{needed} GPUs are needed and {len(there)} are visible: --gpus {len(there)}, or fewer --replicas"
+    )
+
+
+def check_port(host: str, port: int) -> None:
+    """Raises UsageError when something listens there already, with what it serves where it says so."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((host, port))
+            return
+        except OSError as error:
+            reason = error.strerror
+    models = serving(engines.local_url(host, port))
+    what = f" by a server of {', '.join(sorted(models))}" if models else f" ({reason})"
+    raise UsageError(f"port {port} is taken{what}: choose another with --port")
+
+
+def _behind(wish: Wish, router: str | None) -> str:
+    """Engines behind a router of this machine are reached through it alone."""
+    return wish.host if router is None else "127.0.0.1"
+
+
+def _replica(process: Process, index: int, gpus: int) -> Process:
+    environment = dict(process.environment)
+    if gpus != CPU:
+        devices = visible_gpus() or [str(device) for device in range((index + 1) * gpus)]
+        environment["CUDA_VISIBLE_DEVICES"] = ",".join(devices[index * gpus : (index + 1) * gpus])
+    return replace(process, name=f"{process.name}-{index + 1}", environment=environment)
+
+
+def _print_dry(plan: Launch, target: Target, engine: EngineName, wish: Wish, table: Table) -> None:
+    print(f"# {target.model}: family {target.family.name}, {engine}, {wish.gpus or 'no'} GPU(s) a replica")
+    for note in (*target.notes, *plan.notes):
+        print(f"# {note}")
+    for process in (*plan.steps, *(process for stage in plan.stages for process in stage)):
+        print(shown(process))
+    for line in bench_lines(target, engine, wish, plan.urls, table):
+        print(f"# then: {line}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

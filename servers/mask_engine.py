@@ -1,0 +1,151 @@
+"""A mask model's processes: an engine for its language model, and the gateway before it that draws."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from client.errors import UsageError
+from servers.engines import CPU, Process, Wish, local_url, rendered
+from servers.families import EngineName
+from servers.target import Target, lacking
+
+ROOT = Path(__file__).resolve().parent.parent
+DOWNLOADS = Path("models")
+"""Where checkpoints from the hub go: the gateway needs files, so an engine's own download is no use to it."""
+
+GPU_SHARE = 0.8
+"""Of a GPU's memory for the engine; the rest is SAM 2's."""
+
+_ENGINE_PORT = 100
+"""The engine listens that far above its gateway."""
+
+
+def processes(
+    target: Target, wish: Wish, engine: EngineName, program: Sequence[str], venv: Path | None
+) -> tuple[tuple[Process, ...], list[Process]]:
+    """(steps to run first, [engine and gateway, or the gateway alone]).
+
+    Steps download and split what is not yet there; before they have run, the two numbers that only the
+    checkpoint knows (its layers, the id of [SEG]) stand as 0. UsageError for a folder no gateway can serve.
+    """
+    from servers.masks.checkpoint import CheckpointError, is_split
+
+    if target.adapters:
+        raise UsageError("a mask model is served without adapters: merge them into the checkpoint first")
+    python = _python(venv)
+    original = target.folder or DOWNLOADS / target.model.replace("/", "--")
+    beside = original.parent if target.folder is None or os.access(original.parent, os.W_OK) else DOWNLOADS
+    folder = original if is_split(original) else beside / f"{original.name}-split"
+    steps = []
+    if not is_split(folder):
+        if target.folder is None and lacking(original) is not None:
+            getter = sys.executable if find_spec("huggingface_hub") else python
+            get = (getter, "-m", "servers.download", target.model, "--out", str(original))
+            steps.append(Process("download", get, _importable()))
+        cut = (python, "-m", "servers.masks", "split", str(original), str(folder))
+        steps.append(Process("split", cut, _importable()))
+    gateway = [python, "-m", "servers.masks", "serve", "--checkpoint", str(folder), "--alias", wish.name]
+    gateway += ["--host", wish.host, "--port", str(wish.port)]
+    if wish.gpus == CPU:
+        gateway += ["--device", "cpu"]
+    front = local_url(wish.host, wish.port)
+    if engine == "transformers":
+        gateway += ["--backend", "transformers", *wish.extra]
+        return tuple(steps), [Process("gateway", tuple(gateway), _importable(), front, wish.name)]
+    inner = wish.port + _ENGINE_PORT
+    url = local_url("127.0.0.1", inner)
+    gateway += ["--backend", "sglang" if engine == "sglang" else "vllm", "--engine-url", url]
+    try:
+        if engine == "sglang":
+            made = _sglang(target, wish, program, folder, inner)
+        else:
+            made = _vllm(target, wish, program, folder, inner, bool(steps))
+    except CheckpointError as error:
+        raise UsageError(str(error)) from error
+    served = Process("sglang" if engine == "sglang" else "vllm", *made, url, wish.name)
+    return tuple(steps), [served, Process("gateway", tuple(gateway), _importable(), front, wish.name)]
+
+
+def _vllm(
+    target: Target, wish: Wish, program: Sequence[str], folder: Path, port: int, unsplit: bool
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    from servers.masks.engine import vllm_command, vllm_environment
+
+    flags = rendered(target.family.engines["masks"].flags, wish.extra)
+    with tempfile.TemporaryDirectory() as scratch:
+        source = folder
+        if unsplit:
+            source = Path(scratch) / folder.name
+            source.mkdir()
+            (source / "masks.json").write_text(json.dumps(_stand_in(target)))
+        command = vllm_command(
+            source,
+            port,
+            name=wish.name,
+            # The gateway's self-test compares at the precision it runs in itself.
+            dtype="float32" if wish.gpus == CPU else "auto",
+            tensor_parallel=max(1, wish.gpus),
+            gpu_memory_utilization=None if wish.gpus == CPU else GPU_SHARE,
+            executable=program[0],
+            extra=(*flags, *wish.extra),
+        )
+    command = [word.replace(str(source), str(folder)) for word in command]
+    before = {name: os.environ[name] for name in ("PYTHONPATH", "VLLM_PLUGINS") if name in os.environ}
+    return tuple(command), {**vllm_environment(before), "HF_HUB_OFFLINE": "1"}
+
+
+def _sglang(
+    target: Target, wish: Wish, program: Sequence[str], folder: Path, port: int
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    flags = dict(target.family.engines["sglang"].flags)
+    flags |= {"--enable-return-hidden-states": True, "--served-model-name": wish.name}
+    flags |= {"--host": "127.0.0.1", "--port": port}
+    if wish.gpus == CPU:
+        flags |= {"--device": "cpu", "--dtype": "float32"}
+    else:
+        flags["--mem-fraction-static"] = GPU_SHARE - 0.05
+    if wish.gpus > 1:
+        flags["--tp-size"] = wish.gpus
+    command = [*program, "--model-path", str(folder / "llm"), *rendered(flags, wish.extra), *wish.extra]
+    return tuple(command), {"HF_HUB_OFFLINE": "1"}
+
+
+def _stand_in(target: Target) -> dict[str, object]:
+    """What a dry run takes for a checkpoint that is not here: the family's constants, 0 for its numbers."""
+    unipixel = target.family.name == "unipixel"
+    return {
+        "family": "qwen2_5_vl",
+        "decoder": "unipixel" if unipixel else "sa2va",
+        "seg_token": "[SEG]",
+        "seg_token_id": 0,
+        "normed": not unipixel,
+        "shift": -1 if unipixel else 0,
+        "llm_frames": 5,
+        "image_size": 1024,
+        "num_layers": 0,
+        "hidden_size": 0,
+        "rms_eps": 1e-6,
+        "max_tokens": 2048,
+        "eos_token_ids": [],
+        "tokenizer_code": False,
+        "llm_architecture": "",
+    }
+
+
+def _python(venv: Path | None) -> str:
+    """The Python the gateway runs on: this one if it has torch, else the engine's."""
+    if venv is not None and find_spec("torch") is None:
+        return str(venv / "bin" / "python")
+    return sys.executable
+
+
+def _importable() -> dict[str, str]:
+    """The environment in which any Python finds our packages."""
+    here = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return {"PYTHONPATH": os.pathsep.join(dict.fromkeys(filter(None, [str(ROOT), *here])))}

@@ -1,0 +1,219 @@
+"""What the user named -> what an engine loads: a hub id or a folder, its family, its size, its adapters."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from client.errors import UsageError
+from servers.families import Family, Table
+
+_SIZE = re.compile(r"(?<![a-z0-9.])(\d+(?:\.\d+)?)b(?![a-z0-9])", re.IGNORECASE)
+_CHECKPOINT = re.compile(r"checkpoint-(\d+)")
+SPLIT = "masks.json"
+"""What `python -m servers.masks split` leaves in the folder it writes."""
+
+WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.gguf")
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """A LoRA adapter: the name requests ask for it by, its folder or hub id, its rank where known."""
+
+    name: str
+    path: str
+    rank: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """`model` is a hub id, or the absolute path of a `folder`; `name` what it is served as.
+
+    `billions` is the number of parameters (from the name, else from the size of bf16 weights on disk),
+    None if unknown. `notes` are lines the user should see.
+    """
+
+    model: str
+    name: str
+    family: Family
+    folder: Path | None = None
+    billions: float | None = None
+    adapters: tuple[Adapter, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def resolve(
+    given: str,
+    table: Table,
+    *,
+    family: str | None = None,
+    adapters: tuple[str, ...] = (),
+    weightless: bool = False,
+) -> Target:
+    """The target a name, hub id or path means; `adapters` are NAME=PATH.
+
+    A folder of a training run stands for its last checkpoint-*, a folder with an adapter for its base model
+    with that adapter. `weightless`: no weights are looked for (the engine makes up its own). Raises
+    UsageError, with the nearest names for one nobody knows, or the reason why a folder cannot be served.
+    """
+    loras = tuple(_adapter(text) for text in adapters)
+    path = Path(given).expanduser()
+    if not path.exists():
+        if given.startswith(("/", ".", "~")):
+            raise UsageError(f"{given}: there is no such folder")
+        return _on_hub(given, table, family, loras)
+    if not path.is_dir():
+        raise UsageError(f"{given} is a file: give the folder of the checkpoint")
+    folder, notes = _checkpoint(path.resolve())
+    if (folder / SPLIT).is_file():
+        return Target(
+            str(folder), folder.name, _family_of_split(folder, table, family), folder, adapters=loras
+        )
+    if not (folder / "config.json").is_file() and (folder / "adapter_config.json").is_file():
+        base = _json(folder / "adapter_config.json").get("base_model_name_or_path")
+        if not base:
+            raise UsageError(f"{folder}/adapter_config.json does not name its base model: give it and --lora")
+        own = _adapter(f"{folder.name}={folder}")
+        found = resolve(str(base), table, family=family, weightless=weightless)
+        note = f"{folder.name} is an adapter of {base}; it is served beside it"
+        return Target(
+            found.model, found.name, found.family, found.folder, found.billions, (own, *loras), (*notes, note)
+        )
+    if lacks := lacking(folder, weightless=weightless):
+        raise UsageError(f"{folder}: {lacks}; download it again, that continues where it stopped")
+    return Target(
+        model=str(folder),
+        name=_served_name(folder),
+        family=_family_of_folder(folder, table, family),
+        folder=folder,
+        billions=size_in_name(folder.name) or _size_on_disk(folder),
+        adapters=loras,
+        notes=tuple(notes),
+    )
+
+
+def size_in_name(name: str) -> float | None:
+    """Billions of parameters as the name says (`Qwen3-VL-30B-A3B`: 30), None if it does not."""
+    found = _SIZE.search(name.rsplit("/", 1)[-1])
+    return float(found[1]) if found else None
+
+
+def known_id(given: str, table: Table) -> str | None:
+    """The hub id that a bare name (`Qwen3-VL-8B-Instruct`, any case) stands for."""
+    wanted = given.lower()
+    for family in table.families:
+        for model in family.models:
+            if wanted in (model.lower(), model.rsplit("/", 1)[-1].lower()):
+                return model
+    return None
+
+
+def _on_hub(given: str, table: Table, family: str | None, loras: tuple[Adapter, ...]) -> Target:
+    model = known_id(given, table) or given
+    found = table.called(family) if family else table.of_name(model)
+    if found is None or model.count("/") != 1:
+        raise UsageError(_unknown(given, table, known=found is not None))
+    return Target(model, model, found, billions=size_in_name(model), adapters=loras)
+
+
+def _unknown(given: str, table: Table, *, known: bool) -> str:
+    every = [model for family in table.families for model in family.models]
+    bare = {model.rsplit("/", 1)[-1].lower(): model for model in every}
+    near = difflib.get_close_matches(given.rsplit("/", 1)[-1].lower(), bare, n=3, cutoff=0.5)
+    hint = f"; did you mean {' or '.join(bare[name] for name in near)}?" if near else ""
+    if known:
+        return f"{given}: neither a folder here nor ORGANISATION/NAME on the hub{hint or '.'}"
+    return f"{given}: no family in servers/models.yaml has this name{hint or '.'} (--family NAME says which)"
+
+
+def _checkpoint(path: Path) -> tuple[Path, list[str]]:
+    """The folder itself, or the last checkpoint-* in it if it is the output of a training run."""
+    if any((path / name).is_file() for name in ("config.json", "adapter_config.json", SPLIT)):
+        return path, []
+    steps = {int(m[1]): p for p in path.iterdir() if p.is_dir() and (m := _CHECKPOINT.fullmatch(p.name))}
+    if not steps:
+        raise UsageError(f"{path} holds no config.json: not a checkpoint (nor checkpoint-* folders)")
+    last = steps[max(steps)]
+    return last, [f"{path.name} holds {len(steps)} checkpoints; taking {last.name}"]
+
+
+def lacking(folder: Path, *, weightless: bool = False) -> str | None:
+    """What a folder lacks to be a whole checkpoint, None if nothing. UsageError for a broken index."""
+    if not (folder / "config.json").is_file():
+        return "there is no config.json"
+    if weightless:
+        return None
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        shards = sorted(set(_json(index).get("weight_map", {}).values()))
+        missing = [name for name in shards if not (folder / name).is_file()]
+        return (
+            f"weights are missing: {missing[0]} ({len(missing)} of {len(shards)} files)" if missing else None
+        )
+    if not any(any(folder.glob(pattern)) for pattern in WEIGHTS):
+        return f"there are no weights ({', '.join(WEIGHTS)})"
+    return None
+
+
+def _family_of_folder(folder: Path, table: Table, family: str | None) -> Family:
+    if family:
+        return table.called(family)
+    config = _json(folder / "config.json")
+    architectures = [*(config.get("architectures") or []), config.get("model_type", "")]
+    by_name = table.of_name(f"{folder.parent.name}/{folder.name}")
+    if by_name is not None and set(architectures) & set(by_name.architectures):
+        return by_name
+    for architecture in architectures:
+        found = table.of_architecture(architecture)
+        if found is not None:
+            return found
+    what = " or ".join(filter(None, architectures)) or "this name"
+    raise UsageError(f"{folder}: no family in servers/models.yaml has {what} (--family NAME says which)")
+
+
+def _family_of_split(folder: Path, table: Table, family: str | None) -> Family:
+    if family:
+        return table.called(family)
+    held = _json(folder / SPLIT)
+    bases = {"qwen3_vl": "sa2va-qwen3-vl", "qwen2_5_vl": "sa2va-qwen2.5-vl"}
+    name = "unipixel" if held.get("decoder") == "unipixel" else bases.get(str(held.get("family")), "sa2va")
+    return table.called(name)
+
+
+def _served_name(folder: Path) -> str:
+    """The folder's name; a checkpoint's with its run's before it."""
+    return f"{folder.parent.name}-{folder.name}" if _CHECKPOINT.fullmatch(folder.name) else folder.name
+
+
+def _size_on_disk(folder: Path) -> float | None:
+    size = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+    return size / 2e9 or None
+
+
+def _adapter(text: str) -> Adapter:
+    name, separator, path = text.partition("=")
+    if not (name and separator and path):
+        raise UsageError(f"--lora {text}: write NAME=PATH")
+    folder = Path(path).expanduser()
+    if not folder.exists():
+        if path.startswith(("/", ".", "~")) or path.count("/") != 1:
+            raise UsageError(f"--lora {text}: there is no folder {path}")
+        return Adapter(name, path, None)
+    if not (folder / "adapter_config.json").is_file():
+        raise UsageError(f"--lora {text}: {path} holds no adapter_config.json")
+    rank = _json(folder / "adapter_config.json").get("r")
+    return Adapter(name, str(folder.resolve()), rank if isinstance(rank, int) else None)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: not readable JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise UsageError(f"{path}: not a JSON object")
+    return content
