@@ -45,14 +45,29 @@ def prepare(model: Model, images: Sequence[Image.Image]) -> list[Image.Image]:
         if len(images) == 1:
             return list(images)
         return [i.resize((TILE, TILE), Image.Resampling.BICUBIC) for i in images]
+    if model.decoder == "unipixel":
+        most = 256 * 28 * 28 * max(1, 16 // len(images))
+        height, width = _fit(images[0].height, images[0].width, 28, 128 * 28 * 28, most)
+        # A temporal patch is two frames: an odd one is shown twice.
+        return [i.resize((width, height)) for i in [*images, *([images[-1]] * (len(images) % 2))]]
     return [_twice_resized(model, image) for image in images]
 
 
 def png_url(image: Image.Image) -> str:
-    """A data URL; level 1 because the engine on the same host reads it once."""
+    """A data URL of one frame."""
+    return "data:image/png;base64," + _png(image)
+
+
+def video_url(images: Sequence[Image.Image]) -> str:
+    """A data URL of a frame list, as vLLM reads it (its loader asks PIL what each frame is)."""
+    return "data:video/jpeg;base64," + ",".join(map(_png, images))
+
+
+def _png(image: Image.Image) -> str:
     held = io.BytesIO()
+    # Level 1: the engine on the same host reads it once.
     image.save(held, "PNG", compress_level=1)
-    return "data:image/png;base64," + base64.b64encode(held.getvalue()).decode()
+    return base64.b64encode(held.getvalue()).decode()
 
 
 def _twice_resized(model: Model, image: Image.Image) -> Image.Image:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from servers.masks.checkpoint import Model
 from servers.masks.contract import Ask, RequestError
-from servers.masks.llm_frames import chosen, png_url, prepare
+from servers.masks.llm_frames import chosen, png_url, prepare, video_url
 
 
 class Engine:
@@ -114,9 +114,9 @@ def messages(
 ) -> tuple[list[dict[str, Any]], tuple[int, ...]]:
     """The engine's messages: the chosen frames as prepared PNGs, then the question; and which frames."""
     shown = chosen(model, len(images))
-    parts: list[dict[str, Any]] = [
-        {"type": "image_url", "image_url": {"url": png_url(image)}}
-        for image in prepare(model, [images[i] for i in shown])
-    ]
+    ready = prepare(model, [images[i] for i in shown])
+    parts: list[dict[str, Any]] = [{"type": "image_url", "image_url": {"url": png_url(i)}} for i in ready]
+    if model.decoder == "unipixel":
+        parts = [{"type": "video_url", "video_url": {"url": video_url(ready)}}]
     turns = [{"role": "system", "content": ask.system}] if ask.system is not None else []
     return [*turns, {"role": "user", "content": [*parts, {"type": "text", "text": ask.text}]}], tuple(shown)

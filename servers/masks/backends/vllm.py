@@ -31,6 +31,10 @@ class VllmBackend(Engine):
             skip_special_tokens=False,
             return_token_ids=True,
         )
+        if self._model.decoder == "unipixel":
+            # Two frames a second is what its processor assumes of a list of frames.
+            request["mm_processor_kwargs"] = {"do_resize": False, "fps": 2.0}
+            request["media_io_kwargs"] = {"video": {"num_frames": -1}}
         request.setdefault("stop_token_ids", list(self._model.eos_token_ids))
         body = await self.post("/v1/seg_states", request)
         choice = body["choices"][0]
