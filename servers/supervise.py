@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from client.errors import SightbenchError
 from servers.diagnosis import diagnose
@@ -58,9 +58,10 @@ def shown(process: Process) -> str:
 def run_step(process: Process, log: Path) -> None:
     """Runs one process to its end, its output in `log`. Raises SightbenchError with the cause if it fails,
     Interrupted after a signal."""
-    with _signals(), _group() as running:
+    with _signals() as heard, _group(heard) as running:
         running.append(_start(process, log))
-        code = running[0].child.wait()
+        while (code := running[0].child.poll()) is None:
+            _pause(heard)
         if code:
             raise SightbenchError(running[0].failure(code))
 
@@ -77,17 +78,17 @@ def serve(
     when one does not come up.
     """
     several = sum(map(len, stages)) > 1
-    with _signals():
+    with _signals() as heard:
         try:
-            with _group() as running:
+            with _group(heard) as running:
                 for stage in stages:
                     running += [
                         _start(p, log.with_name(f"{log.stem}-{p.name}{log.suffix}") if several else log)
                         for p in stage
                     ]
-                    _wait(running, stage)
+                    _wait(running, stage, heard)
                 ready()
-                return _watch(running, stages)
+                return _watch(running, stages, heard)
         except Interrupted as stop:
             return 128 + stop.number, None
 
@@ -105,7 +106,7 @@ def serving(url: str) -> set[str]:
         return set()
 
 
-def _wait(running: Sequence[_Running], stage: Sequence[Process]) -> None:
+def _wait(running: Sequence[_Running], stage: Sequence[Process], heard: Sequence[int]) -> None:
     begun = told = time.monotonic()
     waiting = [process for process in stage if process.url is not None]
     while waiting:
@@ -119,10 +120,13 @@ def _wait(running: Sequence[_Running], stage: Sequence[Process]) -> None:
             told = now
             names = ", ".join(process.name for process in waiting)
             print(f"still loading after {now - begun:.0f} s: {names}", flush=True)
-        time.sleep(_POLL_SECONDS if waiting else 0)
+        if waiting:
+            _pause(heard)
 
 
-def _watch(running: Sequence[_Running], stages: Sequence[Sequence[Process]]) -> tuple[int, str | None]:
+def _watch(
+    running: Sequence[_Running], stages: Sequence[Sequence[Process]], heard: Sequence[int]
+) -> tuple[int, str | None]:
     left = [len(stage) for stage in stages]
     alive = list(running)
     while True:
@@ -136,35 +140,44 @@ def _watch(running: Sequence[_Running], stages: Sequence[Sequence[Process]]) -> 
             if not left[stage]:
                 return 1, one.failure(code)
             print(f"{one.failure(code)}; the others go on", file=sys.stderr, flush=True)
-        time.sleep(_POLL_SECONDS)
+        _pause(heard)
 
 
 @contextlib.contextmanager
-def _signals() -> Iterator[None]:
-    def stop(number: int, _frame: FrameType | None) -> NoReturn:
-        raise Interrupted(number)
+def _signals() -> Iterator[list[int]]:
+    """A list that signals to stop are added to. Nothing is raised where one arrives: a process that has just
+    been started must be written down first."""
+    heard: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        heard.append(number)
 
     wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, stop) for number in wanted}
+    before = {number: signal.signal(number, note) for number in wanted}
     try:
-        yield
+        yield heard
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
+def _pause(heard: Sequence[int]) -> None:
+    """A moment between two looks; raises Interrupted once a signal was heard."""
+    deadline = time.monotonic() + _POLL_SECONDS
+    while not heard and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS / 10)
+    if heard:
+        raise Interrupted(heard[0])
+
+
 @contextlib.contextmanager
-def _group() -> Iterator[list[_Running]]:
+def _group(heard: Sequence[int]) -> Iterator[list[_Running]]:
     """A list of what runs; on the way out each gets the signal we got (the last started first), then KILL."""
     running: list[_Running] = []
-    number = int(signal.SIGTERM)
     try:
         yield running
-    except Interrupted as stop:
-        number = stop.number
-        raise
     finally:
-        _end(running[::-1], number)
+        _end(running[::-1], heard[0] if heard else signal.SIGTERM)
 
 
 def _start(process: Process, log: Path) -> _Running:
@@ -188,22 +201,16 @@ def _start(process: Process, log: Path) -> _Running:
 
 
 def _end(running: Sequence[_Running], number: int) -> None:
-    # A second Ctrl-C must not leave GPUs taken.
-    before = {each: signal.signal(each, signal.SIG_IGN) for each in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        for one in running:
-            _kill(one.child, number)
-        deadline = time.monotonic() + GRACE_SECONDS
-        for one in running:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                one.child.wait(max(0.1, deadline - time.monotonic()))
-        for one in running:
-            # Also when the leader has ended: a worker of its group may hold on to the GPU.
-            _kill(one.child, signal.SIGKILL)
-            one.child.wait()
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+    for one in running:
+        _kill(one.child, number)
+    deadline = time.monotonic() + GRACE_SECONDS
+    for one in running:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            one.child.wait(max(0.1, deadline - time.monotonic()))
+    for one in running:
+        # Also when the leader has ended: a worker of its group may hold on to the GPU.
+        _kill(one.child, signal.SIGKILL)
+        one.child.wait()
 
 
 def _kill(child: subprocess.Popen[bytes], number: int) -> None:
