@@ -23,23 +23,30 @@ class Chosen:
     profile: str
     digest: str
     limit: int | None = None
-    masks: bool = True
 
     def samples(self, problems: Problems | None = None) -> Iterator[Sample]:
-        """The samples in asking order, at most `limit`; mask samples only if `masks`.
+        """The samples in asking order, at most `limit`.
 
         Ids are unique in the run: Dyn-Bench's as they are, others with the benchmark's name in front.
         Raises DatasetError for broken rows unless `problems` collects them.
         """
         benchmark = self.selection.benchmark
         read = catalog.read(self.selection, self.data, self.profile, problems)
-        wanted = (sample for sample in read if self.masks or sample.wants != "masks")
-        prefix = "" if benchmark.mask_scorer else f"{benchmark.name}/"
-        for sample in islice(wanted, self.limit):
+        prefix = "" if benchmark.mask_tasks else f"{benchmark.name}/"
+        for sample in islice(read, self.limit):
             if prefix:
                 follows = None if sample.follows is None else prefix + sample.follows
                 sample = replace(sample, id=prefix + sample.id, follows=follows)
             yield sample
+
+    def only(self, *, masks: bool) -> Chosen | None:
+        """The part of it that asks for masks, or the part that does not; None where there is none."""
+        benchmark = self.selection.benchmark
+        if not benchmark.mask_tasks:
+            return None if masks else self
+        tasks = self.selection.tasks or benchmark.tasks
+        kept = tuple(task for task in tasks if (task in benchmark.mask_tasks) == masks)
+        return replace(self, selection=Selection(benchmark, kept)) if kept else None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -49,7 +56,6 @@ class Chosen:
             "data": str(self.data),
             "digest": self.digest,
             "limit": self.limit,
-            "masks": self.masks,
         }
 
 
@@ -94,11 +100,7 @@ def remembered(entries: Sequence[dict[str, Any]], data: Path | None, folder: Pat
                 f"{root} is not the dataset {folder} was asked from (digest {digest}, was {entry['digest']})"
             )
         tasks = tuple(entry["tasks"]) if entry["tasks"] else None
-        chosen.append(
-            Chosen(
-                Selection(benchmark, tasks), root, entry["profile"], digest, entry["limit"], entry["masks"]
-            )
-        )
+        chosen.append(Chosen(Selection(benchmark, tasks), root, entry["profile"], digest, entry["limit"]))
     return tuple(chosen)
 
 

@@ -6,20 +6,20 @@ import asyncio
 import contextlib
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import orjson
 
-from client.errors import EndpointError, UsageError
+from client.address import label
+from client.errors import DatasetError, EndpointError, UsageError
 from client.journal import Journal, replace_file
 from client.probe import ServerInfo, probe_all, probe_masks
 from client.progress import shown
 from client.run import Outcome, ask, settle
-from client.sample import Sample
 from client.settings import Settings
 from commands import plan
 from commands.chosen import Chosen, check, choose
@@ -29,8 +29,10 @@ from commands.settings import request
 from commands.settings import settings as asked_settings
 from reports import tables
 from reports.summary import Summary
+from tasks.benchmark import Problems
 
 RUN = "run.json"
+EMBEDDED = "pixel-baseline"
 BASELINE_NOTE = (
     "The embedded baseline is a rule-based reference that looks at the pixels and knows the synthetic "
     "benchmark's grammar. It is no model and is never ranked among models."
@@ -42,7 +44,7 @@ def evaluate(options: Options) -> int:
     if not options.endpoint:
         return _embedded(options)
     chosen = choose(options.task, options.data, options.profile, options.limit)
-    return _run(options, chosen)
+    return _plan(options, chosen) if options.dry_run else _run(options, chosen)
 
 
 def _embedded(options: Options) -> int:
@@ -57,9 +59,11 @@ def _embedded(options: Options) -> int:
 
         data, prior = default_set(options.scenes)
         task = tuple(_of_synthetic(name) for entry in task for name in entry.split(",")) or ("synthetic",)
+    chosen = choose(task, data, options.profile, options.limit)
+    if options.dry_run:
+        return _plan(replace(options, endpoint=("http://127.0.0.1/v1",), model=EMBEDDED), chosen)
     with running() as url:
         local = replace(options, endpoint=(url,), data=data, task=task)
-        chosen = choose(local.task, local.data, local.profile, local.limit)
         code = _run(local, chosen, {"text_only_prior": prior} if prior else {})
     print(BASELINE_NOTE)
     return code
@@ -74,13 +78,7 @@ def _run(options: Options, chosen: tuple[Chosen, ...], about: dict[str, Any] | N
     infos = asyncio.run(probe_all(wanted))
     settings = settle(wanted, infos[0], mode=options.media)
     chosen, dropped = _capable(chosen, settings, infos[0])
-    tally = plan.Tally()
-    notes = check(chosen, tally.add)
-    for note in (*dropped, *notes):
-        print(f"note: {note}", file=sys.stderr)
-    if options.dry_run:
-        asyncio.run(plan.show(tally, chosen, settings, infos))
-        return 0
+    tally = _tally(chosen, dropped)
     folder = options.folder(settings.model)
     with Journal.open(folder) as journal:
         run = _remember(folder, options, chosen, settings, infos, about or {})
@@ -91,6 +89,22 @@ def _run(options: Options, chosen: tuple[Chosen, ...], about: dict[str, Any] | N
             return _shard_done(folder, settings, outcome)
         summary = score_run(folder, journal, chosen, run, on_error=options.on_error, extra=extra(options))
     return finish(folder, summary, outcome)
+
+
+def _tally(chosen: tuple[Chosen, ...], notes: Sequence[str] = ()) -> plan.Tally:
+    """Reads all samples once, before anything is asked; prints what was left out."""
+    tally = plan.Tally()
+    for note in (*notes, *check(chosen, tally.add)):
+        print(f"note: {note}", file=sys.stderr)
+    return tally
+
+
+def _plan(options: Options, chosen: tuple[Chosen, ...]) -> int:
+    """`--dry-run`: no request, so an endpoint's own word on its engine and model is not known."""
+    wanted = asked_settings(options)
+    server = ServerInfo(label(options.endpoint[0]), model=options.model or "MODEL")
+    asyncio.run(plan.show(_tally(chosen), chosen, settle(wanted, server, mode=options.media)))
+    return 0
 
 
 def finish(folder: Path, summary: Summary, outcome: Outcome | None = None) -> int:
@@ -129,30 +143,20 @@ def _capable(
     chosen: tuple[Chosen, ...], settings: Settings, info: ServerInfo
 ) -> tuple[tuple[Chosen, ...], list[str]]:
     """Leaves the mask tasks out where the endpoint cannot segment, saying so; refuses if nothing is left."""
-    asking = [one for one in chosen if _asks_masks(one)]
-    if not asking or _segments(settings, info):
+    if not any(_has_samples(one.only(masks=True)) for one in chosen) or _segments(settings, info):
         return chosen, []
-    why = (
-        f'{info.endpoint} answers in text only (no "masks" among its capabilities, and no masks in its reply)'
-    )
-    rest = tuple(replace(one, masks=False) if one in asking else one for one in chosen)
-    if not any(_asks_text(one) for one in rest):
+    why = f"{info.endpoint} answers in text only (it offers no masks, and sent none when asked for some)"
+    rest = tuple(text for one in chosen if _has_samples(text := one.only(masks=False)))
+    if not rest:
         raise EndpointError(f"{why}: mask tasks need a mask server, see docs/serving.md")
     return rest, [f"the mask tasks are left out: {why}"]
 
 
-def _asks_masks(one: Chosen) -> bool:
-    return any(sample.wants == "masks" for sample in _peek(one))
-
-
-def _asks_text(one: Chosen) -> bool:
-    return any(sample.wants == "text" for sample in _peek(one))
-
-
-def _peek(one: Chosen) -> Iterator[Sample]:
-    from tasks.benchmark import Problems
-
-    return replace(one, limit=None).samples(Problems())
+def _has_samples(one: Chosen | None) -> TypeGuard[Chosen]:
+    try:
+        return one is not None and any(True for _ in one.samples(Problems()))
+    except (DatasetError, UsageError):
+        return False
 
 
 def _segments(settings: Settings, info: ServerInfo) -> bool:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
 
 import orjson
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from client.probe import ServerInfo
+from client.address import label
 from client.run import preview
 from client.sample import Sample
 from client.settings import Settings
@@ -34,19 +36,16 @@ class Tally:
         self.first.setdefault((sample.benchmark, sample.task), sample)
 
 
-async def show(
-    tally: Tally, chosen: Sequence[Chosen], settings: Settings, infos: Sequence[ServerInfo]
-) -> None:
+async def show(tally: Tally, chosen: Sequence[Chosen], settings: Settings) -> None:
     """Prints the plan. Reads media of one sample per task to estimate the bytes; sends nothing."""
     console = Console(highlight=False)
-    for info in infos:
-        length = f", {info.max_model_len} tokens of context" if info.max_model_len else ""
-        console.print(f"{info.endpoint}: {info.engine}, {settings.model}{length}", markup=False)
+    where = ", ".join(label(target.url) for target in settings.endpoints)
+    console.print(f"{settings.model} at {where}, concurrency {settings.concurrency}", markup=False)
     sizes = {}
-    example = None
+    examples: dict[str, tuple[Sample, Any]] = {}
     for key, sample in tally.first.items():
         shown, sizes[key] = await preview(sample, settings)
-        example = example or (sample, shown)
+        examples.setdefault(sample.wants, (sample, shown))
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("benchmark", "task", "category", "requests", "about"):
         table.add_column(column, justify="right" if column in ("requests", "about") else "left")
@@ -59,11 +58,25 @@ async def show(
     console.print(table)
     profiles = ", ".join(f"{one.selection.benchmark.name}: {one.profile}" for one in chosen)
     console.print(f"profiles: {profiles}", markup=False)
-    if example is not None:
-        sample, shown = example
-        console.print(f"request of {sample.id} (media left out here):", markup=False)
-        console.print(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode(), markup=False)
+    for sample, shown in examples.values():
+        for message in shown["messages"]:
+            message["content"] = _short(message["content"])
+        text = orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode()
+        console.print(f"request of {sample.id}, media left out here:\n{text}", markup=False, soft_wrap=True)
     console.print("nothing was sent")
+
+
+def _short(content: Any) -> Any:
+    """Message content in which a row of media parts is its first part and how many more there are."""
+    if not isinstance(content, list):
+        return content
+    kept: list[Any] = []
+    for kind, parts in groupby(content, key=lambda part: part["type"]):
+        several = list(parts)
+        kept += several if kind == "text" else several[:1]
+        if kind != "text" and len(several) > 1:
+            kept.append(f"... {len(several) - 1} more {kind} parts")
+    return kept
 
 
 def _bytes(size: float) -> str:

@@ -54,15 +54,16 @@ def import_masks(task: Sequence[str], data: Path | None, masks: Path, out: Path,
     """
     if not masks.is_dir():
         raise UsageError(f"--masks {masks}: there is no such folder")
-    chosen = choose(task, data, None, None)
+    asked = choose(task, data, None, None)
+    chosen = tuple(part for one in asked if (part := one.only(masks=True)))
+    if not chosen:
+        raise UsageError("none of these tasks asks for masks")
     check(chosen)
-    samples = [sample for one in chosen for sample in one.samples() if sample.wants == "masks"]
-    if not samples:
-        raise UsageError("these tasks have no mask samples")
+    samples = [sample for one in chosen for sample in one.samples()]
     run = {
         "model": model,
         "request": {"imported": str(masks)},
-        "benchmarks": [one.to_json() | {"tasks": _mask_tasks(one)} for one in chosen],
+        "benchmarks": [one.to_json() for one in chosen],
     }
     missing = []
     with Journal.open(out) as journal:
@@ -131,14 +132,10 @@ def remember(folder: Path, run: dict[str, Any]) -> None:
     replace_file(folder / RUN, orjson.dumps(run, option=orjson.OPT_INDENT_2) + b"\n")
 
 
-def _mask_tasks(one: Chosen) -> list[str]:
-    return sorted({sample.task for sample in one.samples() if sample.wants == "masks"})
-
-
 def _dynbench(
     folder: Path, out: Path, run: dict[str, Any], chosen: Sequence[Chosen], journal: Journal
 ) -> int:
-    wanted = [one for one in chosen if one.selection.benchmark.mask_scorer]
+    wanted = [one for one in chosen if one.selection.benchmark.mask_tasks]
     if not wanted:
         raise UsageError(f"{folder} holds no benchmark in the Dyn-Bench layout")
     rows = [row for one in wanted for row in rows_of(one, journal, "leave-out", run.get("scoring", {}))]

@@ -94,7 +94,7 @@ def grader(one: Chosen, extra: Mapping[str, Any]) -> Grader:
     benchmark = one.selection.benchmark
     scorer = SCORERS[benchmark.scorer]
     profile = benchmark.scored_as(one.profile)
-    truth = _truth(one) if benchmark.mask_scorer and one.masks else None
+    truth = _truth(one) if one.only(masks=True) else None
     if extra.get("unparsed") == "random":
         # One generator through the file, as the references draw.
         extra = {**extra, "generator": random.Random(extra["seed"])}
@@ -137,7 +137,7 @@ def _summarise(one: Chosen, rows: list[Row], run: Mapping[str, Any]) -> Benchmar
     rows.sort(key=lambda row: row.sample.order)
     extras: tuple[Metric, ...] = ()
     baselines = None
-    if benchmark.mask_scorer:
+    if benchmark.mask_tasks:
         headline = aggregate.dynbench(rows)
         extras = aggregate.dynbench_extras(rows)
         baselines = {"QA by chance": aggregate.dynbench_chance(rows)}

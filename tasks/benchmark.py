@@ -54,8 +54,10 @@ class Problems:
         )
 
 
-Read = Callable[[Path, str, Problems], Iterator[Sample]]
-"""(data root, profile, problems) -> samples in the order they are asked.
+Read = Callable[..., Iterator[Sample]]
+"""(data root: Path, profile: str, problems: Problems) -> samples in the order they are asked.
+
+A benchmark with `mask_tasks` also takes `tasks`: the files of tasks nobody wants need not be there.
 
 Raises UsageError or DatasetError when nothing can be read at all; what is wrong with single rows goes to
 `problems`, and the row is left out.
@@ -79,7 +81,7 @@ class Needed:
 class Benchmark:
     """One row of the catalog.
 
-    `scorer` (and `mask_scorer` for samples that want masks) name entries of the scorers' table.
+    `scorer` names an entry of the scorers' table; samples of `mask_tasks` want masks and are scored as such.
     `prompt` shows the default profile's wording, with {question}, {options}... where the data goes.
     `profile` is the default of `profiles`: whose prompt and whose scoring are reproduced.
     `tasks` are the values of Sample.task that `--task` may pick one by one.
@@ -101,7 +103,7 @@ class Benchmark:
     profile: str = "official"
     aliases: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
-    mask_scorer: str | None = None
+    mask_tasks: tuple[str, ...] = ()
     max_tokens: int | None = None
     submission: str | None = None
     whole: bool = False

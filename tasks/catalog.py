@@ -26,7 +26,7 @@ DYNBENCH = Benchmark(
     title="Dyn-Bench",
     family="video choice and masks",
     scorer="dynbench_qa",
-    mask_scorer="masks",
+    mask_tasks=dynbench.MASK_TASKS,
     read=dynbench.read,
     prompt="{question}\n{options}\n" + LETTER + "  (masks: {question} alone)",
     headline="Overall: mean of the three categories' QA accuracy and J&F",
@@ -44,7 +44,7 @@ SYNTHETIC = Benchmark(
     title="Synthetic scenes",
     family=DYNBENCH.family,
     scorer=DYNBENCH.scorer,
-    mask_scorer=DYNBENCH.mask_scorer,
+    mask_tasks=DYNBENCH.mask_tasks,
     read=partial(dynbench.read, benchmark="synthetic"),
     prompt=DYNBENCH.prompt,
     headline=DYNBENCH.headline,
@@ -138,7 +138,8 @@ def read(
         )
     found = Problems() if problems is None else problems
     empty = True
-    for sample in benchmark.read(data, profile, found):
+    wanted = {"tasks": selection.tasks} if benchmark.mask_tasks else {}
+    for sample in benchmark.read(data, profile, found, **wanted):
         if selection.tasks is None or sample.task in selection.tasks:
             empty = False
             yield sample
@@ -191,7 +192,7 @@ def _index() -> dict[str, tuple[tuple[Benchmark, tuple[str, ...] | None], ...]]:
             index.setdefault(name, ((benchmark, None),))
             for task in benchmark.tasks:
                 index.setdefault(f"{name}-{task}", ((benchmark, (task,)),))
-            if benchmark.mask_scorer:
+            if benchmark.mask_tasks:
                 index[f"{name}-qa"] = ((benchmark, dynbench.QA_TASKS),)
                 index[f"{name}-mask"] = ((benchmark, dynbench.MASK_TASKS),)
                 index[f"{name}-objqa"] = ((benchmark, ("qa",)),)

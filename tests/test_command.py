@@ -200,3 +200,20 @@ def test_tasks_lists_and_shows(run, dataset) -> None:
     code, out, _ = run("tasks", "dynbench", "--data", dataset)
     assert code == 0
     assert "Answer with the option's letter from the given choices directly." in out
+
+
+def test_questions_alone_need_no_masks(run, dataset, baseline) -> None:
+    shutil.rmtree(dataset / "masks")
+    code, out, _ = run("--endpoint", baseline, "--data", dataset, "--task", "qa", "--out", "RUN", "--quiet")
+    assert code == 0
+    assert "QA accuracy" in out
+
+
+def test_a_dry_run_shows_the_plan_and_sends_nothing(run, dataset) -> None:
+    flags = ("--endpoint", "http://127.0.0.1:9/v1", "--model", "M", "--data", dataset, "--dry-run")
+    code, out, _ = run(*flags)
+    assert code == 0
+    assert "total" in out
+    assert '"text": "Which?\\nA. this\\nB. that\\nAnswer with' in out
+    assert "nothing was sent" in out
+    assert not Path("runs").exists()

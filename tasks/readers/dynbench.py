@@ -39,13 +39,20 @@ MAX_TOKENS = 512
 FILE_STRIDE = 100_000
 
 
-def read(data: Path, profile: str, problems: Problems, benchmark: str = "dynbench") -> Iterator[Sample]:
-    """Samples `<dataset>/<scene>/<suffix>/<index or object>`, all questions of a video in a row.
+def read(
+    data: Path,
+    profile: str,
+    problems: Problems,
+    *,
+    benchmark: str = "dynbench",
+    tasks: Sequence[str] | None = None,
+) -> Iterator[Sample]:
+    """Samples of `tasks` (None: of all), named `<dataset>/<scene>/<suffix>/<index or object>`.
 
-    `order` is the position in the reference's own order (files sorted by name), which its float means
-    follow. UsageError if `data` is no such tree. A file that cannot be parsed, a scene without frames or
-    without a mask folder are broken; files with `frame_sampling` in the name are left out as in the
-    reference, and so is a file whose name says nothing we know.
+    All questions of a video come in a row; `order` is the position in the reference's own order (files
+    sorted by name), which its float means follow. UsageError if `data` is no such tree. A file that cannot be
+    parsed, a scene without frames or without a mask folder are broken; files with `frame_sampling` in the
+    name are left out as in the reference, and so is a file whose name says nothing we know.
     """
     for name in ("multi_json", "frames"):
         if not (data / name).is_dir():
@@ -55,7 +62,8 @@ def read(data: Path, profile: str, problems: Problems, benchmark: str = "dynbenc
             )
     scenes: dict[tuple[str, str], list[tuple[int, str, Path]]] = {}
     for position, (dataset, scene, suffix, path) in enumerate(_files(data / "multi_json", problems)):
-        scenes.setdefault((dataset, scene), []).append((position, suffix, path))
+        if tasks is None or suffix in tasks:
+            scenes.setdefault((dataset, scene), []).append((position, suffix, path))
     if not scenes:
         raise UsageError(f"{data / 'multi_json'} holds no file named <dataset>/<scene>_<task>.json")
     for (dataset, scene), files in sorted(scenes.items()):
