@@ -76,6 +76,33 @@ def vllm_command(
     return [*command, *extra]
 
 
+def sglang_command(
+    split_dir: Path,
+    port: int,
+    *,
+    host: str = "127.0.0.1",
+    name: str | None = None,
+    dtype: str = "auto",
+    tensor_parallel: int = 1,
+    max_model_len: int | None = None,
+    python: str = "python",
+    extra: tuple[str, ...] = (),
+) -> list[str]:
+    """SGLang for a split checkpoint, giving states (the gateway's replay refuses bases it cannot use).
+
+    CheckpointError if `split_dir` was not written by `split`.
+    """
+    load_model(split_dir)
+    command = [python, "-m", "sglang.launch_server", "--model-path", str(split_dir / LLM)]
+    command += ["--host", host, "--port", str(port), "--served-model-name", name or split_dir.name]
+    command += ["--dtype", dtype, "--enable-return-hidden-states"]
+    if tensor_parallel > 1:
+        command += ["--tp-size", str(tensor_parallel)]
+    if max_model_len is not None:
+        command += ["--context-length", str(max_model_len)]
+    return [*command, *extra]
+
+
 def vllm_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """`environment` with the plugins importable and allowed, beside those it already allows."""
     path = [str(PLUGIN_DIR), *filter(None, [environment.get("PYTHONPATH")])]

@@ -13,9 +13,6 @@ import io
 import json
 import os
 import shutil
-import signal
-import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -43,15 +40,14 @@ from servers.masks.serve import load_projection
 
 sys.path.insert(0, str(Path(__file__).parent))
 import tiny_masks
+from engine_process import ROOT, free_port, start, stop
 
 VLLM = os.environ.get("SIGHTBENCH_VLLM") or shutil.which("vllm", path=str(Path(sys.executable).parent))
 pytestmark = [
     pytest.mark.engines,
     pytest.mark.skipif(VLLM is None, reason="no vLLM here: set SIGHTBENCH_VLLM to its executable"),
 ]
-ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "checkpoints" / "sa2va-tiny-qwen2_5"
-BOOT_S = 400
 SIZE = (240, 320)
 
 
@@ -64,39 +60,6 @@ class Chain:
     states: Path
     engine: str
     gateway: str
-
-
-def free_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])
-
-
-def start(command: list[str], environment: dict[str, str], log: Path, url: str) -> subprocess.Popen[bytes]:
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            command, env=environment, stdout=out, stderr=subprocess.STDOUT, cwd=ROOT, start_new_session=True
-        )
-    end = time.monotonic() + BOOT_S
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            pytest.fail(f"{command[:3]} ended with {process.returncode}:\n{log.read_text()[-3000:]}")
-        try:
-            if httpx.get(f"{url}/v1/models", timeout=5).status_code == 200:
-                return process
-        except httpx.HTTPError:
-            time.sleep(1)
-    stop(process)
-    pytest.fail(f"{command[:3]} was not up in {BOOT_S} s:\n{log.read_text()[-3000:]}")
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    os.killpg(process.pid, signal.SIGTERM)
-    try:
-        process.wait(60)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def known_answer(folder: Path) -> None:

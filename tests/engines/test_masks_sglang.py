@@ -1,0 +1,74 @@
+"""The replay backend on a real SGLang (slow on a CPU: one test).
+
+Run with a python that has the masks extra; SIGHTBENCH_SGLANG is the python of SGLang's environment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="the mask server's extra is not installed (pip install '.[masks]')")
+pytest.importorskip("transformers", reason="the mask server's extra is not installed")
+
+from servers.masks import selftest
+from servers.masks.backends.base import Generation
+from servers.masks.backends.sglang import SglangBackend
+from servers.masks.backends.transformers_model import TransformersBackend
+from servers.masks.checkpoint import load_model, split
+from servers.masks.engine import sglang_command
+from servers.masks.serve import load_projection
+
+sys.path.insert(0, str(Path(__file__).parent))
+import tiny_masks
+from engine_process import free_port, start, stop
+
+SGLANG = os.environ.get("SIGHTBENCH_SGLANG")
+pytestmark = [
+    pytest.mark.engines,
+    pytest.mark.skipif(SGLANG is None, reason="no SGLang here: set SIGHTBENCH_SGLANG to its python"),
+]
+
+
+def test_the_replayed_state_is_the_references(tmp_path: Path) -> None:
+    tiny_masks.make("qwen2_5", tmp_path / "checkpoint")
+    model = split(tmp_path / "checkpoint", tmp_path / "tiny", 256)
+    assert load_model(tmp_path / "tiny") == model
+    projection = load_projection(tmp_path / "tiny", model)
+    images = selftest.probe_images(1, 6)
+    plain = TransformersBackend(tmp_path / "tiny", model, "cpu", "float32", 1)
+    expected = asyncio.run(plain.generate(selftest.probe_ask(images), images))
+    asyncio.run(selftest.record(plain, tmp_path / "tiny", projection))
+    port = free_port()
+    small = ("--device", "cpu", "--mem-fraction-static", "0.3", "--max-total-tokens", "20000")
+    command = sglang_command(
+        tmp_path / "tiny",
+        port,
+        dtype="float32",
+        max_model_len=8192,
+        python=str(SGLANG),
+        extra=(*small, "--skip-server-warmup", "--disable-overlap-schedule"),
+    )
+    url = f"http://127.0.0.1:{port}"
+    process = start(command, os.environ | {"HF_HUB_OFFLINE": "1"}, tmp_path / "sglang.log", url)
+    try:
+
+        async def ask() -> tuple[str, Generation]:
+            backend = SglangBackend(tmp_path / "tiny", model, url, 600)
+            checked = await selftest.run(backend, tmp_path / "tiny", projection, "float32")
+            made = await backend.generate(selftest.probe_ask(images), images)
+            await backend.close()
+            return checked, made
+
+        checked, made = asyncio.run(ask())
+    finally:
+        stop(process)
+    assert "equal to the known answer" in checked
+    assert made.token_ids == expected.token_ids and made.tokens == expected.tokens
+    reference = projection.normed(expected.states).numpy()
+    assert float(np.linalg.norm(made.states - reference) / np.linalg.norm(reference)) < 1e-5
