@@ -11,11 +11,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from pycocotools import mask as coco
 from torch import Tensor
 
 from servers.masks.checkpoint import HEAD, Model
 from servers.masks.decoder import Decoder, Frame
+from servers.masks.rle import encode
 
 GROUP = 8
 """Objects drawn in one batch; more go in turn, so that memory does not grow with the request."""
@@ -89,7 +89,7 @@ class Masker:
                 if cancelled is not None and cancelled.is_set():
                     raise Cancelled
                 for counts, mask in zip(group, masks, strict=True):
-                    counts.append(rle(mask))
+                    counts.append(encode(mask))
             out += group
         return out
 
@@ -98,9 +98,3 @@ class Masker:
     ) -> Iterator[NDArray[np.bool_]]:
         prompted = 1 if self.model.decoder == "unipixel" else self.model.llm_frames
         return self.decoder.decode(frames, prompts, prompted, size)
-
-
-def rle(mask: NDArray[np.bool_]) -> str:
-    """COCO's compressed run lengths of one [h, w] mask, as text."""
-    counts: bytes = coco.encode(np.asfortranarray(mask.astype(np.uint8)))["counts"]
-    return counts.decode()
