@@ -16,6 +16,7 @@ import orjson
 
 from client.address import label
 from client.errors import DatasetError, EndpointError, UsageError
+from client.family import Family, named
 from client.journal import Journal, replace_file
 from client.probe import ServerInfo, probe_all, probe_masks
 from client.progress import shown
@@ -87,7 +88,8 @@ def _run(options: Options, chosen: tuple[Chosen, ...], about: dict[str, Any] | N
         outcome = asyncio.run(_ask(chosen, settings, journal, tally.total, options.quiet))
         if settings.shard:
             return _shard_done(folder, settings, outcome)
-        summary = score_run(folder, journal, chosen, run, on_error=options.on_error, extra=extra(options))
+        extra = _extra(options, settings)
+        summary = score_run(folder, journal, chosen, run, on_error=options.on_error, extra=extra)
     return finish(folder, summary, outcome)
 
 
@@ -119,13 +121,16 @@ def finish(folder: Path, summary: Summary, outcome: Outcome | None = None) -> in
     return 0 if summary.complete else 1
 
 
-def extra(options: Options) -> dict[str, Any]:
-    """Fields every scorer gets beside a sample's own."""
+def _extra(options: Options, settings: Settings) -> dict[str, Any]:
+    """Fields every scorer gets beside a sample's own: what was asked for, else what the model family does."""
+    convention = named(settings.family) if settings.family else Family()
     fields: dict[str, Any] = {}
     if options.unparsed == "random":
         fields |= {"unparsed": "random", "seed": options.unparsed_seed}
-    if options.box_mode:
-        fields["box_mode"] = options.box_mode
+    if box_mode := options.box_mode or convention.box_mode:
+        fields["box_mode"] = box_mode
+    if convention.answer:
+        fields["answer"] = convention.answer
     return fields
 
 
@@ -192,7 +197,7 @@ def _remember(
         "alias": options.alias,
         "request": request(settings),
         "benchmarks": [one.to_json() for one in chosen],
-        "scoring": {"on_error": options.on_error, **extra(options)},
+        "scoring": {"on_error": options.on_error, **_extra(options, settings)},
         "servers": [info.record() for info in infos],
         "shard": list(settings.shard) if settings.shard else None,
         "python": platform.python_version(),

@@ -17,7 +17,7 @@ from reports import tables
 from reports.submission import Answer
 from reports.summary import BenchmarkSummary, Summary, totals
 from scorers import aggregate
-from scorers.answer import final_answer, set_aside_reasoning
+from scorers.answer import boxed_or_rest, final_answer, set_aside_reasoning
 from scorers.groundtruth import Cache, Object, open_cache
 from scorers.mask_reply import grade_masks
 from scorers.score import Grade, Metric, Row
@@ -68,7 +68,7 @@ def answers(one: Chosen, journal: Journal, extra: Mapping[str, Any]) -> Iterator
     """The answered samples of one benchmark for a submission, in file order."""
     for row, reply in _scored(one, journal, "leave-out", extra):
         if reply is not None and reply.status == "ok":
-            yield Answer(row.sample, answer_of(row.sample, reply), row.score.parsed)
+            yield Answer(row.sample, answer_of(row.sample, reply, extra), row.score.parsed)
 
 
 def _scored(
@@ -108,7 +108,7 @@ def grader(one: Chosen, extra: Mapping[str, Any]) -> Grader:
         if sample.gold is None and "choices" not in sample.meta:
             return Grade(None, None, "ungraded", "no gold")
         fields = {**sample.meta, "id": sample.id, "category": sample.category, **extra}
-        return scorer.grade(answer_of(sample, reply), sample.gold, fields, profile)
+        return scorer.grade(answer_of(sample, reply, extra), sample.gold, fields, profile)
 
     return grade
 
@@ -124,9 +124,11 @@ def _object(sample: Sample) -> Object:
     return sample.meta["mask_dir"], sample.meta["object_id"], sample.meta["num_frames"]
 
 
-def answer_of(sample: Sample, reply: Reply) -> str:
-    """What an extractor sees of a reply: reasoning set aside, and where the prompt asked for a marked answer
-    after the reasons, what the mark holds."""
+def answer_of(sample: Sample, reply: Reply, extra: Mapping[str, Any]) -> str:
+    """What an extractor sees of a reply: reasoning set aside, and where the prompt (a sample's `cot`) or the
+    model family (`answer`) asked for a marked answer after the reasons, what the mark holds."""
+    if extra.get("answer") == "boxed":
+        return boxed_or_rest(reply.text or "")
     text, _ = set_aside_reasoning(reply.text or "")
     marked = sample.meta.get("cot")
     return final_answer(text, marked) if marked else text

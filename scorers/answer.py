@@ -92,6 +92,13 @@ def ungraded_without_gold(grade: Grader, stand_in: str) -> Grader:
     return graded
 
 
+def boxed_or_rest(text: str) -> str:
+    """What the first \\boxed{} of the whole reply holds, else the reply without its reasons: how Dyn-Bench
+    reads a model family that is told to box its answer (utils/run_qa_task.py, _run_spatial_ssrl_qa)."""
+    found = re.search(r"\\boxed\{([^}]+)\}", text)
+    return found.group(1) if found else set_aside_reasoning(text)[0]
+
+
 def is_refusal(text: str) -> bool:
     """True if the answer opens with a refusal in plain words (English or Chinese)."""
     return _REFUSALS.match(text) is not None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorers.answer import classify, final_answer, random_choice, set_aside_reasoning, unparsed
+from scorers.answer import boxed_or_rest, classify, final_answer, random_choice, set_aside_reasoning, unparsed
 
 
 @pytest.mark.parametrize(
@@ -97,3 +97,8 @@ def test_an_unparsed_answer_scores_zero_unless_a_draw_is_asked_for() -> None:
     assert {grade.status for grade in drawn} == {"unparsed"}
     assert all(grade.value == float(grade.parsed == "A") for grade in drawn)
     assert 60 < sum(grade.value or 0 for grade in drawn) < 140
+
+
+def test_a_boxed_answer_is_read_as_dyn_bench_reads_it() -> None:
+    assert boxed_or_rest("<think>maybe \\boxed{A}</think> so \\boxed{B}") == "A"
+    assert boxed_or_rest("<think>maybe</think> B") == "B"
