@@ -14,6 +14,8 @@ _BURST_SECONDS = 0.25
 _START = 8
 _PAYS = 1.1
 _CUT = 0.7
+_STRAY = 0.05
+_WINDOW = 64
 _ROUNDS_BETWEEN_TRIALS = 8
 
 
@@ -97,8 +99,10 @@ class Adaptive:
     A round is as many answers as may be in flight. Slow start: the limit doubles after each round that
     used it, as long as the answers per second grow with it (a server with an endless queue says nothing
     but that). Then, now and then, a twentieth more is tried for a round and kept if it pays. Overload
-    (429, 503, no connection) cuts the limit to 0.7, once for all the failures of one episode. A server that
-    reports a queue stops the growth, and one whose queue is longer than what it runs is given less.
+    (429, 503, no connection) takes away the share of requests that is refused, at most three tenths in an
+    episode (a round, and a second), and is crept back from; under a twentieth refused is no overload, since
+    servers that are not full stray too. A server that reports a queue stops the growth, and one whose queue
+    is longer than what it runs is given less.
     """
 
     def __init__(self, ceiling: int, start: int = _START) -> None:
@@ -111,14 +115,20 @@ class Adaptive:
         self._done = 0
         self._peak = 0
         self._since: float | None = None
-        self._calm_at = 0.0
         self._queue = False
+        self._refused = 0.0
+        self._seen = ceiling
+        self._before_episode = 0
+        self._episode_ends = 0.0
+        self._hold_until = 0.0
 
     def answered(self, now: float, in_flight: int) -> None:
         """One more answer, while `in_flight` (this one included) were under way."""
         if self._since is None:
             self._since = now
             return
+        self._refused -= self._refused / max(self.limit, _WINDOW)
+        self._seen += 1
         self._done += 1
         self._peak = max(self._peak, in_flight)
         if self._done < self.limit:
@@ -126,7 +136,7 @@ class Adaptive:
         rate = self._done / max(now - self._since, 1e-9)
         used = self._peak >= 0.8 * self.limit
         self._done, self._peak, self._since = 0, 0, now
-        if not used or now < self._calm_at or self._queue:
+        if not used or now < self._hold_until or self._queue:
             return
         if self._slow_start:
             self._double(rate)
@@ -141,38 +151,47 @@ class Adaptive:
             self.limit = max(1, self.limit // 2)
 
     def _creep(self, rate: float) -> None:
-        if self._before_trial is None:
+        if self.limit < self._before_episode:
+            self.limit = min(self._before_episode, self.limit + max(1, self.limit // 20))
+        elif self._before_trial is None:
             self._rate = rate
             self._rounds_to_trial -= 1
             if self._rounds_to_trial <= 0:
                 self._before_trial = self.limit
                 self.limit = min(self._ceiling, self.limit + max(1, self.limit // 20))
-            return
-        gain = self.limit / self._before_trial - 1
-        if rate >= self._rate * (1 + gain / 2):
-            self._rate, self._rounds_to_trial = rate, 1
         else:
-            self.limit, self._rounds_to_trial = self._before_trial, _ROUNDS_BETWEEN_TRIALS
-        self._before_trial = None
+            gain = self.limit / self._before_trial - 1
+            if rate >= self._rate * (1 + gain / 2):
+                self._rate, self._rounds_to_trial = rate, 1
+            else:
+                self.limit, self._rounds_to_trial = self._before_trial, _ROUNDS_BETWEEN_TRIALS
+            self._before_trial = None
 
     def overloaded(self, now: float, wait: float | None) -> None:
         """The server said it is too much; `wait` is what it asked for."""
-        if now < self._calm_at:
+        self._refused += (1 - self._refused) / max(self.limit, _WINDOW)
+        self._seen += 1
+        if wait:
+            self._hold_until = max(self._hold_until, now + wait)
+        if self._refused <= _STRAY:
             return
-        self._cut()
-        self._done, self._peak, self._since = 0, 0, now
-        self._calm_at = now + max(1.0, wait or 0.0)
+        if now >= self._episode_ends and self._seen >= self.limit:
+            self._seen = 0
+            self._episode_ends = now + max(1.0, wait or 0.0)
+            self._before_episode = self.limit
+            self._slow_start = False
+            self._before_trial, self._rounds_to_trial = None, 1
+            self._done, self._peak, self._since = 0, 0, now
+        kept = max(_CUT, 1 - self._refused)
+        self.limit = max(1, min(self.limit, int(self._before_episode * kept)))
 
     def queued(self, running: float, waiting: float) -> None:
         """What the server's own gauges say."""
         self._queue = waiting > 0
         if waiting > max(running, 1.0):
-            self._cut()
-
-    def _cut(self) -> None:
-        self._slow_start = False
-        self._before_trial, self._rounds_to_trial = None, 1
-        self.limit = max(1, int(self.limit * _CUT))
+            self._slow_start = False
+            self._before_trial, self._rounds_to_trial = None, 1
+            self.limit = max(1, int(self.limit * _CUT))
 
 
 Controller = Fixed | Adaptive

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 
 import pytest
 
@@ -96,13 +97,31 @@ def test_a_burst_of_refusals_is_one_episode() -> None:
     for _ in range(50):
         controller.overloaded(10.0, None)
     assert controller.limit == 70
-    controller.overloaded(11.5, 30.0)
+    for _ in range(100):
+        controller.overloaded(11.5, 30.0)
     assert controller.limit == 49
-    controller.overloaded(30.0, None)
+    for _ in range(100):
+        controller.overloaded(30.0, None)
     assert controller.limit == 49
-    for _ in range(99):
-        controller.overloaded(controller.limit * 1e6, None)
-    assert controller.limit >= 1
+    for number in range(10_000):
+        controller.overloaded(100.0 + number, None)
+    assert controller.limit == 1
+
+
+@pytest.mark.parametrize("latency", [0.05, 10.0])
+def test_stray_refusals_of_a_server_that_is_not_full_cost_little(latency: float) -> None:
+    controller = Adaptive(ceiling=200)
+    draw = random.Random(3)
+    limits = []
+    now = 0.0
+    for _ in range(40_000):
+        now += latency / controller.limit
+        if draw.random() < 0.03:
+            controller.overloaded(now, None)
+        else:
+            controller.answered(now, controller.limit)
+        limits.append(controller.limit)
+    assert sum(limits[10_000:]) / 30_000 > 100
 
 
 def test_an_idle_run_does_not_grow_the_limit() -> None:
