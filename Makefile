@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 SOURCES := pyproject.toml setup.py $(wildcard scorers/*.c scorers/*.h)
 
-.PHONY: demo test lint
+.PHONY: demo test lint test-vllm test-engines soak fuzz perf
 
 demo: $(VENV)/.installed
 	$(BIN)/python bench.py --out runs/demo
@@ -30,3 +30,23 @@ $(VENV)/.installed: $(BIN)/python $(SOURCES)
 $(VENV)/.installed-dev: $(BIN)/python $(SOURCES)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@ $(VENV)/.installed
+
+# Beyond the two: real engines without a GPU, long forms, figures.
+
+test-vllm: $(VENV)/.installed-dev
+	venv=$$(ci/engines/install.sh vllm) && SIGHTBENCH_VLLM=$$venv/bin/vllm $(BIN)/python -m pytest -m vllm
+
+test-engines: $(VENV)/.installed-dev
+	vllm=$$(ci/engines/install.sh vllm) && sglang=$$(ci/engines/install.sh sglang) && \
+	  SIGHTBENCH_VLLM=$$vllm/bin/vllm SIGHTBENCH_SGLANG=$$sglang/bin/sglang $(BIN)/python -m pytest -m 'vllm or engines'
+
+soak: $(VENV)/.installed-dev
+	SIGHTBENCH_SOAK=1 $(BIN)/python -m pytest -m soak
+
+fuzz:
+	tests/fuzz/run.sh
+
+perf: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[oracle]'
+	for figure in client masks readers choice_scorers text_scorers synthetic baseline; do \
+	  echo "== $$figure"; $(BIN)/python -m perf.$$figure || exit 1; done
