@@ -115,7 +115,7 @@ def split(source: Path, out: Path, image_size: int | None = None) -> Model:
         hidden_size=int(text["hidden_size"]),
         rms_eps=float(text.get("rms_norm_eps", 1e-6)),
         max_tokens=plan.max_tokens,
-        eos_token_ids=_eos(source, text, tokens),
+        eos_token_ids=_eos(plan, source, tokens),
         tokenizer_code="auto_map" in _read_json(source / "tokenizer_config.json"),
         llm_architecture=plan.llm_architecture,
     )
@@ -278,12 +278,17 @@ def _token_ids(folder: Path) -> dict[str, int]:
     return found
 
 
-def _eos(folder: Path, text: dict[str, Any], tokens: dict[str, int]) -> tuple[int, ...]:
-    """Where the reference stops: the tokenizer's end of text and the chat templates' stop words."""
+def _eos(plan: _Plan, folder: Path, tokens: dict[str, int]) -> tuple[int, ...]:
+    """Where the reference stops.
+
+    Sa2VA on Qwen generates with the inner model, whose configuration alone counts; on InternVL the chat
+    template adds stop words; UniPixel reads generation_config.json.
+    """
+    own = plan.text_config.get("eos_token_id")
+    if plan.family != "internvl" and plan.decoder == "sa2va" and isinstance(own, int):
+        return (own,)
     found = {tokens[t] for t in ("<|im_end|>", "<|endoftext|>") if t in tokens}
-    if (folder / "generation_config.json").is_file():
+    if plan.decoder == "unipixel" and (folder / "generation_config.json").is_file():
         held = _read_json(folder / "generation_config.json").get("eos_token_id")
-        found |= set(held) if isinstance(held, list) else {held} if held is not None else set()
-    if isinstance(text.get("eos_token_id"), int):
-        found.add(text["eos_token_id"])
-    return tuple(sorted(found))
+        found = set(held) if isinstance(held, list) else {held} if isinstance(held, int) else found
+    return tuple(sorted(found | ({own} if isinstance(own, int) else set())))
