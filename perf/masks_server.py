@@ -47,7 +47,7 @@ def main() -> None:
         folder = options.split or tiny(Path(scratch), options.image_size)
         model = dataclasses.replace(load_model(folder), image_size=options.image_size)
         images = [selftest.probe_images(i, 1)[0].resize(SIZE[::-1]) for i in range(options.frames)]
-        frames = [Frame(hashlib.sha256(i.tobytes()).digest(), i) for i in images]
+        frames = [Frame(hashlib.sha256(i.tobytes()).digest(), i.copy) for i in images]
         masker = Masker(folder, model, options.device, options.dtype, 8 << 30)
         one_by_one = Masker(folder, model, options.device, options.dtype, 0)
         states = np.random.default_rng(0).normal(size=(max(options.objects), model.hidden_size))

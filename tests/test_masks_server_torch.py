@@ -1,4 +1,9 @@
-"""Splitting, the SAM 2 decoder, the language-model backends and the self-test, on tiny random checkpoints."""
+"""Splitting, the SAM 2 decoder, the language-model backends and the self-test, on tiny random checkpoints.
+
+Needs torch and transformers: this python's, or (SIGHTBENCH_VLLM set) those of the engine's environment.
+"""
+
+# ruff: noqa: E402 (torch may come from an engine's environment, made importable first)
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import os
 import sys
 import threading
 from collections.abc import Sequence
@@ -16,9 +22,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent / "engines"))
+from engine_process import borrow
+
+borrow(os.environ.get("SIGHTBENCH_VLLM"))
 pytest.importorskip("torch", reason="the mask server's extra is not installed (pip install '.[masks]')")
 pytest.importorskip("transformers", reason="the mask server's extra is not installed")
 
+import tiny_masks
 import torch
 from PIL import Image
 from pycocotools import mask as coco
@@ -34,9 +45,6 @@ from servers.masks.decoder import FeatureCache, Features, Frame
 from servers.masks.head import Cancelled, Masker
 from servers.masks.sam2 import TRUNKS, rename, trunk_of
 from servers.masks.serve import load_projection
-
-sys.path.insert(0, str(Path(__file__).parent / "engines"))
-import tiny_masks
 
 SHARED = Path(__file__).parents[2] / "shared" / "checkpoints" / "sa2va-tiny-qwen2_5"
 SA2VA = ("qwen2_5", "qwen3", "internvl_qwen2", "internvl_internlm2")
@@ -63,7 +71,7 @@ def masker(folders: dict[str, Path]) -> Masker:
 
 def frames(count: int, seed: int = 0) -> list[Frame]:
     images = selftest.probe_images(seed, count)
-    return [Frame(hashlib.sha256(i.tobytes()).digest(), i) for i in images]
+    return [Frame(hashlib.sha256(i.tobytes()).digest(), i.copy) for i in images]
 
 
 def states(count: int, seed: int = 0) -> np.ndarray[Any, Any]:
@@ -117,7 +125,7 @@ def test_masks_equal_the_reference_codes_answer(tmp_path: Path, dtype: str) -> N
     given = []
     for file in sorted((SHARED / "frames").iterdir()):
         held = file.read_bytes()
-        given.append(Frame(hashlib.sha256(held).digest(), Image.open(io.BytesIO(held)).convert("RGB")))
+        given.append(Frame(hashlib.sha256(held).digest(), Image.open(io.BytesIO(held)).convert("RGB").copy))
     made = Masker(tmp_path / "split", model, "cpu", dtype, 1 << 30)
     got = made.rles(given, np.asarray(known["seg_state"], np.float32), True, (240, 320))
     assert len(got) == len(known["masks"]) == 1

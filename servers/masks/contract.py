@@ -13,7 +13,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 from urllib.parse import unquote, urlsplit
 
 from PIL import Image
@@ -137,28 +137,52 @@ def parse_options(given: Any) -> MaskOptions:
     return MaskOptions(wanted, objects, size)
 
 
-def decode_frames(frames: Sequence[bytes], limits: Limits) -> list[Image.Image]:
-    """RGB images of one size, in order; RequestError names the frame that is broken or differs."""
-    images: list[Image.Image] = []
+class Frames(Sequence[Image.Image]):
+    """A request's frames, decoded to RGB when looked at and not kept: only their bytes stay in memory."""
+
+    def __init__(self, held: Sequence[bytes]) -> None:
+        self._held = held
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    @overload
+    def __getitem__(self, index: int) -> Image.Image: ...
+    @overload
+    def __getitem__(self, index: slice) -> Frames: ...
+    def __getitem__(self, index: int | slice) -> Image.Image | Frames:
+        if isinstance(index, slice):
+            return Frames(self._held[index])
+        with Image.open(io.BytesIO(self._held[index])) as opened:
+            return opened.convert("RGB")
+
+
+def check_frames(frames: Sequence[bytes], limits: Limits) -> tuple[int, int]:
+    """The (height, width) all frames share; RequestError names the frame that is broken or differs.
+
+    Every frame is decoded: a broken one is better refused than found while masks are being drawn.
+    """
+    first = (0, 0)
     for index, held in enumerate(frames):
         try:
             with Image.open(io.BytesIO(held)) as opened:
-                if opened.width * opened.height > limits.max_pixels:
+                size = opened.size
+                if size[0] * size[1] > limits.max_pixels:
                     raise RequestError(
-                        f"frame {index} is {opened.width}x{opened.height}, over {limits.max_pixels} pixels",
+                        f"frame {index} is {size[0]}x{size[1]}, over {limits.max_pixels} pixels",
                         param="messages",
                     )
-                image = opened.convert("RGB")
+                opened.load()
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise RequestError(f"frame {index} cannot be decoded: {error}", param="messages") from error
-        if images and image.size != images[0].size:
+        first = first if index else size
+        if size != first:
             raise RequestError(
-                f"frame {index} is {image.width}x{image.height} but frame 0 is "
-                f"{images[0].width}x{images[0].height}: all frames must have one size",
+                f"frame {index} is {size[0]}x{size[1]} but frame 0 is {first[0]}x{first[1]}: "
+                "all frames must have one size",
                 param="messages",
             )
-        images.append(image)
-    return images
+    return first[1], first[0]
 
 
 def mask_entry(index: int, token: int, size: tuple[int, int], rles: list[str]) -> dict[str, Any]:

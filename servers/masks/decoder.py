@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,10 +43,10 @@ NO_OBJECT = -1024.0
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """An input frame: its pixels (RGB) and what identifies them (a digest of the encoded bytes)."""
+    """An input frame: what identifies it (a digest of its bytes) and how to get its RGB pixels if needed."""
 
     key: bytes
-    image: Image.Image
+    load: Callable[[], Image.Image]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ class Decoder:
         todo = [f for f in {f.key: f for f in frames}.values() if held[f.key] is None]
         for start in range(0, len(todo), self.encode_batch):
             chunk = todo[start : start + self.encode_batch]
-            for frame, made in zip(chunk, self._encode([f.image for f in chunk]), strict=True):
+            for frame, made in zip(chunk, self._encode([f.load() for f in chunk]), strict=True):
                 held[frame.key] = made
                 self.cache.put(frame.key, made)
         found = [held[frame.key] for frame in frames]

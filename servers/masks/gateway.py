@@ -140,7 +140,12 @@ class Gateway:
                 kind="not_found_error",
             )
         if not contract.has_media(body):
-            return await self._forward(body, str(name))
+            if body.get("stream"):
+                return await self._forward(body, str(name))
+            try:
+                return await _unless_gone(request, self._forward(body, str(name)))
+            except ClientDisconnect:
+                return Response(status_code=499)
         if self.counters.waiting >= self.settings.max_queue:
             self.counters.refused += 1
             raise RequestError("the mask queue is full", 503, kind="overloaded_error", retry_after=2)
@@ -173,11 +178,12 @@ class Gateway:
         return Response(whole, status, media_type=kind)
 
     async def _answer(self, ask: Ask, name: str) -> dict[str, Any]:
-        images = await asyncio.to_thread(contract.decode_frames, ask.frames, self.settings.limits)
+        natural = await asyncio.to_thread(contract.check_frames, ask.frames, self.settings.limits)
+        images = contract.Frames(ask.frames)
         began = time.perf_counter()
         made = await self.backend.generate(ask, images)
         llm_s = time.perf_counter() - began
-        size = ask.options.output_size or (images[0].height, images[0].width)
+        size = ask.options.output_size or natural
         wanted = len(made.states) if ask.options.return_masks else 0
         wanted = min(wanted, ask.options.max_objects)
         rles: list[list[str]] = []

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -117,7 +118,7 @@ def drawer(masker: Masker) -> DrawMasks:
         size: tuple[int, int],
         cancelled: threading.Event,
     ) -> list[list[str]]:
-        frames = [Frame(key, image) for key, image in zip(keys, images, strict=True)]
+        frames = [Frame(key, partial(images.__getitem__, i)) for i, key in enumerate(keys)]
         return masker.rles(frames, states, normed, size, cancelled)
 
     return draw

@@ -1,16 +1,30 @@
-"""Starting and stopping a real server for a test."""
+"""Starting and stopping a real server for a test, and borrowing its packages."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
+import site
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import httpx
 import pytest
+
+
+def borrow(executable: str | None) -> str:
+    """The python that has torch: this one, or the engine's, whose packages this one may then import too."""
+    if importlib.util.find_spec("torch") is not None or executable is None:
+        return sys.executable
+    folder = Path(executable).parent
+    for packages in folder.parent.glob(f"lib/python3.{sys.version_info.minor}/site-packages"):
+        site.addsitedir(str(packages))
+    return str(folder / "python")
+
 
 ROOT = Path(__file__).parents[2]
 BOOT_S = 400

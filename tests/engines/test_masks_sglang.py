@@ -1,7 +1,9 @@
 """The replay backend on a real SGLang (slow on a CPU: one test).
 
-Run with a python that has the masks extra; SIGHTBENCH_SGLANG is the python of SGLang's environment.
+SIGHTBENCH_SGLANG is the `sglang` executable; torch and transformers may be this python's or an engine's.
 """
+
+# ruff: noqa: E402 (torch may come from an engine's environment, made importable first)
 
 from __future__ import annotations
 
@@ -13,8 +15,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+from engine_process import borrow, free_port, start, stop
+
+SGLANG = os.environ.get("SIGHTBENCH_SGLANG")
+borrow(os.environ.get("SIGHTBENCH_VLLM") or SGLANG)
 pytest.importorskip("torch", reason="the mask server's extra is not installed (pip install '.[masks]')")
 pytest.importorskip("transformers", reason="the mask server's extra is not installed")
+
+import tiny_masks
 
 from servers.masks import selftest
 from servers.masks.backends.base import Generation
@@ -24,14 +33,9 @@ from servers.masks.checkpoint import load_model, split
 from servers.masks.engine import sglang_command
 from servers.masks.serve import load_projection
 
-sys.path.insert(0, str(Path(__file__).parent))
-import tiny_masks
-from engine_process import free_port, start, stop
-
-SGLANG = os.environ.get("SIGHTBENCH_SGLANG")
 pytestmark = [
     pytest.mark.engines,
-    pytest.mark.skipif(SGLANG is None, reason="no SGLang here: set SIGHTBENCH_SGLANG to its python"),
+    pytest.mark.skipif(SGLANG is None, reason="no SGLang here: set SIGHTBENCH_SGLANG to its executable"),
 ]
 
 
@@ -51,7 +55,7 @@ def test_the_replayed_state_is_the_references(tmp_path: Path) -> None:
         port,
         dtype="float32",
         max_model_len=8192,
-        python=str(SGLANG),
+        python=str(Path(str(SGLANG)).parent / "python"),
         extra=(*small, "--skip-server-warmup", "--disable-overlap-schedule"),
     )
     url = f"http://127.0.0.1:{port}"

@@ -1,8 +1,9 @@
 """The whole chain on a real vLLM: split, connector, [SEG] states, gateway, masks.
 
-Run with a python that has the masks extra; vLLM may live in another environment (SIGHTBENCH_VLLM=its
-`vllm` executable).
+SIGHTBENCH_VLLM is the `vllm` executable; torch and transformers may be this python's or that environment's.
 """
+
+# ruff: noqa: E402 (torch may come from an engine's environment, made importable first)
 
 from __future__ import annotations
 
@@ -26,8 +27,15 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco
 
+sys.path.insert(0, str(Path(__file__).parent))
+from engine_process import ROOT, borrow, free_port, start, stop
+
+VLLM = os.environ.get("SIGHTBENCH_VLLM") or shutil.which("vllm", path=str(Path(sys.executable).parent))
+PYTHON = borrow(VLLM)
 pytest.importorskip("torch", reason="the mask server's extra is not installed (pip install '.[masks]')")
 pytest.importorskip("transformers", reason="the mask server's extra is not installed")
+
+import tiny_masks
 
 from servers.masks import selftest
 from servers.masks.backends.transformers_model import TransformersBackend
@@ -38,11 +46,6 @@ from servers.masks.engine import vllm_command, vllm_environment
 from servers.masks.head import Masker
 from servers.masks.serve import load_projection
 
-sys.path.insert(0, str(Path(__file__).parent))
-import tiny_masks
-from engine_process import ROOT, free_port, start, stop
-
-VLLM = os.environ.get("SIGHTBENCH_VLLM") or shutil.which("vllm", path=str(Path(sys.executable).parent))
 pytestmark = [
     pytest.mark.engines,
     pytest.mark.skipif(VLLM is None, reason="no vLLM here: set SIGHTBENCH_VLLM to its executable"),
@@ -92,7 +95,7 @@ def chain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     own = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
     first = start(command, vllm_environment(os.environ) | own, root / "engine.log", engine)
     try:
-        serve = [sys.executable, "-m", "servers.masks", "serve", "--checkpoint", str(folder)]
+        serve = [PYTHON, "-m", "servers.masks", "serve", "--checkpoint", str(folder)]
         serve += ["--engine-url", engine, "--port", str(gateway_port), "--alias", "tiny"]
         second = start(serve, dict(os.environ), root / "gateway.log", gateway)
         try:
@@ -161,7 +164,7 @@ def test_ids_states_and_masks_are_the_references(chain: Chain, count: int) -> No
     (mask,) = masks_of(answer)
     assert mask["token_index"] == ours.tokens[0] and mask["num_frames"] == count
     masker = Masker(chain.split, model, "cpu", "float32", 1 << 30)
-    frames = [Frame(hashlib.sha256(i.tobytes()).digest(), i) for i in images]
+    frames = [Frame(hashlib.sha256(i.tobytes()).digest(), i.copy) for i in images]
     (expected,) = masker.rles(frames, reference.states, reference.normed, SIZE)
     got = drawn([r["counts"] for r in mask["rles"]])
     assert int((got != drawn(expected)).sum()) <= 5 * max(1, count // 7)
