@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
+import hashlib
 import logging
+import os
 import sys
 from pathlib import Path
 
-from servers.masks.checkpoint import CheckpointError, is_split, load_model, split
+from servers.masks.checkpoint import CheckpointError, Model, is_split, load_model, split
 
 log = logging.getLogger("sightbench.masks")
 
@@ -53,8 +56,13 @@ def main(arguments: list[str] | None = None) -> int:
     except CheckpointError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     except ImportError as error:
-        print(f"error: {error.name} is not installed: pip install 'sightbench[masks]'", file=sys.stderr)
+        print(
+            f"error: {error.name or error} is not installed: pip install 'sightbench[masks]'", file=sys.stderr
+        )
         return 1
 
 
@@ -64,7 +72,7 @@ def _model_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", help="cuda, cpu, ... (default: cuda where there is one)")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), help="default: bfloat16 on a GPU")
-    parser.add_argument("--image-size", type=int, help="side of SAM 2's input, if an original is split here")
+    parser.add_argument("--image-size", type=int, help="SAM 2's input side (default: the checkpoint's)")
 
 
 def _split(options: argparse.Namespace) -> int:
@@ -74,15 +82,25 @@ def _split(options: argparse.Namespace) -> int:
 
 
 def _folder(options: argparse.Namespace) -> Path:
-    """The split form of --checkpoint: itself, or a sibling made (once) beside the original."""
+    """The split form of --checkpoint: itself, or one made (once) beside the original or in the cache."""
     given: Path = options.checkpoint
     if is_split(given):
         return given
+    given = given.resolve()
     out = given.with_name(given.name + "-split")
+    if not is_split(out) and not os.access(given.parent, os.W_OK):
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sightbench" / "masks"
+        out = cache / f"{given.name}-{hashlib.sha256(bytes(given)).hexdigest()[:8]}"
     if not is_split(out):
         log.info("splitting %s into %s", given, out)
-        split(given, out, options.image_size)
+        split(given, out)
     return out
+
+
+def _model(options: argparse.Namespace, folder: Path) -> Model:
+    model = load_model(folder)
+    size: int = options.image_size or model.image_size
+    return dataclasses.replace(model, image_size=size)
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -93,7 +111,7 @@ def _serve(options: argparse.Namespace) -> int:
     return serve(
         ServeOptions(
             folder=folder,
-            model=load_model(folder),
+            model=_model(options, folder),
             names=names,
             backend=options.backend,
             engine_url=options.engine_url,
