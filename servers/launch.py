@@ -77,7 +77,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _main(options: argparse.Namespace, extra: tuple[str, ...]) -> int:
     table = load()
-    venv = options.engine_venv or (Path(os.environ["ENGINE_VENV"]) if os.environ.get("ENGINE_VENV") else None)
+    named = options.engine_venv or os.environ.get("ENGINE_VENV")
+    # Not resolved: the interpreter of a virtual environment is known by where its link is.
+    venv = Path(named).absolute() if named else None
     target = resolve(
         options.model, table, family=options.family, adapters=tuple(options.lora), weightless="dummy" in extra
     )

@@ -38,7 +38,7 @@ def processes(
 
     if target.adapters:
         raise UsageError("a mask model is served without adapters: merge them into the checkpoint first")
-    python = _python(venv)
+    python = _python(program, venv)
     original = target.folder or DOWNLOADS / target.model.replace("/", "--")
     beside = original.parent if target.folder is None or os.access(original.parent, os.W_OK) else DOWNLOADS
     folder = original if is_split(original) else beside / f"{original.name}-split"
@@ -138,11 +138,10 @@ def _stand_in(target: Target) -> dict[str, object]:
     }
 
 
-def _python(venv: Path | None) -> str:
-    """The Python the gateway runs on: this one if it has torch, else the engine's."""
-    if venv is not None and find_spec("torch") is None:
-        return str(venv / "bin" / "python")
-    return sys.executable
+def _python(program: Sequence[str], venv: Path | None) -> str:
+    """The Python the gateway runs on: this one if it has torch, else the one beside the engine."""
+    engines = (Path(program[0]).parent if venv is None else venv / "bin") / "python"
+    return str(engines) if find_spec("torch") is None and engines.exists() else sys.executable
 
 
 def _importable() -> dict[str, str]:

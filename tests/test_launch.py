@@ -246,3 +246,16 @@ def test_the_table_of_models_lists_what_each_family_can_do() -> None:
     assert rows["sa2va"]["can"] == ["qa", "masks"] and rows["sa2va"]["engines"] == ["masks", "transformers"]
     assert rows["qwen3-vl"]["engines"] == ["vllm", "sglang", "transformers"]
     assert "Qwen/Qwen3-VL-8B-Instruct" in rows["qwen3-vl"]["models"]
+
+
+def test_a_gateway_runs_on_the_engines_python_where_ours_has_no_torch(tmp_path, dry, monkeypatch) -> None:
+    monkeypatch.setattr("servers.mask_engine.find_spec", lambda name: None)
+    programs = tmp_path / "engine" / "bin"
+    programs.mkdir(parents=True)
+    for name in ("vllm", "python"):
+        (programs / name).write_text("#!/bin/sh\n")
+        (programs / name).chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    _, commands, _, _ = dry("ByteDance/Sa2VA-4B", "--engine-venv", "engine")
+    assert [command[1] for command in commands[1:2]] == [str(programs / "python")]
+    assert str(programs / "vllm") in commands[2]
