@@ -7,8 +7,9 @@ suits='import sys, yaml; sys.exit(sys.version_info < (3, 11))'
 for python in ${PYTHON:+"$PYTHON"} "$root/.venv/bin/python" ${VIRTUAL_ENV:+"$VIRTUAL_ENV/bin/python"} \
   ${ENGINE_VENV:+"$ENGINE_VENV/bin/python"} python3 python python3.13 python3.12 python3.11; do
   if "$python" -c "$suits" 2>/dev/null; then
-    export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
-    exec "$python" -m servers.launch "$@"
+    # Not by PYTHONPATH, which the engine would inherit: our folders' names are common ones.
+    exec "$python" -c 'import sys; sys.path.insert(0, sys.argv.pop(1)); import servers.launch as launch
+sys.exit(launch.main())' "$root" "$@"
   fi
 done
 echo "error: no Python from 3.11 on with PyYAML was found: run 'make demo' once, or set PYTHON" >&2

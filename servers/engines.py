@@ -188,12 +188,13 @@ def _adapters(flag: str, adapters: Sequence[Adapter]) -> list[str]:
 def _serving(name: str, target: Target, wish: Wish, command: Sequence[str]) -> Process:
     offline = {"HF_HUB_OFFLINE": "1"} if target.folder is not None else {}
     # Only the first node of several answers requests.
-    headless = "--headless" in wish.extra or _value("--node-rank", wish.extra) not in (None, "0")
+    headless = "--headless" in wish.extra or value("--node-rank", wish.extra) not in (None, "0")
     url = None if headless else local_url(wish.host, wish.port)
     return Process(name, tuple(command), offline, url, wish.name)
 
 
-def _value(flag: str, words: Sequence[str]) -> str | None:
+def value(flag: str, words: Sequence[str]) -> str | None:
+    """What `flag` is given on a command line, None if it is not."""
     for index, word in enumerate(words):
         if word.startswith(flag + "="):
             return word.partition("=")[2]

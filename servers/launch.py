@@ -100,7 +100,7 @@ def _main(options: argparse.Namespace, extra: tuple[str, ...]) -> int:
         )
         return 0
     if wish.gpus != CPU:
-        check_gpus(wish.gpus * options.replicas, visible_gpus())
+        check_gpus(-(-wish.gpus * options.replicas // nodes(extra)), visible_gpus())
     plan = launch(target, engine, wish, options.replicas, venv)
     for process in (process for stage in plan.stages for process in stage):
         if process.url is not None:
@@ -217,6 +217,12 @@ def visible_gpus() -> list[str] | None:
         return []
     told = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
     return [str(index) for index, line in enumerate(re.findall(r"^GPU \d+", told.stdout, re.MULTILINE))]
+
+
+def nodes(extra: Sequence[str]) -> int:
+    """Over how many machines an engine's own flags spread it."""
+    given = engines.value("--nnodes", extra) or "1"
+    return max(1, int(given)) if given.isdigit() else 1
 
 
 def check_gpus(needed: int, there: list[str] | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from servers import launch
 from servers.diagnosis import diagnose
 
 ROOT = Path(__file__).parents[1]
@@ -259,6 +261,11 @@ def test_no_gpu_and_too_few_are_told(home) -> None:
     assert said.returncode == 2 and "4 GPUs are needed and 2 are visible" in said.stderr
 
 
+def test_gpus_of_several_machines_are_not_looked_for_on_one() -> None:
+    assert launch.nodes(("--nnodes", "2", "--node-rank", "1")) == 2
+    assert launch.nodes(("--nnodes=4",)) == 4 and launch.nodes(("--seed", "1")) == 1
+
+
 def test_an_engine_that_is_not_installed_is_told(home) -> None:
     said = run_here(home, "--gpus", "0", "--engine-venv", str(home))
     assert said.returncode == 2 and said.stderr.count("\n") == 1
@@ -288,9 +295,6 @@ def test_replicas_without_a_router_are_endpoints_and_outlive_each_other(home, la
 
 
 def test_the_gateway_takes_the_flags_it_is_started_with(monkeypatch, capsys) -> None:
-    import shlex
-
-    from servers import launch
     from servers.masks import __main__ as gateway
 
     assert launch.main(["ByteDance/Sa2VA-4B", "--dry-run", "--gpus", "0", "--alias", "m"]) == 0
@@ -300,3 +304,10 @@ def test_the_gateway_takes_the_flags_it_is_started_with(monkeypatch, capsys) -> 
     monkeypatch.setattr(gateway, "_serve", lambda options: seen.append(options) or 0)
     assert gateway.main(words[words.index("servers.masks") + 1 :]) == 0
     assert (seen[0].alias, seen[0].backend, seen[0].device) == ("m", "vllm", "cpu")
+
+
+def test_an_engine_inherits_nothing_of_ours(home, launched) -> None:
+    server = launched(PYTHONPATH="/of/the/user")
+    server.ready()
+    environment = json.loads((home / f"started-{server.port}").read_text())["environment"]
+    assert environment["PYTHONPATH"] == "/of/the/user"
