@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("--image-size", type=int, default=256)
     parser.add_argument("--frames", type=int, default=12)
     parser.add_argument("--objects", type=int, nargs="+", default=[1, 4])
+    parser.add_argument("--repeats", type=int, default=3, help="the best of so many, taken in turn")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     options = parser.parse_args()
@@ -56,18 +57,24 @@ def main() -> None:
         print(f"{options.frames} frames at {options.image_size} px, {options.device} {options.dtype}")
         print("objects | encodes ours / reference | seconds ours / reference | speed-up | pixels that differ")
         for count in options.objects:
-            masker.decoder.cache.clear()
-            encodes = counted(masker)
-            ours_s, ours = timed(lambda n=count: draw(masker, frames, asked[:n]))
-            counts = counted(one_by_one)
-            reference_s, reference = timed(lambda n=count: reference_schedule(one_by_one, frames, asked[:n]))
+            best: dict[str, float] = {}
+            for _ in range(options.repeats):
+                masker.decoder.cache.clear()
+                encodes = counted(masker)
+                seconds, ours = timed(lambda n=count: draw(masker, frames, asked[:n]))
+                best["ours"] = min(seconds, best.get("ours", seconds))
+                made = encodes()
+                seconds, _ = timed(lambda n=count: draw(masker, frames, asked[:n]))
+                best["again"] = min(seconds, best.get("again", seconds))
+                counts = counted(one_by_one)
+                seconds, reference = timed(lambda n=count: reference_schedule(one_by_one, frames, asked[:n]))
+                best["reference"] = min(seconds, best.get("reference", seconds))
             off = int((ours != reference).sum())
             print(
-                f"{count:7} | {encodes():7} / {counts():<16} | {ours_s:11.2f} / {reference_s:<10.2f} | "
-                f"{reference_s / ours_s:7.2f}x | {off} of {ours.size}"
+                f"{count:7} | {made:7} / {counts():<16} | {best['ours']:11.2f} / {best['reference']:<9.2f} | "
+                f"{best['reference'] / best['ours']:7.2f}x | {off} of {ours.size}"
             )
-            again_s, _ = timed(lambda n=count: draw(masker, frames, asked[:n]))
-            print(f"        | the next request about the same video: {again_s:.2f} s, 0 encodes")
+            print(f"        | the next request about the same video: {best['again']:.2f} s, 0 encodes")
 
 
 def draw(masker: Masker, frames: list[Frame], states: NDArray[np.float32]) -> NDArray[np.bool_]:
