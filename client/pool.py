@@ -32,6 +32,7 @@ log = logging.getLogger("sightbench.client")
 _SUSPECT_AFTER = 3
 _PROBE_SECONDS = 10.0
 _PROBE_EVERY = 1.0
+_UNANSWERED = 3
 _METRICS_EVERY = 2.0
 
 
@@ -44,6 +45,7 @@ class Member:
     controller: Controller
     in_flight: int = 0
     failures: int = 0
+    unreached: bool = False
     alive: bool = True
     paused_until: float = 0.0
     check: asyncio.Task[None] | None = None
@@ -128,7 +130,7 @@ class Pool:
             # A little later than asked, so that several clients do not all come back in one moment.
             self._pause(member, outcome.retry_after * (1 + 0.25 * random.random()), now)
         if failure is None or failure.kind not in UNREACHED:
-            member.failures = 0
+            member.failures, member.unreached = 0, False
         if failure is None:
             member.controller.answered(now, in_flight)
             return
@@ -136,8 +138,9 @@ class Pool:
             member.controller.overloaded(now, outcome.retry_after)
         if failure.kind in UNREACHED:
             member.failures += 1
-            unreachable = failure.kind in ("unreachable", "dns", "tls")
-            if member.check is None and (unreachable or member.failures >= _SUSPECT_AFTER):
+            if failure.kind in ("unreachable", "dns", "tls"):
+                member.unreached = True
+            if member.check is None and (member.unreached or member.failures >= _SUSPECT_AFTER):
                 member.check = asyncio.create_task(self._check(member))
 
     def _pick(self, affinity: str, avoid: Member | None) -> Member | None:
@@ -174,20 +177,24 @@ class Pool:
         asyncio.get_running_loop().call_later(seconds + 0.001, self._serve)
 
     async def _check(self, member: Member) -> None:
-        """Asks a suspect whether it lives; while it does not, it gets no requests and is asked again."""
+        """Asks a suspect whether it lives; when it does not, it gets no requests until it does. One that
+        refuses connections is asked once, one that only fails three times."""
+        unanswered = 0
         try:
-            while True:
-                if await _answers(member.endpoint):
+            while not await _answers(member.endpoint):
+                unanswered += 1
+                if member.alive and member.failures == 0:
                     break
-                if member.alive:
+                if member.alive and unanswered >= (1 if member.unreached else _UNANSWERED):
                     member.alive = False
                     log.warning("%s does not answer; asking it again every second", member.endpoint.label)
-                self._watch_patience()
-                await asyncio.sleep(_PROBE_EVERY)
+                if not member.alive:
+                    self._watch_patience()
+                await asyncio.sleep(_PROBE_EVERY / (1 if not member.alive else 10))
             if not member.alive:
                 member.alive = True
                 log.warning("%s is back", member.endpoint.label)
-            member.failures = 0
+            member.failures, member.unreached = 0, False
             self._down_since = None
         finally:
             member.check = None

@@ -277,7 +277,7 @@ async def test_a_server_that_restarts_costs_no_answers(tmp_path: Path) -> None:
         await server.start(server.port)
 
     restarted = asyncio.create_task(restart())
-    outcome, _ = await run(tmp_path, to(server.url, attempts=3), texts(500))
+    outcome, _ = await run(tmp_path, to(server.url), texts(500))
     await restarted
     await server.stop()
     assert (outcome.answered, outcome.failed, outcome.stopped) == (500, 0, None)

@@ -36,47 +36,50 @@ class Proxy:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        upstream = None
+        back = upstream = None
         try:
             behind, upstream = await asyncio.open_connection(self._host, self._port)
+            chosen: list[str] = []
+            back = asyncio.create_task(self._replies(behind, writer, chosen))
             while data := await reader.read(65536):
-                way = self._draw.choice(WAYS) if self._draw.random() < self._share else None
-                if way is not None:
-                    self.broken[way] += 1
-                    await self._break(way, data, behind, writer, upstream)
+                if self._draw.random() < self._share:
+                    chosen.append(self._draw.choice(WAYS))
+                    self.broken[chosen[0]] += 1
+                if chosen[:1] == ["reset at once"]:
+                    _reset(writer)
+                    return
+                if chosen[:1] == ["cut the request"]:
+                    upstream.write(data[: len(data) // 2])
+                    await upstream.drain()
                     return
                 upstream.write(data)
-                writer.write(await behind.read(65536))
         except (OSError, asyncio.CancelledError):
             pass
         finally:
             self._tasks.discard(task)
+            if back is not None:
+                back.cancel()
             for end in (writer, upstream):
                 if end is not None:
                     end.close()
 
-    async def _break(
-        self,
-        way: str,
-        data: bytes,
-        behind: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        upstream: asyncio.StreamWriter,
+    async def _replies(
+        self, behind: asyncio.StreamReader, writer: asyncio.StreamWriter, chosen: list[str]
     ) -> None:
-        if way == "reset at once":
-            _reset(writer)
-        elif way == "cut the request":
-            upstream.write(data[: len(data) // 2])
-            await upstream.drain()
-        else:
-            upstream.write(data)
-            reply = await behind.read(65536)
-            writer.write(reply[: self._draw.randrange(1, max(2, len(reply)))])
-            await writer.drain()
-            if way == "stall, then cut":
-                await asyncio.sleep(0.2)
-            if way == "reset in the reply":
-                _reset(writer)
+        """Brings replies back, up to one that was chosen to be broken or to the server's end."""
+        with contextlib.suppress(OSError):
+            while data := await behind.read(65536):
+                if not chosen:
+                    writer.write(data)
+                    continue
+                writer.write(data[: self._draw.randrange(1, max(2, len(data)))])
+                await writer.drain()
+                if chosen[0] == "stall, then cut":
+                    await asyncio.sleep(0.2)
+                if chosen[0] == "reset in the reply":
+                    _reset(writer)
+                break
+        writer.close()
 
     async def close(self) -> None:
         for task in self._tasks:
