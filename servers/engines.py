@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from client.errors import UsageError
@@ -37,8 +37,8 @@ class Wish:
 class Process:
     """One process of a launch.
 
-    `environment` is added to our own. It is up when `url` + /v1/models lists `serves`; with no url it
-    serves nothing itself and is only kept running.
+    `environment` is added to our own. It is up when `url` is healthy and its /v1/models lists `serves`, if
+    that is given; with no url it serves nothing itself and is only kept running.
     """
 
     name: str
@@ -114,8 +114,8 @@ def transformers(target: Target, wish: Wish, executable: Sequence[str]) -> Proce
     if wish.gpus == CPU:
         flags["--device"] = "cpu"
     command = [*executable, target.model, *_address(wish), *rendered(flags, wish.extra), *wish.extra]
-    own_name = Wish(wish.host, wish.port, target.model, wish.gpus, wish.one_tile, wish.extra)
-    return _serving("transformers", target, own_name, command)
+    # It lists what is in the hub's cache, not what it serves, and is healthy once the model is loaded.
+    return replace(_serving("transformers", target, wish, command), serves="")
 
 
 def router(wish: Wish, workers: Sequence[str], executable: str) -> Process:

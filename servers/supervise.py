@@ -93,8 +93,8 @@ def serve(
             return 128 + stop.number, None
 
 
-def serving(url: str) -> set[str]:
-    """The models the server at `url` lists; empty while it is not there or not healthy."""
+def serving(url: str) -> set[str] | None:
+    """The models the server at `url` lists; None while it is not there or not healthy."""
     try:
         with _DIRECT.open(f"{url}/v1/models", timeout=5) as reply:
             listed: Any = json.load(reply)
@@ -103,7 +103,12 @@ def serving(url: str) -> set[str]:
             pass
         return {str(model["id"]) for model in listed["data"]}
     except (OSError, ValueError, KeyError, TypeError):
-        return set()
+        return None
+
+
+def _up(process: Process) -> bool:
+    listed = serving(process.url or "")
+    return listed is not None and (not process.serves or process.serves in listed)
 
 
 def _wait(running: Sequence[_Running], stage: Sequence[Process], heard: Sequence[int]) -> None:
@@ -114,7 +119,7 @@ def _wait(running: Sequence[_Running], stage: Sequence[Process], heard: Sequence
             code = one.child.poll()
             if code is not None:
                 raise SightbenchError(one.failure(code))
-        waiting = [process for process in waiting if process.serves not in serving(process.url or "")]
+        waiting = [process for process in waiting if not _up(process)]
         now = time.monotonic()
         if waiting and now - told >= _TELL_SECONDS:
             told = now
