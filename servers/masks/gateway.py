@@ -108,9 +108,9 @@ class Gateway:
 
     async def models(self, _: Request) -> Response:
         entry = (await self.backend.models())[0]
-        held = [
-            dict(entry, id=name, parent=None, capabilities=["text", "masks"]) for name in self.settings.names
-        ]
+        # Not the engine behind: a client that takes this for plain vLLM would speak its dialect.
+        ours = {"parent": None, "owned_by": "sightbench", "capabilities": ["text", "masks"]}
+        held = [dict(entry, id=name, **ours) for name in self.settings.names]
         return JSONResponse({"object": "list", "data": held})
 
     async def metrics(self, _: Request) -> Response:
