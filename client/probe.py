@@ -206,6 +206,8 @@ async def _describe(endpoint: Endpoint, model: str | None) -> ServerInfo:
     served = tuple(entry["id"] for entry in entries)
     chosen = model or (served[0] if len(served) == 1 else None)
     entry = next((entry for entry in entries if entry["id"] == chosen), None)
+    if entry is None and model and await _lists_a_cache(endpoint):
+        return ServerInfo(endpoint.label, model=model)
     if entry is None:
         shown = ", ".join(served[:10]) + (f" and {len(served) - 10} more" if len(served) > 10 else "")
         asked = (
@@ -241,6 +243,12 @@ async def _engine(
         version = (await _json(endpoint, "/version") or {}).get("version")
         return "vllm", version if isinstance(version, str) else None
     return "generic", None
+
+
+async def _lists_a_cache(endpoint: Endpoint) -> bool:
+    """Whether this is `transformers serve`, which lists what the hub's cache holds and serves any name."""
+    routes = (await _json(endpoint, "/openapi.json") or {}).get("paths")
+    return isinstance(routes, dict) and "/load_model" in routes
 
 
 async def _json(endpoint: Endpoint, path: str) -> dict[str, Any] | None:

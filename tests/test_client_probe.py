@@ -79,6 +79,15 @@ async def test_a_model_nobody_serves_is_an_error_that_lists_those_served() -> No
         assert (await probe(server.url, model="two")).model == "two"
 
 
+async def test_transformers_serve_lists_what_is_cached_and_serves_any_name() -> None:
+    async with serving(models=("cached",)) as server:
+        server.other["/openapi.json"] = page({"paths": {"/load_model": {}, "/v1/models": {}}})
+        assert (await probe(server.url, model="/models/other")).model == "/models/other"
+        server.other["/openapi.json"] = page({"paths": {"/v1/models": {}}})
+        with pytest.raises(EndpointError, match="does not serve"):
+            await probe(server.url, model="/models/other")
+
+
 @pytest.mark.parametrize(
     ("response", "words"),
     [
