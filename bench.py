@@ -6,6 +6,7 @@ commands, so that `--help` is instant.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -189,6 +190,24 @@ def synth(out: Path, scenes: int, seed: int, **knobs: Any) -> None:
     click.echo(synthetic.told(synthetic.synth(out, scenes, seed, synthetic.knobs_of(knobs)), out))
 
 
+@cli.command()
+@click.argument("name")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to put it in.")
+def download(name: str, out: Path | None) -> None:
+    """Download a model or a benchmark's files from the hub; a broken download resumes."""
+    from servers.download import download as fetch
+
+    click.echo(str(fetch(name, dest=out)))
+
+
+@cli.command()
+def models() -> None:
+    """List the model families: what they can do, and which engines serve them."""
+    from commands.listing import list_models
+
+    list_models()
+
+
 def main() -> None:
     """Runs the command. Exit code 2 for usage, 1 for a run that failed or is incomplete, 0 otherwise."""
     try:
@@ -201,6 +220,13 @@ def main() -> None:
     except SightbenchError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; nothing more can be written, not even at exit.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        sys.exit(1)
+    except OSError as error:
+        click.echo(f"error: {error.filename or 'output'}: {error.strerror}", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

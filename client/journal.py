@@ -6,6 +6,7 @@ set aside in `replies.torn` when the file is opened for writing, and skipped whe
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -237,8 +238,11 @@ def replace_file(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise RunFolderError(f"{path}: {error.strerror}") from error
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise RunFolderError(
+            f"{path}: {error.strerror}; the replies are kept, start the same run again"
+        ) from error
 
 
 _FIELDS = tuple(field.name for field in fields(Reply))

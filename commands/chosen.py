@@ -71,6 +71,7 @@ def choose(
         )
     if not data.is_dir():
         raise UsageError(f"--data {data}: there is no such folder")
+    data = data.resolve()
     return tuple(
         Chosen(one, data, _profile(one, profile), catalog.digest(one.benchmark, data), limit)
         for one in selections
@@ -82,6 +83,8 @@ def remembered(entries: Sequence[dict[str, Any]], data: Path | None, folder: Pat
 
     Raises RunFolderError if the files are gone or are no longer the ones that were asked.
     """
+    if data is not None and not data.is_dir():
+        raise UsageError(f"--data {data}: there is no such folder")
     chosen = []
     for entry in entries:
         root = data or Path(entry["data"])

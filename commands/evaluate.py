@@ -82,7 +82,7 @@ def _run(options: Options, chosen: tuple[Chosen, ...], about: dict[str, Any] | N
     tally = _tally(chosen, dropped)
     folder = options.folder(settings.model)
     with Journal.open(folder) as journal:
-        run = _remember(folder, options, chosen, settings, infos, about or {})
+        run = _remember(folder, options, chosen, settings, infos, {**(about or {}), "notes": dropped})
         if journal.torn:
             print(f"note: an unfinished last line ({journal.torn} bytes) was set aside", file=sys.stderr)
         outcome = asyncio.run(_ask(chosen, settings, journal, tally.total, options.quiet))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,16 +11,15 @@ from typing import Any, BinaryIO
 import orjson
 
 from client.errors import UsageError
-from client.journal import Journal
-from client.sample import Failure, Reply
+from client.sample import Failure, Reply, Sample
 from commands.chosen import check, choose
-from commands.runs import refuse_if_other, remember, rescore
+from commands.runs import imported, keep, rescore
 from scorers.score import Scorer
 from scorers.table import SCORERS
 from tasks.readers import predictions as predictions_file
+from tasks.readers.predictions import Predictions
 
 REQUIRED = ("prediction", "gold")
-LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
 
 
 def scorer_named(metric: str, profile: str | None) -> tuple[Scorer, str]:
@@ -43,11 +43,19 @@ def grade_lines(
         if not line.strip():
             continue
         try:
-            yield _grade(orjson.loads(line), scorer, profile, extra)
-        except orjson.JSONDecodeError as error:
+            yield _grade(_parsed(line), scorer, profile, extra)
+        except json.JSONDecodeError as error:
             yield {"error": f"not JSON: {error}", "line": number}
         except (ValueError, TypeError, KeyError) as error:
             yield {"error": " ".join(str(error).split()) or type(error).__name__, "line": number}
+
+
+def _parsed(line: bytes) -> Any:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        # Python's json also reads what it writes: NaN, and halves of surrogate pairs.
+        return json.loads(line)
 
 
 def _grade(record: Any, scorer: Scorer, profile: str, extra: dict[str, Any]) -> dict[str, Any]:
@@ -55,7 +63,8 @@ def _grade(record: Any, scorer: Scorer, profile: str, extra: dict[str, Any]) -> 
         raise ValueError("not a JSON object")
     fields = {key: value for key, value in record.items() if key not in REQUIRED} | extra
     if "rows" not in record:
-        missing = [name for name in REQUIRED if name not in record]
+        required = REQUIRED if scorer.needs_gold else REQUIRED[:1]
+        missing = [name for name in required if name not in record]
         if missing:
             raise ValueError(f"missing field {', '.join(missing)}")
         if not isinstance(record["prediction"], str):
@@ -71,6 +80,15 @@ def _grade(record: Any, scorer: Scorer, profile: str, extra: dict[str, Any]) -> 
     }
 
 
+def _line(result: dict[str, Any]) -> bytes:
+    try:
+        options = orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
+        return orjson.dumps(result, option=options, default=str)
+    except TypeError:
+        # Half a surrogate pair has no UTF-8 form; escaped it goes through.
+        return json.dumps(result, default=str).encode() + b"\n"
+
+
 def filter_lines(
     lines: BinaryIO, out: BinaryIO, metric: str, profile: str | None, extra: dict[str, Any]
 ) -> int:
@@ -81,9 +99,7 @@ def filter_lines(
     bad = 0
     for result in grade_lines(lines, scorer, chosen, extra):
         bad += "error" in result
-        out.write(
-            orjson.dumps(result, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS, default=str)
-        )
+        out.write(_line(result))
     out.flush()
     return 1 if bad else 0
 
@@ -107,23 +123,17 @@ def grade_predictions(
     chosen = choose([task], data, profile, None)
     check(chosen)
     folder = out or Path("runs") / f"{predictions.stem}-{task}"
-    request = {"imported": str(predictions)}
-    run = {"model": predictions.stem, "request": request, "benchmarks": [one.to_json() for one in chosen]}
-    found = 0
-    with Journal.open(folder) as journal:
-        refuse_if_other(folder, run)
-        for sample in (sample for one in chosen for sample in one.samples()):
-            there, text = read.find(sample)
-            found += there
-            if there and journal.read(sample.id) is None:
-                journal.append(_reply(sample.id, text))
-        if not found:
-            raise UsageError(f"{predictions}: none of its ids is an id of {task}")
-        remember(folder, run)
+    found = ((sample.id, _reply(sample, read)) for one in chosen for sample in one.samples())
+    run = imported(predictions.stem, predictions, chosen)
+    keep(folder, run, found, f"{predictions}: none of its ids is an id of {task}")
     return rescore(folder, data, None, extra)
 
 
-def _reply(sample: str, text: str | None) -> Reply:
+def _reply(asked: Sample, read: Predictions) -> Reply | None:
+    there, text = read.find(asked)
+    sample = asked.id
+    if not there:
+        return None
     if text is None:
         failure = Failure("imported_failure", "the other tool's request failed")
         return Reply(sample, ask="", status="error", error=failure, attempts=0, endpoint="import")

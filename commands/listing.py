@@ -35,6 +35,19 @@ def list_tasks(data: Path | None) -> None:
     console.print(f"groups: {', '.join(catalog.GROUPS)}. `bench.py tasks NAME` shows one.", style="dim")
 
 
+def list_models() -> None:
+    """Prints every family of servers/models.yaml: its models, what they can do, which engines have them."""
+    from servers.families import listed
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("family", "can", "engines", "models"):
+        table.add_column(column, overflow="fold")
+    for family in listed():
+        models = "\n".join(family["models"])
+        table.add_row(family["name"], ", ".join(family["can"]), ", ".join(family["engines"]), models)
+    Console().print(table)
+
+
 def show_task(name: str, data: Path | None) -> None:
     """Prints one benchmark in full; with `data`, the prompt of its first sample. UsageError if unknown."""
     for selection in catalog.resolve([name]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ import orjson
 
 from client import saved_masks
 from client.errors import RunFolderError, UsageError
-from client.journal import Journal, replace_file
+from client.journal import REPLIES, Journal, replace_file
 from client.journal import merge as merge_journals
+from client.sample import Reply
 from commands.chosen import Chosen, check, choose, remembered
 from commands.evaluate import RUN, finish
 from commands.options import refuse_other_run
@@ -59,31 +60,54 @@ def import_masks(task: Sequence[str], data: Path | None, masks: Path, out: Path,
     if not chosen:
         raise UsageError("none of these tasks asks for masks")
     check(chosen)
-    samples = [sample for one in chosen for sample in one.samples()]
-    run = {
-        "model": model,
-        "request": {"imported": str(masks)},
-        "benchmarks": [one.to_json() for one in chosen],
-    }
-    missing = []
-    with Journal.open(out) as journal:
-        refuse_if_other(out, run)
-        remember(out, run)
-        for sample in samples:
-            reply = saved_masks.reply(sample, masks)
-            if reply is None:
-                missing.append(sample.id)
-            elif journal.read(sample.id) is None:
-                journal.append(reply)
-        if len(missing) == len(samples):
-            raise UsageError(
-                f"--masks {masks}: no file is named <scene>/frame_0000_obj1.png or "
-                "<dataset>/<scene>_<task>_output/frame_0000.png for any sample of these tasks"
-            )
+    found = ((sample.id, saved_masks.reply(sample, masks)) for one in chosen for sample in one.samples())
+    nothing = (
+        f"--masks {masks}: no file is named <scene>/frame_0000_obj1.png or "
+        "<dataset>/<scene>_<task>_output/frame_0000.png for any sample of these tasks"
+    )
+    missing, total = keep(out, imported(model, masks, chosen), found, nothing)
     if missing:
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-        print(f"note: {len(missing)} of {len(samples)} samples have no saved masks: {shown}", file=sys.stderr)
+        print(f"note: {len(missing)} of {total} samples have no saved masks: {shown}", file=sys.stderr)
     return rescore(out, data, None, {})
+
+
+def imported(model: str, source: Path, chosen: Sequence[Chosen]) -> dict[str, Any]:
+    """The run.json of answers that were read from `source` and not asked for."""
+    request = {"imported": str(source.resolve())}
+    return {"model": model, "request": request, "benchmarks": [one.to_json() for one in chosen]}
+
+
+def keep(
+    folder: Path, run: dict[str, Any], found: Iterable[tuple[str, Reply | None]], nothing: str
+) -> tuple[list[str], int]:
+    """Makes `folder` the run of the replies found; returns the samples without one, and how many there are.
+
+    What an earlier import of the same source left there is replaced. Nothing is written before the first
+    reply; UsageError(nothing) if there is none.
+    """
+    pairs = iter(found)
+    missing: list[str] = []
+    total = 0
+    journal: Journal | None = None
+    try:
+        for sample, reply in pairs:
+            total += 1
+            if reply is None:
+                missing.append(sample)
+                continue
+            if journal is None:
+                refuse_if_other(folder, run)
+                (folder / REPLIES).unlink(missing_ok=True)
+                journal = Journal.open(folder)
+                remember(folder, run)
+            journal.append(reply)
+    finally:
+        if journal is not None:
+            journal.close()
+    if journal is None:
+        raise UsageError(nothing)
+    return missing, total
 
 
 def merge(folders: Sequence[Path], out: Path, data: Path | None) -> int:

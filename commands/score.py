@@ -159,12 +159,29 @@ def _summarise(one: Chosen, rows: list[Row], run: Mapping[str, Any]) -> Benchmar
     )
 
 
+def _examples(rows: Sequence[Row]) -> Iterator[str]:
+    """One failed request of each kind in the server's words; the first mask something was decided about."""
+    kinds: dict[str, Row] = {}
+    for row in rows:
+        if row.score.status == "error" and "message" in row.score.detail:
+            kinds.setdefault(row.score.detail["error"], row)
+    for kind, row in kinds.items():
+        yield f"{kind}, for example {row.score.sample}: {row.score.detail['message']}"
+    noted = [row for row in rows if row.score.detail.get("notes")]
+    if noted:
+        first = noted[0].score
+        example = f"{first.sample}: {first.detail['notes'][0]}"
+        yield f"scores.jsonl has notes on {len(noted)} masks, for example {example}"
+
+
 def _notes(one: Chosen, rows: Sequence[Row], run: Mapping[str, Any]) -> Iterator[str]:
     benchmark = one.selection.benchmark
     if one.limit is not None and benchmark.whole:
         yield f"asked for the first {one.limit} only; this metric means something else on a part of the data."
     if benchmark.submission and all(row.sample.gold is None for row in rows):
         yield f"no gold: write the submission with `bench.py export RUN --format {benchmark.submission}`."
+    yield from run.get("notes", ())
+    yield from _examples(rows)
     differ = sum(row.score.detail.get("robust") not in (None, row.score.value) for row in rows)
     if differ:
         yield f"the robust extractor judges {differ} answers differently from the strict first-letter rule."

@@ -63,13 +63,10 @@ def remarks(benchmark: BenchmarkSummary) -> list[tuple[str, str]]:
         lines.append((f"beside Overall:  {told}", "dim"))
     if not cover.complete:
         kinds = ", ".join(f"{n} {kind}" for kind, n in cover.errors.items())
-        lines.append(
-            (
-                f"{benchmark.title}: {cover.answered} of {cover.asked} answered ({kinds}). "
-                "Failed requests are in no number above; run the same command again to ask them.",
-                "bold red",
-            )
+        told = (
+            f"{benchmark.title}: {cover.answered} of {cover.asked} answered ({kinds}). The others are in no "
         )
+        lines.append((told + "number above; run the same command again to ask them.", "bold red"))
     odd = [
         f"{count} {what}"
         for count, what in (

@@ -47,10 +47,12 @@ def score(
     its status stays `error` and coverage still counts it.
     """
     if reply is None or reply.status == "error":
-        kind = "unasked" if reply is None or reply.error is None else reply.error.kind
-        return Score(sample.id, 0.0 if on_error == "zero" else None, None, "error", {"error": kind})
+        detail: dict[str, Any] = {"error": "unasked"}
+        if reply is not None and reply.error is not None:
+            detail = {"error": reply.error.kind, "message": reply.error.message}
+        return Score(sample.id, 0.0 if on_error == "zero" else None, None, "error", detail)
     graded = grade(sample, reply)
-    detail: dict[str, Any] = {"rule": graded.rule} if graded.rule else {}
+    detail = {"rule": graded.rule} if graded.rule else {}
     detail.update(graded.detail)
     for flag, raised in (
         ("truncated", reply.finish_reason == "length"),

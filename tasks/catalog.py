@@ -36,7 +36,6 @@ DYNBENCH = Benchmark(
     files=VIDEO_TREE,
     aliases=("Dyn-Bench", "dyn-bench"),
     tasks=dynbench.QA_TASKS + dynbench.MASK_TASKS,
-    max_tokens=dynbench.MAX_TOKENS,
 )
 
 SYNTHETIC = Benchmark(
@@ -52,7 +51,6 @@ SYNTHETIC = Benchmark(
     reference=DYNBENCH.reference,
     files=VIDEO_TREE,
     tasks=DYNBENCH.tasks,
-    max_tokens=DYNBENCH.max_tokens,
 )
 
 BENCHMARKS: tuple[Benchmark, ...] = (

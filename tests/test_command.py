@@ -217,3 +217,30 @@ def test_a_dry_run_shows_the_plan_and_sends_nothing(run, dataset) -> None:
     assert '"text": "Which?\\nA. this\\nB. that\\nAnswer with' in out
     assert "nothing was sent" in out
     assert not Path("runs").exists()
+
+
+def test_grading_a_changed_file_grades_what_is_in_it_now(run, dataset, tmp_path) -> None:
+    answers = tmp_path / "answers.jsonl"
+    flags = ("grade", "--task", "objqa", "--data", dataset, "--predictions", answers, "--out", "RUN")
+    answers.write_text('{"id": "d/scene/qa/0", "prediction": "B"}\n')
+    assert " 0.0" in run(*flags)[1]
+    answers.write_text('{"id": "d/scene/qa/0", "prediction": "A"}\n')
+    assert "100.0" in run(*flags)[1]
+
+
+def test_answers_that_fit_nothing_leave_nothing_behind(run, dataset, tmp_path) -> None:
+    answers = tmp_path / "answers.jsonl"
+    answers.write_text('{"id": "elsewhere", "prediction": "B"}\n')
+    code, _, err = run(
+        "grade", "--task", "objqa", "--data", dataset, "--predictions", answers, "--out", "RUN"
+    )
+    assert code == 2
+    assert "none of its ids" in err
+    assert not Path("RUN").exists()
+
+
+def test_unreadable_ground_truth_is_told_in_the_report(run, dataset, tmp_path) -> None:
+    shutil.copytree(dataset / "masks/d/scene", tmp_path / "saved/scene")
+    (dataset / "masks/d/scene/frame_0001_obj1.png").write_text("nonsense")
+    _, out, _ = run("import", "--data", dataset, "--masks", tmp_path / "saved", "--out", "RUN")
+    assert "ground truth unreadable for frames [1]" in " ".join(out.split())

@@ -35,7 +35,6 @@ QA_TASKS = ("cameraqa", "qa", "sceneqa")
 MASK_TASKS = ("cameramask", "objmask", "scenemask")
 FRAME_PATTERNS = ("frame_*.jpg", "frame_*.png", "*.jpg", "*.png")
 LABELLED = re.compile(r"\(?([A-Z])\)?\s*[.:)]\s*(.*)", re.DOTALL)
-MAX_TOKENS = 512
 FILE_STRIDE = 100_000
 
 
@@ -130,7 +129,6 @@ def _questions(
             turns=(Turn("user", (video, Text(prompt(question, options)))),),
             gold=item["answer"],
             group=item.get("pair"),
-            max_tokens=MAX_TOKENS,
             meta={"question": question, "options": options, "choices": lettered(options)},
         )
 
@@ -157,7 +155,6 @@ def _masks(
             category=CATEGORIES[suffix],
             turns=(Turn("user", (video, Text(question))),),
             wants="masks",
-            max_tokens=MAX_TOKENS,
             meta={
                 "question": question,
                 "mask_dir": str(mask_dir),
