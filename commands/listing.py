@@ -60,7 +60,7 @@ def _show(selection: Selection, data: Path | None) -> None:
     console.print(f"[bold]{benchmark.name}[/bold]  {benchmark.title}")
     for label, text in _facts(benchmark):
         if text:
-            console.print(f"  {label:10}", text, soft_wrap=True)
+            console.print(f"  {label:10}", text.replace("\n", "\n" + " " * 13), markup=False, soft_wrap=True)
     console.print("  files")
     for needed in benchmark.files:
         there = "" if data is None else "  [there]" if catalog.located(needed, data) else "  [missing]"
