@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -27,15 +28,24 @@ def address(url: str) -> Address:
     if url.startswith("unix:"):
         where, _, path = url.removeprefix("unix:").removeprefix("//").partition(":")
         if not where.startswith("/"):
-            raise UsageError(f"{url}: a unix endpoint is written unix:///path/to/socket")
+            raise UsageError(f"{label(url)}: a unix endpoint is written unix:///path/to/socket")
         return Address(f"http://localhost{path.rstrip('/') or '/v1'}", f"unix://{where}", socket=where)
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as error:
-        raise UsageError(f"an endpoint's URL is wrong: {error}") from error
+        tail = parts.path + parts.query + parts.fragment
+        well_formed = "@" not in tail and not re.search(r"[\x00-\x20\x7f]", url)
+    except ValueError:
+        well_formed = False
+    if not well_formed:
+        raise UsageError(
+            f"endpoint {label(url)!r}: write http(s)://host:port/v1, the port a number up to 65535; "
+            "inside a password / ? # @ are %2F %3F %23 %40"
+        )
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(f"{label(url)}: an endpoint's URL starts with http://, https:// or unix://")
+        raise UsageError(
+            f"endpoint {label(url)!r}: an endpoint's URL starts with http://, https:// or unix://"
+        )
     authorization = None
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
@@ -48,6 +58,11 @@ def address(url: str) -> Address:
 
 
 def label(url: str) -> str:
-    """The URL without what stands before an @ and after a ?."""
-    head, separator, rest = url.partition("://")
-    return f"{head}{separator}{rest.partition('?')[0].rpartition('@')[2]}"
+    """The URL without what stands before its last @ and after a ?; works for what is no URL, too."""
+    found = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", url)
+    scheme = found[0] if found else ""
+    before, _, where = url[len(scheme) :].rpartition("@")
+    if re.search(r"[?#]", before):
+        # A query with an @ in it, or a password with a ? or #: neither side of the @ is safe to show.
+        return f"{scheme}***"
+    return scheme + re.split(r"[?#]", where)[0]

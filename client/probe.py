@@ -12,7 +12,7 @@ import aiohttp
 import orjson
 
 from client.endpoint import Answer, Endpoint, from_exception
-from client.errors import EndpointError
+from client.errors import EndpointError, SightbenchError
 from client.retry import error_message
 from client.sample import Failure
 from client.settings import Settings
@@ -78,7 +78,7 @@ async def probe_all(settings: Settings) -> tuple[ServerInfo, ...]:
         tasks = [group.create_task(_probe_or_error(target.url, settings)) for target in settings.endpoints]
     results = [task.result() for task in tasks]
     for result in results:
-        if isinstance(result, EndpointError):
+        if isinstance(result, SightbenchError):
             raise result
     infos = tuple(result for result in results if isinstance(result, ServerInfo))
     agree(infos)
@@ -166,7 +166,7 @@ def explain(label: str, failure: Failure, model: str | None = None) -> str:
     return f"{label}: {advice} ({status}{failure.message})"
 
 
-async def _probe_or_error(url: str, settings: Settings) -> ServerInfo | EndpointError:
+async def _probe_or_error(url: str, settings: Settings) -> ServerInfo | SightbenchError:
     try:
         return await probe(
             url,
@@ -175,7 +175,7 @@ async def _probe_or_error(url: str, settings: Settings) -> ServerInfo | Endpoint
             headers=settings.headers,
             insecure=settings.insecure,
         )
-    except EndpointError as error:
+    except SightbenchError as error:
         return error
 
 

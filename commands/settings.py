@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from typing import Any, Literal, cast
 
 import orjson
 
+from client.address import address, label
 from client.errors import UsageError
 from client.settings import Settings, Target
 from commands.options import Options, split_shard
@@ -55,7 +57,11 @@ def request(settings: Settings) -> dict[str, Any]:
 
 def _target(text: str) -> Target:
     found = re.fullmatch(r"(.+)\*(\d+(?:\.\d+)?)", text)
-    return Target(found[1], float(found[2])) if found else Target(text)
+    url, weight = (found[1], float(found[2])) if found else (text, 1.0)
+    address(url)
+    if weight == 0 or not math.isfinite(weight):
+        raise UsageError(f"--endpoint {label(url)}*{found[2] if found else ''}: a weight is above 0")
+    return Target(url, weight)
 
 
 def _header(text: str) -> tuple[str, str]:
