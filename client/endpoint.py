@@ -191,7 +191,7 @@ def parse(status: int, content_type: str, raw: bytes) -> Answer | Failure:
     words = error_message(content)
     if words is not None and not content.get("choices"):
         code = error_code(content)
-        return Failure("bad_reply", words, status) if code is None else from_status(code, words)
+        return Failure("bad_reply", one_line(words), status) if code is None else from_status(code, words)
     choices = content.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         return Failure("no_choices", "the reply has no choices", status)
@@ -230,7 +230,11 @@ def from_exception(error: BaseException, timeout: float) -> Failure:
 def _answer(
     content: Mapping[str, Any], choice: Mapping[str, Any], message: Mapping[str, Any], status: int
 ) -> Answer | Failure:
-    text = _text(message.get("content"))
+    said = message.get("content")
+    if not isinstance(said, str | list | None):
+        what = type(said).__name__
+        return Failure("bad_reply", f"the message's content is no text ({what})", status)
+    text = _text(said)
     # vLLM renamed reasoning_content to reasoning; SGLang and others still send the old name.
     reasoning = message.get("reasoning") or message.get("reasoning_content") or None
     refusal = message.get("refusal") or None
@@ -238,7 +242,7 @@ def _answer(
     finish = choice.get("finish_reason")
     silent = text is None and not reasoning and not refusal and masks is None
     if silent and finish not in ("length", "content_filter"):
-        return Failure("empty_reply", f"content is null (finish_reason {finish})", status)
+        return Failure("empty_reply", one_line(f"content is null (finish_reason {finish})"), status)
     return Answer(
         text=text,
         reasoning=None if reasoning is None else str(reasoning),
@@ -250,13 +254,11 @@ def _answer(
     )
 
 
-def _text(content: Any) -> str | None:
-    if content is None or isinstance(content, str):
+def _text(content: str | list[Any] | None) -> str | None:
+    if not isinstance(content, list):
         return content
-    if isinstance(content, list):
-        parts = (part.get("text", "") for part in content if isinstance(part, dict))
-        return "".join(part for part in parts if isinstance(part, str))
-    return str(content)
+    parts = (part.get("text", "") for part in content if isinstance(part, dict))
+    return "".join(part for part in parts if isinstance(part, str))
 
 
 def _excerpt(status: int, content_type: str, raw: bytes) -> str:

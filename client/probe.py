@@ -13,7 +13,7 @@ import orjson
 
 from client.endpoint import Answer, Endpoint, from_exception
 from client.errors import EndpointError, SightbenchError
-from client.retry import error_message
+from client.retry import error_message, one_line
 from client.sample import Failure
 from client.settings import Settings
 
@@ -163,7 +163,7 @@ def explain(label: str, failure: Failure, model: str | None = None) -> str:
         case _:
             advice = "does not answer as an OpenAI-compatible server does"
     status = f"HTTP {failure.http_status}: " if failure.http_status else ""
-    return f"{label}: {advice} ({status}{failure.message})"
+    return f"{label}: {advice} ({status}{one_line(failure.message)})"
 
 
 async def _probe_or_error(url: str, settings: Settings) -> ServerInfo | SightbenchError:
@@ -209,7 +209,9 @@ async def _describe(endpoint: Endpoint, model: str | None) -> ServerInfo:
     if entry is None and model and await _lists_a_cache(endpoint):
         return ServerInfo(endpoint.label, model=model)
     if entry is None:
-        shown = ", ".join(served[:10]) + (f" and {len(served) - 10} more" if len(served) > 10 else "")
+        shown = one_line(", ".join(served[:10])) + (
+            f" and {len(served) - 10} more" if len(served) > 10 else ""
+        )
         asked = (
             f"does not serve {model!r}; it"
             if model

@@ -214,7 +214,11 @@ def _number(text: str) -> float | None:
     return value if 0 <= value < 1e12 else None
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+"""What a terminal obeys instead of showing: control characters, and marks that reorder text."""
+
+
 def one_line(message: str, limit: int = 500) -> str:
-    """The message without line breaks, cut to `limit` characters."""
-    line = " ".join(message.split())
+    """The message without line breaks and control characters, cut to `limit` characters."""
+    line = " ".join(_CONTROL.sub(" ", message).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -152,6 +152,19 @@ def test_urls_are_taken_apart(url: str, base: str, label: str) -> None:
     assert (where.base, where.label) == (base, label)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"\x00\x1b[2J\x07\xff", b'{"error": {"message": "\\u001b[2J"}}', b'{"data": [{"id": "\\u001b"}]}'],
+)
+async def test_what_a_server_sends_cannot_steer_the_terminal(content: bytes) -> None:
+    for status in (200, 401, 500):
+        async with serving() as server:
+            server.other["/v1/models"] = Response(status, content)
+            with pytest.raises(EndpointError) as refused:
+                await probe(server.url, model="tiny")
+        assert str(refused.value).isprintable()
+
+
 @pytest.mark.parametrize("url", ["h:8000", "ftp://h", "http://", "http://h:x/", "unix://relative"])
 def test_what_is_no_url_is_a_usage_error(url: str) -> None:
     with pytest.raises(UsageError):

@@ -186,6 +186,21 @@ def test_a_message_may_hold_other_things_than_text(message: dict[str, object], e
     assert parse(200, "application/json", raw) == expected
 
 
+@pytest.mark.parametrize("content", [7, 0, 0.5, True, False, {"text": "B"}, {}])
+def test_content_that_is_no_text_is_no_answer(content: object) -> None:
+    result = parse(200, "application/json", orjson.dumps({"choices": [{"message": {"content": content}}]}))
+    assert isinstance(result, Failure) and result.kind == "bad_reply"
+
+
+def test_a_servers_words_cannot_steer_the_terminal() -> None:
+    words = "no\x1b[2J\x00\x07\x9b1m\u202eend"
+    error = orjson.dumps({"error": {"message": words}})
+    for status, raw in ((400, error), (200, error), (500, words.encode())):
+        result = parse(status, "text/plain", raw)
+        assert isinstance(result, Failure) and result.message.isprintable()
+        assert "no" in result.message and "end" in result.message
+
+
 def test_null_content_cut_by_the_token_limit_is_an_answer_without_text() -> None:
     raw = b'{"choices": [{"message": {"content": null}, "finish_reason": "length"}]}'
     assert parse(200, "application/json", raw) == Answer(None, finish_reason="length")
