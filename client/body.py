@@ -90,6 +90,8 @@ class Form:
                 values[name] = value
         if sample.wants == "masks":
             values["mask_options"] = {"return_masks": True}
+        elif settings.text_mask_options:
+            values["mask_options"] = {"return_masks": False}
         values.update(settings.extra_body)
         return {name: value for name, value in values.items() if name not in self.provider.omits}
 

@@ -31,7 +31,8 @@ class Settings:
     sample, `patience` how long every endpoint may be down before the run gives up, `deadline` the whole
     run (all in seconds). `rpm` and `tpm` bound the run as a whole, `concurrency` each endpoint ("auto":
     found out, up to `max_concurrency`). `frames`, `fps` and `max_pixels` are the only ways media are
-    changed, and never for samples that want masks. `lookahead` is how many samples are read ahead to
+    changed, and never for samples that want masks. `text_mask_options` tells an endpoint that can segment
+    not to for samples that want text. `lookahead` is how many samples are read ahead to
     bring questions about one video together; `shard` is (index, count), by video.
     """
 
@@ -49,6 +50,7 @@ class Settings:
     repetition_penalty: float | None = None
     seed: int | None = None
     extra_body: Mapping[str, Any] = field(default_factory=dict)
+    text_mask_options: bool = False
 
     mode: Mode = "images"
     frames: int | None = None

@@ -109,6 +109,16 @@ async def test_masks_are_asked_for_with_every_frame_untouched_whatever_else_is_s
     assert [data_of(part) for part in parts[:-1]] == [stored(frame) for frame in video.frames]
 
 
+async def test_an_endpoint_that_segments_may_be_told_not_to_for_text(video: Video) -> None:
+    sample = about(video, "a")
+    plain, told = await made(sample), await made(sample, to("http://x", text_mask_options=True))
+    assert "mask_options" not in as_json(plain)
+    assert as_json(told)["mask_options"] == {"return_masks": False}
+    assert plain.ask != told.ask
+    masks = await made(replace(sample, wants="masks"), to("http://x", text_mask_options=True))
+    assert as_json(masks)["mask_options"] == {"return_masks": True}
+
+
 async def test_every_sampling_parameter_is_sent_and_extra_ones_pass_through(tmp_path: Path) -> None:
     settings = to("http://x", provider="vllm", seed=3, top_k=5, extra_body={"top_p": 0.5, "chat": {"a": 1}})
     body = as_json(await made(text("a", max_tokens=9), settings))
