@@ -10,6 +10,8 @@ import re
 import string
 from collections.abc import Collection, Mapping
 
+from scorers.answer import is_refusal
+
 Found = tuple[str | None, str]
 
 _REFUSED = (
@@ -185,7 +187,7 @@ def robust(answer: str, options: Mapping[str, str] | Collection[str] = "ABCDEFGH
 
     In this order: <answer> or \\boxed{}; the whole answer; the last "answer is B" (or 答案是B); an opening
     "B. ..." or "(B) ..."; the only letter standing alone; an option's exact text; the only option whose
-    text occurs as whole words. An article is no answer.
+    text occurs as whole words. An article is no answer, and neither is a refusal's "I" or what else it says.
     """
     texts = options if isinstance(options, Mapping) else {}
     letters = "".join(letter for letter in options if letter in string.ascii_uppercase)
@@ -202,15 +204,18 @@ def robust(answer: str, options: Mapping[str, str] | Collection[str] = "ABCDEFGH
     bare = re.sub(r"[\s*_`\"'()\[\]{}.,:;!?<>#$。，：；！？、]+", "", text)
     if re.fullmatch(any_case, bare):
         return bare.upper(), "whole answer"
-    opening, closing = r"[\s*_`\"'(\[{]*", r"(?![A-Za-z0-9'’])"
+    opening, closing = r"[\s*_`\"'(\[{]*+", r"(?![A-Za-z0-9'’])"
     phrases = re.findall(rf"(?i:{_LEAD}){opening}{capital}{closing}{_NO_ARTICLE}", text)
-    phrases += re.findall(rf"(?i:{_LEAD})\s*(?:[*_`\"'(\[]+\s*)([{letters.lower()}])[)\]*_`\"']", text)
+    phrases += re.findall(rf"(?i:{_LEAD})\s*+(?:[*_`\"'(\[]+\s*)([{letters.lower()}])[)\]*_`\"']", text)
     if phrases:
         return str(phrases[-1]).upper(), "phrase"
     first = re.match(rf"[*_`\s]*(?:[(\[]\s*{any_case}\s*[)\]]|{capital}\s*[.):,\]*_`-]|{capital}\s*\n)", text)
     if first:
         return next(group for group in first.groups() if group).upper(), "opening letter"
     alone = set(re.findall(rf"(?<![A-Za-z0-9'’]){capital}(?![A-Za-z0-9'’]){_NO_ARTICLE}", text))
+    refused = is_refusal(text)
+    if refused:
+        alone.discard("I")
     if len(alone) == 1:
         return str(alone.pop()), "only letter"
     words = {letter: _words(option) for letter, option in texts.items()}
@@ -218,7 +223,7 @@ def robust(answer: str, options: Mapping[str, str] | Collection[str] = "ABCDEFGH
     exact = [letter for letter, option in words.items() if option == said]
     if len(exact) == 1:
         return exact[0], "exact text"
-    if not alone:
+    if not alone and not refused:
         within = [letter for letter, option in words.items() if option.strip() and option in said]
         longest = [
             letter
@@ -231,14 +236,14 @@ def robust(answer: str, options: Mapping[str, str] | Collection[str] = "ABCDEFGH
 
 
 _HALF_WIDTH = {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
-_BOXED = re.compile(r"\\boxed\s*\{\s*(?:\\text\s*\{)?([^{}]*)\}")
+_BOXED = re.compile(r"\\boxed\s*\{\s*+(?:\\text\s*\{)?([^{}]*)\}")
 _LEAD = (
-    r"(?:answer|option|choice)(?:\s+is|\s+should\s+be)?\s*[:=]?"
-    r"|答案(?:应该|应)?(?:是|为)?\s*[:=]?|选(?:择|项)?\s*[:=]?"
+    r"(?:answer|option|choice)(?:\s+is|\s+should\s+be)?(?:\s*+[:=])?"
+    r"|答案(?:应该|应)?(?:是|为)?(?:\s*+[:=])?|选(?:择|项)?(?:\s*+[:=])?"
 )
 _NO_ARTICLE = r"(?!(?<=A)\s+(?!(?:or|and|is|was|as|because|since|but|given)\b)[a-z])"
 _WORD = re.compile(r"[^\W_]+")
-_TAGGED = re.compile(r"<answer>(.*?)(?:</answer>|$)", re.IGNORECASE | re.DOTALL)
+_TAGGED = re.compile(r"<answer>((?:(?!<answer>).)*?)(?:</answer>|$)", re.IGNORECASE | re.DOTALL)
 
 
 def _words(text: str) -> str:

@@ -8,26 +8,29 @@ from scorers.letters import Found
 
 _LETTERS = "ABCDEF"
 _INVISIBLE = re.compile(r"[\u200b\u200c\u200d\ufeff]")
-_OPEN, _CLOSE = r"[\(\[\{（【]?\s*", r"[\)\]\}）】]?"
-_BLOCK = re.compile(
-    r"<\s*answer\b[^>]*>\s*([A-J])(?:\s*[\.．:：\)\]】、])?.*?<\s*/\s*answer\s*>", re.IGNORECASE | re.DOTALL
-)
+_OPENING = re.compile(r"<\s*answer\b", re.IGNORECASE)
+_LEADING = re.compile(r"\s*([A-J])", re.IGNORECASE)
+_CLOSING = re.compile(r"<\s*/\s*answer\s*>", re.IGNORECASE)
+# A model that repeats itself sends tens of thousands of brackets or spaces. The reference's patterns allow
+# runs of them around a letter, which changes no letter found (a bracket or a space borders a letter as well
+# as it may) and costs the square of the run; below they are left out, or never given back (`*+`).
 _BEFORE_TAG = tuple(
-    re.compile(rf"(?<![A-Za-z]){_OPEN}([{_LETTERS}])\s*{_CLOSE}\s*</\s*{tag}\s*>", re.IGNORECASE)
+    re.compile(
+        rf"(?<![A-Za-z])([{_LETTERS}])\s*+(?:[\)\]\}}）】]\s*+)?</\s*{tag}\s*>",
+        re.IGNORECASE,
+    )
     for tag in ("answer", "think")
 )
 _OPTION_LINE = re.compile(r"^(?:[*_>\-\s]*)(?:option|选项)\s+[A-J]\s*[:：]", re.IGNORECASE)
-_ONE_LETTER = re.compile(r"^\s*[*_`>（）\[\]【】\(\)]*\s*([A-Fa-f])\s*[*_`（）\[\]【】\(\)]*\s*$")
+_ONE_LETTER = re.compile(r"\s*+[*_`>（）\[\]【】\(\)]*+\s*+([A-Fa-f])\s*+[*_`（）\[\]【】\(\)]*+\s*+")
 _LABELLED = re.compile(r"^\s*([A-F])\s*[\.．:：\)\]】、-]\s+", re.IGNORECASE)
-_INLINE = re.compile(
-    r"(?<![A-Za-z])[*_`（\[\{\(]*\s*([A-F])\s*[*_`）\]\})]*(?=$|[\s\.,:;!?\)\]】》」』，。；、：）])"
-)
+_INLINE = re.compile(r"(?<![A-Za-z])([A-F])[*_`}]*+(?=$|[\s\.,:;!?\)\]】》」』，。；、：）])")
 _PHRASE = re.compile(
     r"(?i)(?:final\s*answer|the\s*answer\s*is|answer(?:\s*is)?|correct\s*answer|"
-    r"答案|最终答案|结论|所以|因此|我选(?:择)?|选择|选)\s*[:：>＝=]?\s*"
-    rf"{_OPEN}([{_LETTERS}])\s*{_CLOSE}(?:\b|[.)、。])"
+    r"答案|最终答案|结论|所以|因此|我选(?:择)?|选择|选)\s*+(?:[:：>＝=]\s*+)?"
+    rf"(?:[\(\[\{{（【]\s*+)?([{_LETTERS}])\b"
 )
-_ALONE = re.compile(rf"(?<![A-Za-z]){_OPEN}([{_LETTERS}])\s*{_CLOSE}(?![A-Za-z])")
+_ALONE = re.compile(rf"(?<![A-Za-z])([{_LETTERS}])(?![A-Za-z])")
 _TAIL, _LINES = 800, 6
 
 
@@ -39,9 +42,9 @@ def match_option(answer: str) -> Found:
     conclusive phrase (in any case, "answer a" included); the only letter standing alone.
     """
     text = _INVISIBLE.sub("", answer.strip())
-    block = _BLOCK.search(text)
-    if block:
-        return block.group(1).upper(), "answer tag"
+    letter = _in_answer_tag(text)
+    if letter:
+        return letter, "answer tag"
     tail = text[-_TAIL:]
     for pattern in _BEFORE_TAG:
         found = pattern.search(tail)
@@ -61,6 +64,17 @@ def match_option(answer: str) -> Found:
     if len(alone) == 1:
         return str(alone.pop()), "only letter"
     return None, "nothing found"
+
+
+def _in_answer_tag(text: str) -> str | None:
+    """The letter right after the first <answer ...> that one follows, if </answer> comes later."""
+    begin = 0
+    while (end := text.find(">", begin)) >= 0:
+        letter = _LEADING.match(text, end + 1) if _OPENING.search(text, begin, end) else None
+        if letter:
+            return letter.group(1).upper() if _CLOSING.search(text, letter.end()) else None
+        begin = end + 1
+    return None
 
 
 def _after_thinking(text: str) -> str:

@@ -187,6 +187,15 @@ def test_circular_sets_go_by_group_whatever_their_order_and_incomplete_ones_stay
     assert part(metric, "first rotation").value == 100.0
 
 
+@pytest.mark.parametrize(
+    ("answer", "value", "status"),
+    [("(a)", 0.0, "unparsed"), ("a", 0.0, "scored"), ("A", 1.0, "scored"), ("(a) Open", 1.0, "scored")],
+)
+def test_mmvp_reads_letters_of_the_file_in_golds_only(answer: str, value: float, status: str) -> None:
+    found = MMVP.grade(answer, "(a)", {"choices": {"A": "Open", "B": "Closed"}}, "internvl")
+    assert (found.value, found.status) == (value, status)
+
+
 def test_mmvp_scores_pairs_of_consecutive_rows() -> None:
     options = {"A": "open", "B": "closed"}
     answers = [("A", "(a)"), ("B", "(b)"), ("A", "(a)"), ("A", "(b)"), ("A", "(a)")]
@@ -387,6 +396,53 @@ def test_mmsi(answer: str, letter: str | None) -> None:
 )
 def test_mmsi_by_vlmevalkit(answer: str, letter: str | None) -> None:
     assert spatial.match_option(answer)[0] == letter
+
+
+HOSTILE = ("[", "(", "`", "<answer>", "<answer", "<answer>A", " ", "answer ", "A ", "*", "\\boxed{")
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+@pytest.mark.parametrize("lead", ["", "the answer is", "A", "\\boxed{"])
+def test_a_model_that_repeats_itself_is_graded_all_the_same(lead: str, unit: str) -> None:
+    """Nothing is timed: a rule whose work grows with the square of a run would not come back for minutes."""
+    answer = lead + (unit * 50_000)[:50_000] + "!"
+    assert spatial.match_option(answer)[0] in (None, *"ABCDEFGHIJ")
+    assert letters.mmsi(answer)[0] in (None, *"ABCD")
+    assert letters.robust(answer, BLUES)[0] in (None, *BLUES)
+
+
+@pytest.mark.parametrize(
+    ("answer", "letter"),
+    [
+        ("<answer x><answer>c</answer>", "C"),
+        ("<answer>B <answer>C</answer>", "B"),
+        ("<answer>?</answer> <answer>D. x</answer>", "D"),
+        ("the answer is  : ( c ) of them", "C"),
+        ("so it is [ D ].", "D"),
+        ("** E **", "E"),
+        ("it says B*`) twice", "B"),
+        ("( A ) </ think >", "A"),
+        ("pick Bob or [Cat]", None),
+    ],
+)
+def test_mmsi_by_vlmevalkit_through_brackets_and_spaces(answer: str, letter: str | None) -> None:
+    assert spatial.match_option(answer)[0] == letter
+
+
+@pytest.mark.parametrize(
+    ("answer", "letter"),
+    [
+        ("<answer>A<answer>B</answer>", "B"),
+        ("<answer><answer>B", "B"),
+        ("<answer>A</answer> no, <answer>C</answer>", "C"),
+        ("answer  :  ( B )", "B"),
+        ("\\boxed{ D }", "D"),
+        ("Sorry, I cannot tell whether it is light blue.", None),
+        ("Sorry, it is hard to see, but the answer is B.", "B"),
+    ],
+)
+def test_robust_in_tags_and_refusals(answer: str, letter: str | None) -> None:
+    assert letters.robust(answer, BLUES)[0] == letter
 
 
 def test_mmsi_with_rotations_reports_circular_accuracy() -> None:

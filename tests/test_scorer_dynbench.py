@@ -40,6 +40,15 @@ def test_first_token(answer: str, value: float, parsed: str, status: str, robust
     assert found.detail["robust"] == robust
 
 
+def test_a_refusal_names_no_option_even_where_it_uses_ones_words() -> None:
+    answer = "I can't tell: this is not a question I know how to read."
+    choices = ["A. left", "B. question", "C. right"]
+    found = DYNBENCH_QA.grade(answer, "B", {"choices": choices}, "official")
+    assert (found.value, found.status) == (0.0, "unparsed")
+    assert (found.detail["robust"], found.detail["robust_parsed"]) == (0.0, None)
+    assert DYNBENCH_QA.grade(answer, "I", {}, "official").detail["robust"] == 0.0
+
+
 def test_the_gold_may_be_padded_and_in_lower_case() -> None:
     assert DYNBENCH_QA.grade("B", " b\n", {}, "official").value == 1.0
     with pytest.raises(ValueError, match=r"^gold: "):
