@@ -158,6 +158,7 @@ LLAVA_BENCH_JUDGE = Scorer(
     },
     help="LLaVA-Bench reviews: the score is the model's 1-10, parsed is [reference, model]. A reply without "
     "two scores is -1 and stays in the means, as in the reference (LLaVA eval_gpt_review_bench.py).",
+    needs_gold=False,
 )
 
 MMVET_JUDGE = Scorer(
@@ -172,6 +173,7 @@ MMVET_JUDGE = Scorer(
     },
     help="MM-Vet (Yu et al. 2023): the judge's correctness score. VLMEvalKit reads the whole reply as a "
     "number, the others its first word; anything else is 0.",
+    needs_gold=False,
 )
 
 PLAN_JUDGE = Scorer(
@@ -185,4 +187,5 @@ PLAN_JUDGE = Scorer(
     },
     help="LEAP's blind plan judge: its final_score, else the mean of the four, to three decimals. Replies "
     "without a score leave the mean.",
+    needs_gold=False,
 )

@@ -146,4 +146,5 @@ MMSCAN_JUDGE = Scorer(
         "gold": "not used",
     },
     help="MMScan's GPT metric: the share of key points the judge counts as right.",
+    needs_gold=False,
 )

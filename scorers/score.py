@@ -73,7 +73,8 @@ class Scorer:
     `grade(prediction, gold, fields, profile)` judges one answer and never raises on a model's text
     (a malformed gold or a missing field raises ValueError with one line saying which).
     `aggregate(rows, profile)` gets all rows in file order; rows whose value is None enter no number,
-    and a group with such a row is left out whole.
+    and a group with such a row is left out whole. Without `needs_gold` the prediction is a judge's reply,
+    which says by itself how good the answer was, and `gold` may be left out.
     """
 
     name: str
@@ -82,3 +83,4 @@ class Scorer:
     profiles: tuple[str, ...] = ("official",)
     fields: Mapping[str, str] = field(default_factory=dict)
     help: str = ""
+    needs_gold: bool = True

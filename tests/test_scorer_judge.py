@@ -11,6 +11,15 @@ from hypothesis import strategies as st
 from scorer_rows import part, rows, shared
 
 from scorers.judge import LLAVA_BENCH_JUDGE, MMVET_JUDGE, PLAN_JUDGE, PLAN_SCORES, json_object
+from scorers.table import SCORERS
+
+
+def test_only_judges_replies_need_no_gold() -> None:
+    free = {name for name, scorer in SCORERS.items() if not scorer.needs_gold}
+    assert free == {"llava_bench_judge", "mmvet_judge", "plan_judge", "mmscan_judge"}
+    for name in free:
+        for profile in SCORERS[name].profiles:
+            assert SCORERS[name].grade("0.5", None, {"category": "ocr"}, profile).status != "ungraded"
 
 
 @pytest.mark.parametrize(
