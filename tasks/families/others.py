@@ -93,7 +93,7 @@ def _mmmu_table(name: str, title: str, tasks: tuple[str, ...], submission: str |
         scorer="mmmu",
         read=reader_of(name, forms),
         prompt=prompts.choice("{question}", {"A": "{A}", "B": "{B}"}, None, "vlmevalkit"),
-        headline="accuracy on validation",
+        headline="accuracy on validation" if submission is None else "accuracy on test",
         metric="the letter read from the answer is the gold letter; an open question is gold or other",
         reference=VLMEVALKIT + "image_mcq.py",
         files=needed(forms),
