@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import json
 from pathlib import Path
 from typing import Any
 
 from client.errors import UsageError
 
 
-def defaults(path: Path, names: set[str]) -> dict[str, Any]:
-    """Flag name -> value. Raises UsageError for unreadable YAML, an unknown name, or a key written out."""
+def defaults(path: Path, names: set[str], multiple: set[str]) -> dict[str, Any]:
+    """Flag name -> value; one value for a flag of `multiple` is a list of one, an empty value no flag.
+
+    Raises UsageError for unreadable YAML, an unknown name, a key written out, or a list or mapping where
+    one value belongs.
+    """
     import yaml
 
     try:
@@ -31,5 +36,21 @@ def defaults(path: Path, names: set[str]) -> dict[str, Any]:
             raise UsageError(
                 f"--config {path}: unknown name {key!r}" + (f", did you mean {near[0]!r}?" if near else "")
             )
-        out[name] = value
+        if value is not None:
+            out[name] = _value(path, name, value, name in multiple)
     return out
+
+
+def _value(path: Path, name: str, value: Any, multiple: bool) -> Any:
+    if name == "extra_body" and isinstance(value, dict):
+        try:
+            return json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"--config {path}: extra_body is not what JSON can hold ({error})") from None
+    if multiple and not isinstance(value, list):
+        value = [value]
+    for one in value if multiple else [value]:
+        if isinstance(one, dict | list):
+            wanted = "text or a list of texts" if multiple else "one value"
+            raise UsageError(f"--config {path}: {name} takes {wanted}")
+    return value

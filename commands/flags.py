@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
+
+from client.errors import UsageError
 
 Command = Callable[..., Any]
 
@@ -17,9 +20,30 @@ def _config(ctx: click.Context, _param: click.Parameter, path: Path | None) -> P
 
         ctx.default_map = {
             **(ctx.default_map or {}),
-            **defaults(path, {p.name for p in ctx.command.params if p.name}),
+            **defaults(
+                path,
+                {p.name for p in ctx.command.params if p.name},
+                {p.name for p in ctx.command.params if p.name and getattr(p, "multiple", False)},
+            ),
         }
     return path
+
+
+def _finite(_ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise UsageError(f"{param.opts[0]} {value}: a finite number is needed")
+    return value
+
+
+def _box_mode(_ctx: click.Context, _param: click.Parameter, name: str | None) -> str | None:
+    if name is not None and name != "auto":
+        from scorers.boxes import box_mode
+
+        try:
+            box_mode(name)
+        except ValueError as error:
+            raise UsageError(f"--box-mode {name}: {error}") from None
+    return name
 
 
 EVALUATION = (
@@ -68,11 +92,19 @@ EVALUATION = (
     click.option(
         "--concurrency", default="auto", show_default=True, help="Requests in flight: a number or auto."
     ),
-    click.option("--rpm", type=click.FloatRange(0, min_open=True), help="Requests per minute at most."),
-    click.option("--tpm", type=click.FloatRange(0, min_open=True), help="Tokens per minute at most."),
+    click.option(
+        "--rpm",
+        type=click.FloatRange(0, min_open=True),
+        callback=_finite,
+        help="Requests per minute at most.",
+    ),
+    click.option(
+        "--tpm", type=click.FloatRange(0, min_open=True), callback=_finite, help="Tokens per minute at most."
+    ),
     click.option(
         "--timeout",
         type=click.FloatRange(0, min_open=True),
+        callback=_finite,
         default=600.0,
         show_default=True,
         help="Seconds one request may take.",
@@ -85,7 +117,10 @@ EVALUATION = (
         help="Times one request is tried at most.",
     ),
     click.option(
-        "--deadline", type=click.FloatRange(0, min_open=True), help="Stop asking after this many seconds."
+        "--deadline",
+        type=click.FloatRange(0, min_open=True),
+        callback=_finite,
+        help="Stop asking after this many seconds.",
     ),
     click.option(
         "--max-tokens-total", type=click.IntRange(1), help="Stop asking once this many tokens are used."
@@ -93,14 +128,19 @@ EVALUATION = (
     click.option(
         "--max-tokens", type=click.IntRange(1), help="Tokens per answer.  [default: the benchmark's]"
     ),
-    click.option("--temperature", type=click.FloatRange(0), default=0.0, show_default=True),
-    click.option("--top-p", type=click.FloatRange(0, 1)),
+    click.option("--temperature", type=click.FloatRange(0), callback=_finite, default=0.0, show_default=True),
+    click.option("--top-p", type=click.FloatRange(0, 1), callback=_finite),
     click.option("--top-k", type=int),
-    click.option("--repetition-penalty", type=float),
+    click.option("--repetition-penalty", type=float, callback=_finite),
     click.option("--seed", type=int),
     click.option("--extra-body", metavar="JSON", help="Further fields of the request body."),
     click.option("--frames", type=click.IntRange(1), help="Send only N evenly spaced frames of a video."),
-    click.option("--fps", type=click.FloatRange(0, min_open=True), help="Sample video files at this rate."),
+    click.option(
+        "--fps",
+        type=click.FloatRange(0, min_open=True),
+        callback=_finite,
+        help="Sample video files at this rate.",
+    ),
     click.option("--max-pixels", type=click.IntRange(1), help="Shrink larger images to this many pixels."),
     click.option(
         "--media",
@@ -109,7 +149,9 @@ EVALUATION = (
     ),
     click.option("--family", help="Model family of servers/models.yaml, if the name does not tell."),
     click.option(
-        "--box-mode", help="Convention of the model's boxes (grounding).  [default: the model family's]"
+        "--box-mode",
+        callback=_box_mode,
+        help="Convention of the model's boxes (grounding).  [default: the model family's]",
     ),
     click.option(
         "--on-error",

@@ -76,15 +76,17 @@ def _header(text: str) -> tuple[str, str]:
     return name.strip(), value
 
 
-def _extra_body(text: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
-    if text is None or isinstance(text, Mapping):
-        return text or {}
+def _extra_body(text: str | None) -> Mapping[str, Any]:
     try:
-        value = orjson.loads(text)
+        value = orjson.loads(text or "{}")
     except orjson.JSONDecodeError as error:
         raise UsageError(f"--extra-body is not JSON: {error}") from None
     if not isinstance(value, dict):
         raise UsageError("--extra-body is a JSON object, for example '{\"min_p\": 0.05}'")
+    if ours := sorted({"model", "messages", "stream"} & value.keys()):
+        raise UsageError(
+            f"--extra-body sets {', '.join(ours)}, which the evaluation sets itself; leave it out"
+        )
     return value
 
 

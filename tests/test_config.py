@@ -1,0 +1,80 @@
+"""What a config file may hold, and flags that are accepted only where they mean something."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def flags(tmp_path: Path) -> tuple[object, ...]:
+    """A run that sends nothing, on one scene of one question."""
+    frames, questions = tmp_path / "data/frames/d/scene", tmp_path / "data/multi_json/d"
+    for folder in (frames, questions):
+        folder.mkdir(parents=True)
+    Image.new("RGB", (64, 48)).save(frames / "frame_0000.jpg")
+    question = {"question": "Which?", "options": ["A. this", "B. that"], "answer": "A"}
+    (questions / "scene_qa.json").write_text(json.dumps([question]))
+    return ("--data", tmp_path / "data", "--model", "M", "--dry-run")
+
+
+HERE = ("--endpoint", "http://127.0.0.1:9/v1")
+
+
+def test_one_value_serves_a_flag_that_may_be_repeated(run, flags, monkeypatch) -> None:
+    monkeypatch.setenv("TEAM", "blue")
+    Path("c.yaml").write_text("endpoint: http://127.0.0.1:9/v1\ntask: qa\nheader: X-Team:$TEAM\n")
+    code, out, err = run("--config", "c.yaml", *flags)
+    assert (code, err) == (0, "")
+    assert "http://127.0.0.1:9/v1" in out
+    Path("c.yaml").write_text("endpoint: http://127.0.0.1:9/v1\ntask: nonsense\n")
+    assert "no task named 'nonsense'" in run("--config", "c.yaml", *flags)[2]
+
+
+def test_extra_body_may_be_a_mapping(run, flags) -> None:
+    Path("c.yaml").write_text(
+        "task: qa\nextra_body:\n  min_p: 0.05\n  chat_template_kwargs: {thinking: false}\n"
+    )
+    code, out, _ = run("--config", "c.yaml", *HERE, *flags)
+    assert code == 0
+    assert '"min_p": 0.05' in out and '"thinking": false' in out
+
+
+@pytest.mark.parametrize(
+    "line", ["model: [a, b]", "header: {X-Team: blue}", "task: [[qa]]", "extra_body: {when: 2024-01-01}"]
+)
+def test_a_list_or_mapping_where_none_belongs_is_one_line(run, flags, line: str) -> None:
+    Path("c.yaml").write_text(line + "\n")
+    code, _, err = run("--config", "c.yaml", *HERE, *flags)
+    assert (code, err.count("\n")) == (2, 1)
+    assert line.partition(":")[0] in err
+
+
+def test_an_empty_value_is_no_flag(run, flags) -> None:
+    Path("c.yaml").write_text("task: qa\nheader:\nextra_body:\nseed:\n")
+    assert run("--config", "c.yaml", *HERE, *flags)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        *((flag, value) for flag in ("--temperature", "--timeout", "--top-p") for value in ("nan", "inf")),
+        *(("--rpm", "inf"), ("--deadline", "nan"), ("--fps", "inf"), ("--repetition-penalty", "nan")),
+        *(("--box-mode", "0-2"), ("--box-mode", "")),
+        *(("--extra-body", json.dumps({name: 1})) for name in ("model", "messages", "stream")),
+        *(("--extra-body", "[1]"), ("--extra-body", "{")),
+    ],
+)
+def test_a_flag_that_means_nothing_is_refused(run, flags, flag: str, value: str) -> None:
+    code, _, err = run(*HERE, *flags, "--task", "qa", flag, value)
+    assert code == 2
+    last = err.splitlines()[-1]
+    assert flag in last and last.lower().startswith("error: ")
+
+
+@pytest.mark.parametrize("mode", ["auto", "0-1000", "0-1:xywh"])
+def test_known_box_modes_are_taken(run, flags, mode: str) -> None:
+    assert run(*HERE, *flags, "--task", "qa", "--box-mode", mode)[0] == 0
