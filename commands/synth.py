@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -77,8 +77,14 @@ def size(text: str) -> tuple[int, int]:
 def _rendered(folder: Path, scenes: int, seed: int) -> Path:
     if not folder.exists():
         print(f"rendering {scenes} synthetic scenes into {folder}", file=sys.stderr)
-        partial = folder.with_name(folder.name + ".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        synth(partial, scenes, seed, Knobs())
-        partial.rename(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f"{folder.name}.", dir=folder.parent) as own:
+            rendered = Path(own) / folder.name
+            synth(rendered, scenes, seed, Knobs())
+            try:
+                rendered.rename(folder)
+            except OSError:
+                # Another run came first; the same seed rendered the same set.
+                if not folder.is_dir():
+                    raise
     return folder
