@@ -266,6 +266,32 @@ def test_it_ends_with_its_parent() -> None:
     assert (child.returncode, out, err) == (0, "", "")
 
 
+def test_it_ends_quietly_when_nobody_reads_its_url() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with subprocess.Popen(
+        [sys.executable, "-m", "servers.baseline", "--exit-with-parent"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as child:
+        os.close(writing)
+        assert child.stderr is not None
+        # Standard input stays open: the end must come from the pipe, while the watcher still reads.
+        assert child.stderr.read() == ""
+        assert child.wait(timeout=20) == 0
+
+
+def test_a_signal_ends_it_quietly_while_its_parent_lives() -> None:
+    child = _start("--exit-with-parent")
+    assert child.stderr is not None
+    child.send_signal(signal.SIGTERM)
+    assert (child.wait(timeout=20), child.stderr.read()) == (0, "")
+    child.communicate()
+
+
 def test_a_port_in_use_is_one_clear_line() -> None:
     child = _start()
     try:

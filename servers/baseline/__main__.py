@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import socket
 import sys
@@ -50,13 +51,19 @@ def main() -> None:
     if options.exit_with_parent:
         threading.Thread(target=_watch_parent, args=(server,), daemon=True).start()
     with listener:
-        print(f"http://{host}:{listener.getsockname()[1]}/v1", flush=True)
+        try:
+            print(f"http://{host}:{listener.getsockname()[1]}/v1", flush=True)
+        except BrokenPipeError:
+            # Nobody waits for the URL any more; Python must not try to write it once more at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return
         server.run(sockets=[listener])
 
 
 def _watch_parent(server: uvicorn.Server) -> None:
     """Whoever holds the other end of standard input is gone once it reads as closed, even after kill -9."""
-    while sys.stdin.buffer.read(4096):
+    # Unbuffered: a daemon thread inside sys.stdin holds its lock, and Python aborts at the end over that.
+    while os.read(0, 4096):
         pass
     server.should_exit = True
 
