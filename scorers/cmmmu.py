@@ -24,7 +24,7 @@ _BLANK_KEYS = (
 _JUDGEMENT_KEYS = ("是", "为", "所以", "判断", "陈述", "说法", "表达", "答案", "结果")
 _NUMBERS = (
     re.compile(r"-?\d{1,3}(?:，\d{3})+"),
-    re.compile(r"-?\d+(?:\.\d+)?[eE][+-]?\d+"),
+    re.compile(r"-?(?<!\d)\d++(?:\.\d++)?[eE][+-]?\d+"),
     re.compile(r"-?(?:\d+\.\d+|\.\d+|\d+)(?![eE][+-]?\d+)(?!，\d)"),
 )
 

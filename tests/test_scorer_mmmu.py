@@ -196,3 +196,9 @@ def test_a_hidden_gold_is_parsed_for_the_submission() -> None:
     letter = MMMU.grade("(B)", None, {"choices": OPTIONS}, "official")
     assert (letter.value, letter.parsed, letter.status) == (None, "B", "ungraded")
     assert MMMU.grade("it is 7", None, {"question_type": "open"}, "official").parsed == [7.0]
+
+
+def test_an_answer_of_nothing_but_digits_is_graded_all_the_same() -> None:
+    """Nothing is timed: trying every digit of a long run as a number's first took the square of the run."""
+    found = MMMU.grade("1" * 100_000, "3", {"question_type": "open"}, "official")
+    assert found.value == 0.0
