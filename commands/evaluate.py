@@ -78,6 +78,9 @@ def _run(options: Options, chosen: tuple[Chosen, ...], about: dict[str, Any] | N
     wanted = asked_settings(options)
     infos = asyncio.run(probe_all(wanted))
     settings = settle(wanted, infos[0], mode=options.media)
+    if "masks" in (infos[0].capabilities or ()):
+        # Else a mask server would also draw what an answer to a question mentions.
+        settings = replace(settings, text_mask_options=True)
     chosen, dropped = _capable(chosen, settings, infos[0])
     tally = _tally(chosen, dropped)
     folder = options.folder(settings.model)
