@@ -61,7 +61,7 @@ def parse_request(body: bytes, *, max_frames: int) -> ChatRequest:
         if request.get(name):
             raise Refusal(f"{name} is not supported by this server", param=name)
     options = _mask_options(request.get("mask_options"))
-    content = _last_question(request.get("messages"), alone=request.get("mask_options") is not None)
+    content = _last_question(request.get("messages"), alone="mask_options" in request and options.return_masks)
     frames, texts = _split(content, max_frames)
     if not frames:
         raise Refusal("no frames: send at least one image_url or video_url part", param="messages")
