@@ -61,7 +61,8 @@ def parse_request(body: bytes, *, max_frames: int) -> ChatRequest:
         if request.get(name):
             raise Refusal(f"{name} is not supported by this server", param=name)
     options = _mask_options(request.get("mask_options"))
-    content = _last_question(request.get("messages"), alone="mask_options" in request and options.return_masks)
+    masks = "mask_options" in request and options.return_masks
+    content = _last_question(request.get("messages"), alone=masks)
     frames, texts = _split(content, max_frames)
     if not frames:
         raise Refusal("no frames: send at least one image_url or video_url part", param="messages")
