@@ -51,6 +51,8 @@ def _count(
     areas = [int((edge[1::2] - edge[0::2]).sum()) for edge in edges]
     if not areas[0] and not areas[1]:
         return (0,) * 7
+    # An empty mask may still have runs of zero pixels, anywhere: they must not be painted outside the box.
+    edges[:2] = [edge if area else edge[:0] for edge, area in zip(edges[:2], areas, strict=False)]
     x0 = min(int(edge[0]) // h for edge, area in zip(edges[:2], areas, strict=False) if area)
     x1 = max(int(edge[-1] - 1) // h + 1 for edge, area in zip(edges[:2], areas, strict=False) if area)
     x0 -= x0 > 0 and not inner  # the edge rim lies one pixel up and left of the mask

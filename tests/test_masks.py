@@ -192,6 +192,20 @@ def test_resize_shows_the_source_pixels_pillow_shows(before, after):
     assert np.array_equal(np.repeat(np.arange(before), np.diff(starts)), shown)
 
 
+@pytest.mark.parametrize(("h", "w", "start"), [(72, 15, 928), (17, 13, 206)])
+@pytest.mark.parametrize("inner", [True, False])
+def test_an_empty_mask_of_zero_runs_moves_nothing(h, w, start, inner):
+    mask = rle.from_lengths(h, w, [start, h * w - start])
+    empty = rle.from_lengths(h, w, [0, 0, h * w])
+    element = (rims.diamond if inner else rims.disk)(1)
+    for pair in ((mask, empty), (empty, mask)):
+        found = {
+            tuple(rims.count(pair[:1], pair[1:], inner=inner, element=element, core_name=name)[0])
+            for name in CORES
+        }
+        assert len(found) == 1
+
+
 @given(st.data())
 @settings(max_examples=150, deadline=None)
 def test_cores_agree(data):
