@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from yarl import URL
+
 from client.errors import UsageError
 
 
@@ -54,6 +56,12 @@ def address(url: str) -> Address:
     netloc = host if port is None else f"{host}:{port}"
     path = parts.path.rstrip("/").removesuffix("/chat/completions") or "/v1"
     base = urlunsplit((parts.scheme, netloc, path, parts.query, ""))
+    try:
+        URL(base)
+    except ValueError:
+        raise UsageError(
+            f"endpoint {label(url)!r}: {parts.hostname!r} cannot be the name of a host"
+        ) from None
     return Address(base, f"{parts.scheme}://{netloc}{path}", authorization=authorization)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from client.address import address, label
@@ -63,6 +63,7 @@ def test_no_part_of_a_password_is_shown(url: str) -> None:
         assert not any(SECRET[i : i + 4] in text for i in range(len(SECRET) - 3)), text
 
 
+@example(".é")
 @given(st.text(alphabet="hp:/@?#[]%* .1é", max_size=20))
 def test_any_text_is_an_address_or_a_usage_error(text: str) -> None:
     from yarl import URL
