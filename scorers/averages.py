@@ -6,28 +6,26 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from scorers.groups import by, valued
 from scorers.score import Metric, Row
 from scorers.statistics import mean
 
 
 def graded(rows: Sequence[Row]) -> list[Row]:
     """The rows that have a value, in the order given."""
-    return [row for row in rows if row.score.value is not None]
+    return [row for row, _ in valued(rows)]
 
 
 def by_category(rows: Sequence[Row]) -> dict[str, list[Row]]:
     """Rows by their sample's category, categories in order of first appearance."""
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(row.sample.category, []).append(row)
-    return groups
+    return by(rows, lambda row: row.sample.category)
 
 
 def mean_value(name: str, rows: Sequence[Row], *, scale: float = 100.0, unit: str = "%") -> Metric:
     """The mean of the values of `rows`, its error clustered by what samples share (a video, a group)."""
-    known = graded(rows)
-    values = [row.score.value for row in known if row.score.value is not None]
-    return mean(name, values, [row.sample.affinity for row in known], scale=scale, unit=unit)
+    known = valued(rows)
+    clusters = [row.sample.affinity for row, _ in known]
+    return mean(name, [value for _, value in known], clusters, scale=scale, unit=unit)
 
 
 def mean_detail(name: str, rows: Sequence[Row], key: str, *, scale: float = 100.0, unit: str = "%") -> Metric:

@@ -10,6 +10,7 @@ from scorers.score import Fields, Grade, Metric, Row
 from scorers.statistics import mean, mean_of
 
 T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
 
 
 def value(row: Row, key: str) -> Any:
@@ -24,9 +25,9 @@ def valued(rows: Iterable[Row]) -> list[tuple[Row, float]]:
     return [(row, row.score.value) for row in rows if row.score.value is not None]
 
 
-def by(rows: Iterable[T], key: Callable[[T], Hashable]) -> dict[Hashable, list[T]]:
+def by(rows: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
     """Rows by key, groups in the order in which their first row appears."""
-    groups: dict[Hashable, list[T]] = {}
+    groups: dict[K, list[T]] = {}
     for row in rows:
         groups.setdefault(key(row), []).append(row)
     return groups
