@@ -69,9 +69,3 @@ class Settings:
     insecure: bool = False
     lookahead: int = 1024
     shard: tuple[int, int] | None = None
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """What must never be written anywhere; short values ("EMPTY") hide nothing and are left alone."""
-        values = (self.api_key or "", *self.headers.values())
-        return tuple(value for value in values if len(value) >= 8)
