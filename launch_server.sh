@@ -8,7 +8,7 @@ for python in ${PYTHON:+"$PYTHON"} "$root/.venv/bin/python" ${VIRTUAL_ENV:+"$VIR
   ${ENGINE_VENV:+"$ENGINE_VENV/bin/python"} python3 python python3.13 python3.12 python3.11; do
   if "$python" -c "$suits" 2>/dev/null; then
     # Not by PYTHONPATH, which the engine would inherit: our folders' names are common ones.
-    exec "$python" -c 'import sys; sys.path.insert(0, sys.argv.pop(1)); import servers.launch as launch
+    exec "$python" -c 'import sys; sys.path.insert(0, sys.argv.pop(1)); import sightbench.servers.launch as launch
 sys.exit(launch.main())' "$root" "$@"
   fi
 done

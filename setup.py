@@ -1,11 +1,19 @@
-"""The one compiled part, optional: without a compiler masks are scored by numpy (scorers/rim_numpy.py)."""
+"""The packages, which lie at the top of the tree, and the one compiled part, which is optional: without a
+compiler masks are scored by numpy (scorers/rim_numpy.py)."""
 
-from setuptools import Extension, setup
+from setuptools import Extension, find_packages, setup
+
+ROOMS = ("client", "commands", "reports", "scorers", "servers", "tasks")
 
 setup(
+    packages=[
+        "sightbench",
+        *(f"sightbench.{name}" for name in find_packages(include=[f"{room}*" for room in ROOMS])),
+    ],
+    package_dir={"sightbench": "sightbench", **{f"sightbench.{room}": room for room in ROOMS}},
     ext_modules=[
         Extension(
-            "scorers._rim",
+            "sightbench.scorers._rim",
             ["scorers/rim.c"],
             depends=["scorers/rim_core.h", "scorers/rim_runs.h", "scorers/rim_bits.h"],
             define_macros=[("Py_LIMITED_API", "0x030B0000")],

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from yarl import URL
 
-from client.errors import UsageError
+from sightbench.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)

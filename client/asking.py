@@ -8,18 +8,18 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from client.body import Body, Form, Message, answer, body, prompt
-from client.endpoint import Answer
-from client.errors import EndpointError
-from client.journal import Journal
-from client.limits import Pace
-from client.media import Library, MediaError
-from client.order import Unit
-from client.pool import Member, open_pool
-from client.probe import explain
-from client.progress import Counts
-from client.retry import decide
-from client.sample import Failure, Reply, Sample
+from sightbench.client.body import Body, Form, Message, answer, body, prompt
+from sightbench.client.endpoint import Answer
+from sightbench.client.journal import Journal
+from sightbench.client.limits import Pace
+from sightbench.client.media import Library, MediaError
+from sightbench.client.order import Unit
+from sightbench.client.pool import Member, open_pool
+from sightbench.client.probe import explain
+from sightbench.client.progress import Counts
+from sightbench.client.retry import decide
+from sightbench.errors import EndpointError
+from sightbench.sample import Failure, Reply, Sample
 
 
 class Asker:

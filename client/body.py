@@ -12,11 +12,11 @@ from typing import Any
 
 import orjson
 
-from client.family import Family
-from client.media import Encoded, Library, Plan
-from client.providers import Provider
-from client.sample import Sample, Text, Turn
-from client.settings import Settings
+from sightbench.client.media import Encoded, Library, Plan
+from sightbench.client.providers import Provider
+from sightbench.client.settings import Settings
+from sightbench.families import Family
+from sightbench.sample import Sample, Text, Turn
 
 DEFAULT_MAX_TOKENS = 1024
 _TOKENS_PER_IMAGE = 1000

@@ -21,9 +21,9 @@ import orjson
 from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
-from client.address import Address, address
-from client.retry import error_code, error_message, from_status, one_line, retry_after
-from client.sample import Failure
+from sightbench.client.address import Address, address
+from sightbench.client.retry import error_code, error_message, from_status, one_line, retry_after
+from sightbench.sample import Failure
 
 MAX_TEXT_REPLY = 16 * 2**20
 MAX_MASK_REPLY = 128 * 2**20

@@ -6,7 +6,6 @@ set aside in `replies.torn` when the file is opened for writing, and skipped whe
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import os
@@ -19,8 +18,8 @@ from typing import Any, Self
 
 import orjson
 
-from client.errors import RunFolderError
-from client.sample import Failure, Reply
+from sightbench.errors import RunFolderError
+from sightbench.sample import Failure, Reply
 
 REPLIES = "replies.jsonl"
 _TORN = "replies.torn"
@@ -223,26 +222,6 @@ def _check_same(sample: str, one: tuple[Journal, Place], other: tuple[Journal, P
     first, second = one[0].at(one[1]), other[0].at(other[1])
     if (first.text, first.masks) != (second.text, second.masks):
         raise RunFolderError(f"{where} hold different answers to {sample}: keep one of the two")
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Puts `data` in place of the file in one step: readers see the old content or the new.
-
-    Raises RunFolderError when it cannot be written; the old file then stays as it was.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise RunFolderError(
-            f"{path}: {error.strerror}; the replies are kept, start the same run again"
-        ) from error
 
 
 _FIELDS = tuple(field.name for field in fields(Reply))

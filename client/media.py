@@ -18,9 +18,9 @@ from typing import Any
 import orjson
 import pybase64
 
-from client.frames import decoded, resized, sampled
-from client.sample import Image, Media, Slice, Video
-from client.settings import Mode
+from sightbench.client.frames import decoded, resized, sampled
+from sightbench.client.settings import Mode
+from sightbench.sample import Image, Media, Slice, Video
 
 CACHE_BYTES = 256 * 2**20
 DECODED_FRAMES = 32

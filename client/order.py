@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 
-from client.sample import Image, Sample, Video
+from sightbench.sample import Image, Sample, Video
 
 Unit = tuple[Sample, ...]
 """Samples that are asked one after the other: one, or the turns of a conversation."""

@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from client.endpoint import Endpoint, Outcome
-from client.errors import EndpointError
-from client.limits import Adaptive, Controller, Fixed
-from client.providers import Provider
-from client.retry import OVERLOAD, UNREACHED
-from client.sample import Failure
-from client.settings import Settings
+from sightbench.client.endpoint import Endpoint, Outcome
+from sightbench.client.limits import Adaptive, Controller, Fixed
+from sightbench.client.providers import Provider
+from sightbench.client.retry import OVERLOAD, UNREACHED
+from sightbench.client.settings import Settings
+from sightbench.errors import EndpointError
+from sightbench.sample import Failure
 
 log = logging.getLogger("sightbench.client")
 

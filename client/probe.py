@@ -11,11 +11,11 @@ from typing import Any
 import aiohttp
 import orjson
 
-from client.endpoint import Answer, Endpoint, from_exception
-from client.errors import EndpointError, SightbenchError
-from client.retry import error_message, one_line
-from client.sample import Failure
-from client.settings import Settings
+from sightbench.client.endpoint import Answer, Endpoint, from_exception
+from sightbench.client.retry import error_message, one_line
+from sightbench.client.settings import Settings
+from sightbench.errors import EndpointError, SightbenchError
+from sightbench.sample import Failure
 
 PROBE_SECONDS = 30.0
 

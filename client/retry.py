@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
-from client.sample import Failure
+from sightbench.sample import Failure
 
 STOPS = frozenset(
     {"unauthorized", "forbidden", "not_found", "no_quota", "media_options_refused", "local_files_refused"}

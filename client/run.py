@@ -14,18 +14,18 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from client.asking import Asker
-from client.body import Form, build, elided
-from client.errors import EndpointError, RunFolderError
-from client.family import Family, family, named
-from client.journal import Journal
-from client.media import Library
-from client.order import Unit, by_video, mine, units
-from client.probe import ServerInfo
-from client.progress import Counts
-from client.providers import provider
-from client.sample import Sample
-from client.settings import Mode, Settings, Target
+from sightbench.client.asking import Asker
+from sightbench.client.body import Form, build, elided
+from sightbench.client.journal import Journal
+from sightbench.client.media import Library
+from sightbench.client.order import Unit, by_video, mine, units
+from sightbench.client.probe import ServerInfo
+from sightbench.client.progress import Counts
+from sightbench.client.providers import provider
+from sightbench.client.settings import Mode, Settings, Target
+from sightbench.errors import EndpointError, RunFolderError
+from sightbench.families import Family, family, named
+from sightbench.sample import Sample
 
 __all__ = ["Outcome", "Settings", "Target", "ask", "preview", "settle"]
 

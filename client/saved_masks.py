@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from client.errors import DatasetError
-from client.sample import Reply, Sample
+from sightbench.errors import DatasetError
+from sightbench.sample import Reply, Sample
 
 
 def reply(sample: Sample, folder: Path) -> Reply | None:

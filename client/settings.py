@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from client.address import label
+from sightbench.client.address import label
 
 Mode = Literal["images", "video", "file"]
 """How frames go out: one image part each, one video part of encoded frames, or `file://` references."""

@@ -8,10 +8,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from client.errors import RunFolderError, UsageError
-from client.sample import Sample
-from tasks import catalog
-from tasks.benchmark import Problems, Selection
+from sightbench.errors import RunFolderError, UsageError
+from sightbench.sample import Sample
+from sightbench.tasks import catalog
+from sightbench.tasks.benchmark import Problems, Selection
 
 
 @dataclass(frozen=True, slots=True)

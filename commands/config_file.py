@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from client.errors import UsageError
+from sightbench.errors import UsageError
 
 
 def defaults(path: Path, names: set[str], multiple: set[str]) -> dict[str, Any]:

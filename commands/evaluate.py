@@ -14,23 +14,24 @@ from typing import Any, TypeGuard
 
 import orjson
 
-from client.address import label
-from client.errors import DatasetError, EndpointError, UsageError
-from client.family import Family, named
-from client.journal import Journal, replace_file
-from client.probe import ServerInfo, probe_all, probe_masks
-from client.progress import shown
-from client.run import Outcome, ask, settle
-from client.settings import Settings
-from commands import plan
-from commands.chosen import Chosen, check, choose
-from commands.options import Options, refuse_other_run
-from commands.score import score_run
-from commands.settings import request
-from commands.settings import settings as asked_settings
-from reports import tables
-from reports.summary import Summary
-from tasks.benchmark import Problems
+from sightbench.client.address import label
+from sightbench.client.journal import Journal
+from sightbench.client.probe import ServerInfo, probe_all, probe_masks
+from sightbench.client.progress import shown
+from sightbench.client.run import Outcome, ask, settle
+from sightbench.client.settings import Settings
+from sightbench.commands import plan
+from sightbench.commands.chosen import Chosen, check, choose
+from sightbench.commands.options import Options, refuse_other_run
+from sightbench.commands.score import score_run
+from sightbench.commands.settings import request
+from sightbench.commands.settings import settings as asked_settings
+from sightbench.errors import DatasetError, EndpointError, UsageError
+from sightbench.families import Family, named
+from sightbench.files import replace_file
+from sightbench.reports import tables
+from sightbench.reports.summary import Summary
+from sightbench.tasks.benchmark import Problems
 
 RUN = "run.json"
 EMBEDDED = "pixel-baseline"
@@ -49,14 +50,14 @@ def evaluate(options: Options) -> int:
 
 
 def _embedded(options: Options) -> int:
-    from servers.baseline.child import running
+    from sightbench.servers.baseline.child import running
 
     if options.model:
         raise UsageError("--model needs --endpoint: without an endpoint the embedded baseline answers")
     data, task = options.data, options.task
     prior: dict[str, Any] = {}
     if data is None:
-        from commands.synth import default_set
+        from sightbench.commands.synth import default_set
 
         data, prior = default_set(options.scenes)
         task = tuple(_of_synthetic(name) for entry in task for name in entry.split(",")) or ("synthetic",)
@@ -190,12 +191,12 @@ def _remember(
     about: dict[str, Any],
 ) -> dict[str, Any]:
     """Writes run.json: all that is needed to repeat the run, and nothing secret."""
-    from bench import VERSION
-    from scorers.rims import core
+    from sightbench.scorers.rims import core
+    from sightbench.version import version
 
     path = folder / RUN
     run: dict[str, Any] = {
-        "sightbench": VERSION,
+        "sightbench": version(),
         "model": settings.model,
         "alias": options.alias,
         "request": request(settings),

@@ -9,14 +9,14 @@ from typing import Any
 
 import click
 
-from client.errors import UsageError
+from sightbench.errors import UsageError
 
 Command = Callable[..., Any]
 
 
 def _config(ctx: click.Context, _param: click.Parameter, path: Path | None) -> Path | None:
     if path is not None:
-        from commands.config_file import defaults
+        from sightbench.commands.config_file import defaults
 
         ctx.default_map = {
             **(ctx.default_map or {}),
@@ -37,7 +37,7 @@ def _finite(_ctx: click.Context, param: click.Parameter, value: float | None) ->
 
 def _box_mode(_ctx: click.Context, _param: click.Parameter, name: str | None) -> str | None:
     if name is not None and name != "auto":
-        from scorers.boxes import box_mode
+        from sightbench.scorers.boxes import box_mode
 
         try:
             box_mode(name)

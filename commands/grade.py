@@ -10,14 +10,14 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from client.errors import UsageError
-from client.sample import Failure, Reply, Sample
-from commands.chosen import check, choose
-from commands.runs import imported, keep, rescore
-from scorers.score import Scorer
-from scorers.table import SCORERS
-from tasks.readers import predictions as predictions_file
-from tasks.readers.predictions import Predictions
+from sightbench.commands.chosen import check, choose
+from sightbench.commands.runs import imported, keep, rescore
+from sightbench.errors import UsageError
+from sightbench.sample import Failure, Reply, Sample
+from sightbench.scorers.score import Scorer
+from sightbench.scorers.table import SCORERS
+from sightbench.tasks.readers import predictions as predictions_file
+from sightbench.tasks.readers.predictions import Predictions
 
 REQUIRED = ("prediction", "gold")
 

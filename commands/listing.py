@@ -9,10 +9,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from client.errors import UsageError
-from client.sample import Sample, Text
-from tasks import catalog
-from tasks.benchmark import Benchmark, Selection
+from sightbench.errors import UsageError
+from sightbench.sample import Sample, Text
+from sightbench.tasks import catalog
+from sightbench.tasks.benchmark import Benchmark, Selection
 
 LOOKED_AT = 1000
 
@@ -37,7 +37,7 @@ def list_tasks(data: Path | None) -> None:
 
 def list_models() -> None:
     """Prints every family of servers/models.yaml: its models, what they can do, which engines have them."""
-    from servers.families import listed
+    from sightbench.servers.families import listed
 
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("family", "can", "engines", "models"):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from client.errors import RunFolderError, UsageError
-from client.settings import Mode
-from scorers.scoring import OnError
+from sightbench.client.settings import Mode
+from sightbench.errors import RunFolderError, UsageError
+from sightbench.scorers.scoring import OnError
 
 
 @dataclass(frozen=True, slots=True)

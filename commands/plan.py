@@ -13,11 +13,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from client.address import label
-from client.run import preview
-from client.sample import Sample
-from client.settings import Settings
-from commands.chosen import Chosen
+from sightbench.client.address import label
+from sightbench.client.run import preview
+from sightbench.client.settings import Settings
+from sightbench.commands.chosen import Chosen
+from sightbench.sample import Sample
 
 
 @dataclass(slots=True)

@@ -11,20 +11,21 @@ from typing import Any
 import numpy as np
 import orjson
 
-from client import saved_masks
-from client.errors import RunFolderError, UsageError
-from client.journal import REPLIES, Journal, replace_file
-from client.journal import merge as merge_journals
-from client.sample import Reply
-from commands.chosen import Chosen, check, choose, remembered
-from commands.evaluate import RUN, finish
-from commands.options import refuse_other_run
-from commands.score import answers, rows_of, score_run
-from reports import dynbench_files
-from reports.submission import FORMATS, submission
-from scorers import rle
-from scorers.aggregate import dynbench
-from scorers.scoring import OnError
+from sightbench import rle
+from sightbench.client import saved_masks
+from sightbench.client.journal import REPLIES, Journal
+from sightbench.client.journal import merge as merge_journals
+from sightbench.commands.chosen import Chosen, check, choose, remembered
+from sightbench.commands.evaluate import RUN, finish
+from sightbench.commands.options import refuse_other_run
+from sightbench.commands.score import answers, rows_of, score_run
+from sightbench.errors import RunFolderError, UsageError
+from sightbench.files import replace_file
+from sightbench.reports import dynbench_files
+from sightbench.reports.submission import FORMATS, submission
+from sightbench.sample import Reply
+from sightbench.scorers.aggregate import dynbench
+from sightbench.scorers.scoring import OnError
 
 
 def load(folder: Path, data: Path | None = None) -> tuple[dict[str, Any], tuple[Chosen, ...]]:

@@ -10,19 +10,20 @@ from typing import Any
 
 import orjson
 
-from client.journal import Journal, replace_file
-from client.sample import Reply, Sample, Turn, Video
-from commands.chosen import Chosen
-from reports import tables
-from reports.submission import Answer
-from reports.summary import BenchmarkSummary, Summary, totals
-from scorers import aggregate
-from scorers.answer import boxed_or_rest, final_answer, set_aside_reasoning
-from scorers.groundtruth import Cache, Object, open_cache
-from scorers.mask_reply import grade_masks
-from scorers.score import Grade, Metric, Row
-from scorers.scoring import OnError, coverage, score
-from scorers.table import SCORERS
+from sightbench.client.journal import Journal
+from sightbench.commands.chosen import Chosen
+from sightbench.files import replace_file
+from sightbench.reports import tables
+from sightbench.reports.submission import Answer
+from sightbench.reports.summary import BenchmarkSummary, Summary, totals
+from sightbench.sample import Reply, Sample, Turn, Video
+from sightbench.scorers import aggregate
+from sightbench.scorers.answer import boxed_or_rest, final_answer, set_aside_reasoning
+from sightbench.scorers.groundtruth import Cache, Object, open_cache
+from sightbench.scorers.mask_reply import grade_masks
+from sightbench.scorers.score import Grade, Metric, Row
+from sightbench.scorers.scoring import OnError, coverage, score
+from sightbench.scorers.table import SCORERS
 
 Grader = Callable[[Sample, Reply], Grade]
 

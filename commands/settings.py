@@ -10,10 +10,10 @@ from typing import Any, Literal, cast
 
 import orjson
 
-from client.address import address, label
-from client.errors import UsageError
-from client.settings import Settings, Target
-from commands.options import Options, split_shard
+from sightbench.client.address import address, label
+from sightbench.client.settings import Settings, Target
+from sightbench.commands.options import Options, split_shard
+from sightbench.errors import UsageError
 
 
 def settings(options: Options) -> Settings:

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from client.errors import UsageError
-from tasks.synthetic.controls import text_only_prior
-from tasks.synthetic.generate import Manifest, generate
-from tasks.synthetic.knobs import Knobs
+from sightbench.errors import UsageError
+from sightbench.tasks.synthetic.controls import text_only_prior
+from sightbench.tasks.synthetic.generate import Manifest, generate
+from sightbench.tasks.synthetic.knobs import Knobs
 
 SEED = 0
 PRIOR_SEED = 1_000_000

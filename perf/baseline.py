@@ -19,10 +19,10 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from servers.baseline.answer import answer
-from servers.baseline.frames import decode
-from servers.baseline.perceive import Scene, perceive
-from tasks.synthetic.generate import generate
+from sightbench.servers.baseline.answer import answer
+from sightbench.servers.baseline.frames import decode
+from sightbench.servers.baseline.perceive import Scene, perceive
+from sightbench.tasks.synthetic.generate import generate
 
 T = TypeVar("T")
 DIRECTLY = "Answer with the option's letter from the given choices directly."

@@ -11,11 +11,11 @@ import random
 import time
 from collections.abc import Callable
 
-from client.sample import Sample
-from scorers.choice import CHOICE
-from scorers.edit import common_subsequence, levenshtein
-from scorers.mmmu import DOMAINS, MMMU
-from scorers.score import Row, Score, Scorer
+from sightbench.sample import Sample
+from sightbench.scorers.choice import CHOICE
+from sightbench.scorers.edit import common_subsequence, levenshtein
+from sightbench.scorers.mmmu import DOMAINS, MMMU
+from sightbench.scorers.score import Row, Score, Scorer
 
 TEXT = "the answer is so because of a light blue line on graph therefore 3.5 1,200 kg not yes (A) B"
 

@@ -88,11 +88,11 @@ async def closed_loop(count: int, concurrency: int, one: Callable[[int], Awaitab
 
 async def ours(url: str, paths: list[Path], count: int, concurrency: int) -> int:
     """The whole thing: samples, media from disk, fingerprints, limits, pool, journal, progress."""
-    from client.journal import Journal
-    from client.progress import shown
-    from client.run import ask
-    from client.sample import Sample, Text, Turn, Video
-    from client.settings import Settings, Target
+    from sightbench.client.journal import Journal
+    from sightbench.client.progress import shown
+    from sightbench.client.run import ask
+    from sightbench.client.settings import Settings, Target
+    from sightbench.sample import Sample, Text, Turn, Video
 
     def samples() -> Iterator[Sample]:
         for number in range(count):
@@ -388,10 +388,10 @@ def memory(options: argparse.Namespace) -> None:
 
 
 async def resident(url: str, paths: list[Path], count: int, concurrency: int) -> list[int]:
-    from client.journal import Journal
-    from client.run import ask
-    from client.sample import Sample, Text, Turn, Video
-    from client.settings import Settings, Target
+    from sightbench.client.journal import Journal
+    from sightbench.client.run import ask
+    from sightbench.client.settings import Settings, Target
+    from sightbench.sample import Sample, Text, Turn, Video
 
     def samples() -> Iterator[Sample]:
         for number in range(count):

@@ -29,13 +29,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from client.journal import Journal  # noqa: E402
-from client.order import by_video, units  # noqa: E402
-from client.pool import gauge_sums  # noqa: E402
-from client.probe import probe  # noqa: E402
-from client.run import Outcome, ask, settle  # noqa: E402
-from client.sample import Sample, Text, Turn, Video  # noqa: E402
-from client.settings import Settings, Target  # noqa: E402
+from sightbench.client.journal import Journal  # noqa: E402
+from sightbench.client.order import by_video, units  # noqa: E402
+from sightbench.client.pool import gauge_sums  # noqa: E402
+from sightbench.client.probe import probe  # noqa: E402
+from sightbench.client.run import Outcome, ask, settle  # noqa: E402
+from sightbench.client.settings import Settings, Target  # noqa: E402
+from sightbench.sample import Sample, Text, Turn, Video  # noqa: E402
 from tests.engines.server import Server, tiny_model, vllm  # noqa: E402
 
 VIDEOS, QUESTIONS, MAX_TOKENS, IN_FLIGHT = 12, 7, 16, 8

@@ -31,10 +31,11 @@ from rich.table import Table
 from scipy import ndimage
 from skimage.morphology import disk
 
-from client.sample import Sample
-from scorers import groundtruth, rims, rle
-from scorers.mask_reply import grade_masks
-from scorers.masks import score_object
+from sightbench import rle
+from sightbench.sample import Sample
+from sightbench.scorers import groundtruth, rims
+from sightbench.scorers.mask_reply import grade_masks
+from sightbench.scorers.masks import score_object
 
 Frames = list[np.ndarray]
 Pair = tuple[Frames, Frames]

@@ -26,10 +26,10 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "engines"))
 
-from servers.masks import selftest
-from servers.masks.checkpoint import load_model, split
-from servers.masks.decoder import Frame
-from servers.masks.head import Masker
+from sightbench.servers.masks import selftest
+from sightbench.servers.masks.checkpoint import load_model, split
+from sightbench.servers.masks.decoder import Frame
+from sightbench.servers.masks.head import Masker
 
 SIZE = (480, 854)
 

@@ -19,8 +19,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tasks import catalog
-from tasks.benchmark import Problems
+from sightbench.tasks import catalog
+from sightbench.tasks.benchmark import Problems
 
 IMAGE = 300_000
 

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tasks.synthetic.controls import text_only_prior
-from tasks.synthetic.generate import generate, read_manifest
-from tasks.synthetic.knobs import Knobs
-from tasks.synthetic.render import render
-from tasks.synthetic.scene import make_scene
+from sightbench.tasks.synthetic.controls import text_only_prior
+from sightbench.tasks.synthetic.generate import generate, read_manifest
+from sightbench.tasks.synthetic.knobs import Knobs
+from sightbench.tasks.synthetic.render import render
+from sightbench.tasks.synthetic.scene import make_scene
 
 SETTINGS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("default", {}),

@@ -12,9 +12,9 @@ import shutil
 import time
 from collections.abc import Callable
 
-from scorers.caption import bleu, cider_d, rouge_l
-from scorers.ptb import caption_tokens
-from scorers.vqa import VQA_ACCURACY
+from sightbench.scorers.caption import bleu, cider_d, rouge_l
+from sightbench.scorers.ptb import caption_tokens
+from sightbench.scorers.vqa import VQA_ACCURACY
 
 SCENES = ("kitchen", "street", "beach", "train station", "snowy hill", "living room", "grassy field")
 THINGS = (

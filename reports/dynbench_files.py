@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from client.sample import Reply
-from scorers.aggregate import DYNBENCH_CATEGORIES
-from scorers.score import Metric, Row
+from sightbench.sample import Reply
+from sightbench.scorers.aggregate import DYNBENCH_CATEGORIES
+from sightbench.scorers.score import Metric, Row
 
 RULE = "=" * 60 + "\n"
 

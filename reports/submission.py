@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from client.errors import UsageError
-from client.sample import Sample
+from sightbench.errors import UsageError
+from sightbench.sample import Sample
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from scorers.score import Metric
-from scorers.scoring import Coverage
+from sightbench.scorers.score import Metric
+from sightbench.scorers.scoring import Coverage
 
 
 @dataclass(frozen=True, slots=True)

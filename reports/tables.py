@@ -10,10 +10,10 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from reports.summary import BenchmarkSummary, Summary, flatten
-from scorers.aggregate import DYNBENCH_CATEGORIES
-from scorers.score import Metric
-from scorers.scoring import Coverage
+from sightbench.reports.summary import BenchmarkSummary, Summary, flatten
+from sightbench.scorers.aggregate import DYNBENCH_CATEGORIES
+from sightbench.scorers.score import Metric
+from sightbench.scorers.scoring import Coverage
 
 
 def number(metric: Metric) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scorers.score import Metric, Row
-from scorers.statistics import mean, mean_of
+from sightbench.scorers.score import Metric, Row
+from sightbench.scorers.statistics import mean, mean_of
 
 DYNBENCH_CATEGORIES = ("Camera-Object", "Inter-Object", "Object-Scene")
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from scorers.averages import averaged
-from scorers.edit import levenshtein
-from scorers.gold import strings
-from scorers.score import Fields, Grade, Scorer
+from sightbench.scorers.averages import averaged
+from sightbench.scorers.edit import levenshtein
+from sightbench.scorers.gold import strings
+from sightbench.scorers.score import Fields, Grade, Scorer
 
 _THRESHOLD = 0.5
 

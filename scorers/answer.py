@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from scorers.score import Fields, Grade
+from sightbench.scorers.score import Fields, Grade
 
 Grader = Callable[[str, Any, Fields, str], Grade]
 

@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from scorers.groups import by, valued
-from scorers.score import Metric, Row
-from scorers.statistics import mean
+from sightbench.scorers.groups import by, valued
+from sightbench.scorers.score import Metric, Row
+from sightbench.scorers.statistics import mean
 
 
 def graded(rows: Sequence[Row]) -> list[Row]:

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from scorers.averages import averaged, mean_detail
-from scorers.gold import needed, numbers
-from scorers.score import Fields, Grade, Metric, Row, Scorer
+from sightbench.scorers.averages import averaged, mean_detail
+from sightbench.scorers.gold import needed, numbers
+from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
 
 Box = tuple[float, float, float, float]
 

@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from scorers.averages import graded
-from scorers.edit import common_subsequence
-from scorers.gold import strings
-from scorers.ptb import caption_tokens
-from scorers.score import Fields, Grade, Metric, Row, Scorer
-from scorers.statistics import bootstrap, mean
+from sightbench.scorers.averages import graded
+from sightbench.scorers.edit import common_subsequence
+from sightbench.scorers.gold import strings
+from sightbench.scorers.ptb import caption_tokens
+from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
+from sightbench.scorers.statistics import bootstrap, mean
 
 _LONGEST_NGRAM = 4
 _SIGMA = 6.0

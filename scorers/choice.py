@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from scorers import letters, spatial
-from scorers.answer import Grader, ungraded_without_gold, unparsed
-from scorers.groups import (
+from sightbench.scorers import letters, spatial
+from sightbench.scorers.answer import Grader, ungraded_without_gold, unparsed
+from sightbench.scorers.groups import (
     accuracy,
     breakdown,
     by,
@@ -20,8 +20,8 @@ from scorers.groups import (
     together,
     value,
 )
-from scorers.options import gold_letter, options_of
-from scorers.score import Fields, Grade, Metric, Row, Scorer
+from sightbench.scorers.options import gold_letter, options_of
+from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
 
 _CHOICES = "mapping letter -> text, or list of texts (A, B, C... in order)"
 _AXES = ("split", "l2-category", "category")

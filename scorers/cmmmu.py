@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from scorers.answer import ungraded_without_gold, unparsed
-from scorers.groups import accuracy
-from scorers.mmmu import Parsed, key_phrases, number, unique
-from scorers.options import options_of
-from scorers.score import Fields, Grade, Metric, Row, Scorer
+from sightbench.scorers.answer import ungraded_without_gold, unparsed
+from sightbench.scorers.groups import accuracy
+from sightbench.scorers.mmmu import Parsed, key_phrases, number, unique
+from sightbench.scorers.options import options_of
+from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
 
 CHOICE, TRUE_FALSE, BLANK = "选择", "判断", "填空"
 

@@ -11,10 +11,10 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from scorers.averages import by_category, graded, mean_value, sum_of
-from scorers.gold import strings
-from scorers.score import Fields, Grade, Metric, Row, Scorer
-from scorers.vqa import normalized_official
+from sightbench.scorers.averages import by_category, graded, mean_value, sum_of
+from sightbench.scorers.gold import strings
+from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
+from sightbench.scorers.vqa import normalized_official
 
 MATH = "Handwritten Mathematical Expression Recognition"
 _TEXT_RECOGNITION = (

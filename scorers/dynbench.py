@@ -6,9 +6,9 @@ import string
 from collections.abc import Sequence
 from typing import Any
 
-from scorers import aggregate, letters
-from scorers.options import options_of
-from scorers.score import Fields, Grade, Metric, Row, Scorer
+from sightbench.scorers import aggregate, letters
+from sightbench.scorers.options import options_of
+from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
 
 
 def first_token(text: str) -> str:

@@ -6,9 +6,9 @@ import string
 from collections.abc import Callable
 from typing import Any
 
-from scorers.averages import averaged
-from scorers.gold import strings
-from scorers.score import Fields, Grade, Scorer
+from sightbench.scorers.averages import averaged
+from sightbench.scorers.gold import strings
+from sightbench.scorers.score import Fields, Grade, Scorer
 
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from scorers.score import Fields
+from sightbench.scorers.score import Fields
 
 _TEXT_KEYS = ("answer", "caption", "text")
 

@@ -24,8 +24,8 @@ import orjson
 import PIL
 from PIL import Image
 
-from scorers import rle
-from scorers.rle import Rle
+from sightbench import rle
+from sightbench.rle import Rle
 
 FILE_NAME = ".sightbench-masks.jsonl"
 ABSENT_SIZE = (480, 640)  # what Dyn-Bench makes of a first mask that is not there

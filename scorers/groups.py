@@ -6,8 +6,8 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from scorers.score import Fields, Grade, Metric, Row
-from scorers.statistics import mean, mean_of
+from sightbench.scorers.score import Fields, Grade, Metric, Row
+from sightbench.scorers.statistics import mean, mean_of
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from scorers.groups import accuracy, by, grade_rows, set_accuracy, together, value
-from scorers.score import Fields, Grade, Metric, Row, Scorer
-from scorers.statistics import mean_of
-from scorers.yesno import yes_no
+from sightbench.scorers.groups import accuracy, by, grade_rows, set_accuracy, together, value
+from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
+from sightbench.scorers.statistics import mean_of
+from sightbench.scorers.yesno import yes_no
 
 
 def identity(fields: Mapping[str, Any]) -> dict[str, str]:

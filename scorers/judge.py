@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from scorers.averages import averaged, by_category, graded, mean_detail, mean_value
-from scorers.score import Fields, Grade, Metric, Row, Scorer
-from scorers.statistics import bootstrap, mean
+from sightbench.scorers.averages import averaged, by_category, graded, mean_detail, mean_value
+from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
+from sightbench.scorers.statistics import bootstrap, mean
 
 PLAN_SCORES = ("completeness", "logical_sequence", "hallucination_redundancy", "granularity")
 CAPABILITIES = ("rec", "ocr", "know", "gen", "spat", "math")

@@ -10,7 +10,7 @@ import re
 import string
 from collections.abc import Collection, Mapping
 
-from scorers.answer import is_refusal
+from sightbench.scorers.answer import is_refusal
 
 Found = tuple[str | None, str]
 

@@ -18,12 +18,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from client.sample import Sample
-from scorers import rle
-from scorers.groundtruth import Truth
-from scorers.masks import DEFINITIONS, DYNBENCH_TOLERANCE, score_object
-from scorers.rle import MaskError, Rle
-from scorers.score import Grade
+from sightbench import rle
+from sightbench.rle import MaskError, Rle
+from sightbench.sample import Sample
+from sightbench.scorers.groundtruth import Truth
+from sightbench.scorers.masks import DEFINITIONS, DYNBENCH_TOLERANCE, score_object
+from sightbench.scorers.score import Grade
 
 MAX_FRAMES_PER_SENT = 4
 

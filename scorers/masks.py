@@ -20,10 +20,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from client.errors import UsageError
-from scorers import rims, rle
-from scorers.rims import Counts
-from scorers.rle import MaskError, Rle
+from sightbench import rle
+from sightbench.errors import UsageError
+from sightbench.rle import MaskError, Rle
+from sightbench.scorers import rims
+from sightbench.scorers.rims import Counts
 
 
 @dataclass(frozen=True, slots=True)

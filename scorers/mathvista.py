@@ -7,12 +7,12 @@ import string
 from collections.abc import Sequence
 from typing import Any
 
-from scorers import letters
-from scorers.answer import final_answer, ungraded_without_gold
-from scorers.edit import levenshtein
-from scorers.groups import accuracy
-from scorers.options import options_of
-from scorers.score import Fields, Grade, Metric, Row, Scorer
+from sightbench.scorers import letters
+from sightbench.scorers.answer import final_answer, ungraded_without_gold
+from sightbench.scorers.edit import levenshtein
+from sightbench.scorers.groups import accuracy
+from sightbench.scorers.options import options_of
+from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
 
 AXES = (
     *("question_type", "answer_type", "language", "source", "category"),

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from scorers import letters
-from scorers.answer import ungraded_without_gold, unparsed
-from scorers.choice import choice, inferred, judge
-from scorers.groups import accuracy, value
-from scorers.options import gold_letter, options_of
-from scorers.score import Fields, Grade, Metric, Row, Scorer
+from sightbench.scorers import letters
+from sightbench.scorers.answer import ungraded_without_gold, unparsed
+from sightbench.scorers.choice import choice, inferred, judge
+from sightbench.scorers.groups import accuracy, value
+from sightbench.scorers.options import gold_letter, options_of
+from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
 
 DOMAINS: Mapping[str, tuple[str, ...]] = {
     "Art and Design": ("Art", "Art_Theory", "Design", "Music"),

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from scorers.averages import averaged, graded, mean_detail, mean_value
-from scorers.caption import corpus_metrics
-from scorers.gold import strings
-from scorers.judge import json_object
-from scorers.score import Fields, Grade, Metric, Row, Scorer
+from sightbench.scorers.averages import averaged, graded, mean_detail, mean_value
+from sightbench.scorers.caption import corpus_metrics
+from sightbench.scorers.gold import strings
+from sightbench.scorers.judge import json_object
+from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
 
 _LONGEST = 256
 _EMPTY = "@@@@@@@@-=EmptyAnswer=-@@@@@@@@@"

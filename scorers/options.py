@@ -7,7 +7,7 @@ import string
 from collections.abc import Mapping
 from typing import Any
 
-from scorers.score import Fields
+from sightbench.scorers.score import Fields
 
 
 def options_of(fields: Fields, *, required: bool = True) -> dict[str, str]:

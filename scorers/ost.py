@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from scorers.answer import unparsed
-from scorers.edit import common_subsequence
-from scorers.groups import valued
-from scorers.options import options_of
-from scorers.score import Fields, Grade, Metric, Row, Scorer
-from scorers.statistics import mean, mean_of
+from sightbench.scorers.answer import unparsed
+from sightbench.scorers.edit import common_subsequence
+from sightbench.scorers.groups import valued
+from sightbench.scorers.options import options_of
+from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
+from sightbench.scorers.statistics import mean, mean_of
 
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _THRESHOLDS = tuple(1 - (0.5 + 0.05 * step) for step in range(10))

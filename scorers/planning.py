@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from scorers.averages import by_category, graded, mean_detail, mean_value
-from scorers.score import Fields, Grade, Metric, Row, Scorer
-from scorers.statistics import mean_of
+from sightbench.scorers.averages import by_category, graded, mean_detail, mean_value
+from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
+from sightbench.scorers.statistics import mean_of
 
 UNORDERED_TASKS = ("cook_dishes", "texas_holdem")
 """Tasks whose subtasks may come in any order (VLABench seq_independent_task.json)."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from scorers.averages import averaged
-from scorers.gold import strings
-from scorers.score import Fields, Grade, Scorer
+from sightbench.scorers.averages import averaged
+from sightbench.scorers.gold import strings
+from sightbench.scorers.score import Fields, Grade, Scorer
 
 _TOLERANCE = 0.05
 

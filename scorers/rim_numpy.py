@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from scorers.rle import MaskError, Rle, lengths, resize
+from sightbench.rle import MaskError, Rle, lengths, resize
 
 Words = npt.NDArray[np.uint64]
 Element = tuple[tuple[int, int], ...]

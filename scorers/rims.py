@@ -21,13 +21,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from client.errors import UsageError
-from scorers import rim_numpy
-from scorers.rim_numpy import Element
-from scorers.rle import MaskError, Rle
+from sightbench.errors import UsageError
+from sightbench.rle import MaskError, Rle
+from sightbench.scorers import rim_numpy
+from sightbench.scorers.rim_numpy import Element
 
 try:
-    from scorers import _rim  # type: ignore[attr-defined, unused-ignore]
+    from sightbench.scorers import _rim  # type: ignore[attr-defined, unused-ignore]
 except ImportError:
     _rim = None
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from client.sample import Sample
+from sightbench.sample import Sample
 
 Fields = Mapping[str, Any]
 """What a scorer needs beside prediction and gold (`choices`, `question_type`, `hw`, ...)."""

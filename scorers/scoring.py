@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from client.sample import Reply, Sample
-from scorers.answer import is_refusal, set_aside_reasoning
-from scorers.score import Grade, Row, Score
+from sightbench.sample import Reply, Sample
+from sightbench.scorers.answer import is_refusal, set_aside_reasoning
+from sightbench.scorers.score import Grade, Row, Score
 
 OnError = Literal["leave-out", "zero"]
 

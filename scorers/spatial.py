@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from scorers.letters import Found
+from sightbench.scorers.letters import Found
 
 _LETTERS = "ABCDEF"
 _INVISIBLE = re.compile(r"[\u200b\u200c\u200d\ufeff]")

@@ -8,7 +8,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from scorers.score import Metric
+from sightbench.scorers.score import Metric
 
 
 def mean(

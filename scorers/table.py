@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from scorers import choice, cmmmu, dynbench, hallusionbench, mathvista, mmmu, ost, yesno
-from scorers.anls import ANLS
-from scorers.boxes import BOX_IOU
-from scorers.caption import CAPTION
-from scorers.containment import OCRBENCH, TINY_LVLM
-from scorers.exact import EXACT_MATCH, GQA
-from scorers.judge import LLAVA_BENCH_JUDGE, MMVET_JUDGE, PLAN_JUDGE
-from scorers.mmscan import MMSCAN, MMSCAN_JUDGE
-from scorers.planning import VLABENCH
-from scorers.relaxed import RELAXED_ACCURACY
-from scorers.score import Scorer
-from scorers.vqa import VQA_ACCURACY
+from sightbench.scorers import choice, cmmmu, dynbench, hallusionbench, mathvista, mmmu, ost, yesno
+from sightbench.scorers.anls import ANLS
+from sightbench.scorers.boxes import BOX_IOU
+from sightbench.scorers.caption import CAPTION
+from sightbench.scorers.containment import OCRBENCH, TINY_LVLM
+from sightbench.scorers.exact import EXACT_MATCH, GQA
+from sightbench.scorers.judge import LLAVA_BENCH_JUDGE, MMVET_JUDGE, PLAN_JUDGE
+from sightbench.scorers.mmscan import MMSCAN, MMSCAN_JUDGE
+from sightbench.scorers.planning import VLABENCH
+from sightbench.scorers.relaxed import RELAXED_ACCURACY
+from sightbench.scorers.score import Scorer
+from sightbench.scorers.vqa import VQA_ACCURACY
 
 SCORERS: dict[str, Scorer] = {
     scorer.name: scorer

@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from scorers.averages import averaged
-from scorers.gold import strings
-from scorers.score import Fields, Grade, Scorer
+from sightbench.scorers.averages import averaged
+from sightbench.scorers.gold import strings
+from sightbench.scorers.score import Fields, Grade, Scorer
 
 _PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
 _ANY_PUNCTUATION = re.compile(f"[{re.escape(_PUNCTUATION)}.]")

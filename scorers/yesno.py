@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from scorers.answer import unparsed
-from scorers.groups import accuracy, by, chunks, grade_rows, together, total, valued
-from scorers.score import Fields, Grade, Metric, Row, Scorer
-from scorers.statistics import bootstrap, mean
+from sightbench.scorers.answer import unparsed
+from sightbench.scorers.groups import accuracy, by, chunks, grade_rows, together, total, valued
+from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
+from sightbench.scorers.statistics import bootstrap, mean
 
 PERCEPTION = (
     *("existence", "count", "position", "color", "posters"),

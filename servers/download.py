@@ -1,5 +1,5 @@
 """Models and benchmarks from the Hugging Face hub into a folder: `bench.py download`, or
-`python -m servers.download MODEL --out DIR`. What is there already is not fetched again."""
+`python -m sightbench.servers.download MODEL --out DIR`. What is there already is not fetched again."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from client.errors import SightbenchError, UsageError
-from servers.families import load
-from servers.target import known_id, lacking
+from sightbench.errors import SightbenchError, UsageError
+from sightbench.servers.families import load
+from sightbench.servers.target import known_id, lacking
 
 Kind = Literal["model", "dataset"]
 Fetch = Callable[..., Any]
@@ -148,7 +148,7 @@ def _page(wanted: Source) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """0, 1 when the hub does not give it, 2 for a mistake."""
-    parser = argparse.ArgumentParser(prog="python -m servers.download", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m sightbench.servers.download", description=__doc__)
     parser.add_argument("name")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args(arguments)

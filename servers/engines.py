@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from client.errors import UsageError
-from servers.families import TEMPLATES, EngineName, Flag
-from servers.target import Adapter, Target
+from sightbench.errors import UsageError
+from sightbench.servers.families import TEMPLATES, EngineName, Flag
+from sightbench.servers.target import Adapter, Target
 
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """What vLLM's --max-lora-rank may be."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from client.errors import UsageError
+from sightbench.errors import UsageError
 
 MODELS = Path(__file__).with_name("models.yaml")
 TEMPLATES = Path(__file__).with_name("templates")

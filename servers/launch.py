@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from client.errors import SightbenchError, UsageError
-from servers import engines, mask_engine
-from servers.engines import CPU, Process, Wish
-from servers.families import ENGINES, EngineName, Table, load
-from servers.supervise import Interrupted, run_step, serve, serving, shown
-from servers.target import Target, resolve
+from sightbench.errors import SightbenchError, UsageError
+from sightbench.servers import engines, mask_engine
+from sightbench.servers.engines import CPU, Process, Wish
+from sightbench.servers.families import ENGINES, EngineName, Table, load
+from sightbench.servers.supervise import Interrupted, run_step, serve, serving, shown
+from sightbench.servers.target import Target, resolve
 
 LOGS = Path("runs") / "servers"
 _COMMANDS = {"vllm": engines.vllm, "sglang": engines.sglang, "transformers": engines.transformers}

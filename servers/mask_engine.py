@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from client.errors import UsageError
-from servers.engines import CPU, Process, Wish, local_url, rendered
-from servers.families import EngineName
-from servers.target import Target, lacking
+from sightbench.errors import UsageError
+from sightbench.run_module import module_command
+from sightbench.servers.engines import CPU, Process, Wish, local_url, rendered
+from sightbench.servers.families import EngineName
+from sightbench.servers.target import Target, lacking
 
-ROOT = Path(__file__).resolve().parent.parent
 DOWNLOADS = Path("models")
 """Where checkpoints from the hub go: the gateway needs files, so an engine's own download is no use to it."""
 
@@ -34,7 +34,7 @@ def processes(
     Steps download and split what is not yet there; before they have run, the two numbers that only the
     checkpoint knows (its layers, the id of [SEG]) stand as 0. UsageError for a folder no gateway can serve.
     """
-    from servers.masks.checkpoint import CheckpointError, is_split
+    from sightbench.servers.masks.checkpoint import CheckpointError, is_split
 
     if target.adapters:
         raise UsageError("a mask model is served without adapters: merge them into the checkpoint first")
@@ -46,18 +46,25 @@ def processes(
     if not is_split(folder):
         if target.folder is None and lacking(original) is not None:
             getter = sys.executable if find_spec("huggingface_hub") else python
-            get = (getter, "-m", "servers.download", target.model, "--out", str(original))
-            steps.append(Process("download", get, _importable()))
-        cut = (python, "-m", "servers.masks", "split", str(original), str(folder))
-        steps.append(Process("split", cut, _importable()))
-    gateway = [python, "-m", "servers.masks", "serve", "--checkpoint", str(folder), "--alias", wish.name]
+            get = (*module_command(getter, "servers.download"), target.model, "--out", str(original))
+            steps.append(Process("download", get))
+        cut = (*module_command(python, "servers.masks"), "split", str(original), str(folder))
+        steps.append(Process("split", cut))
+    gateway = [
+        *module_command(python, "servers.masks"),
+        "serve",
+        "--checkpoint",
+        str(folder),
+        "--alias",
+        wish.name,
+    ]
     gateway += ["--host", wish.host, "--port", str(wish.port)]
     if wish.gpus == CPU:
         gateway += ["--device", "cpu"]
     front = local_url(wish.host, wish.port)
     if engine == "transformers":
         gateway += ["--backend", "transformers", *wish.extra]
-        return tuple(steps), [Process("gateway", tuple(gateway), _importable(), front, wish.name)]
+        return tuple(steps), [Process("gateway", tuple(gateway), url=front, serves=wish.name)]
     inner = wish.port + _ENGINE_PORT
     url = local_url("127.0.0.1", inner)
     gateway += ["--backend", "sglang" if engine == "sglang" else "vllm", "--engine-url", url]
@@ -69,13 +76,13 @@ def processes(
     except CheckpointError as error:
         raise UsageError(str(error)) from error
     served = Process("sglang" if engine == "sglang" else "vllm", *made, url, wish.name)
-    return tuple(steps), [served, Process("gateway", tuple(gateway), _importable(), front, wish.name)]
+    return tuple(steps), [served, Process("gateway", tuple(gateway), url=front, serves=wish.name)]
 
 
 def _vllm(
     target: Target, wish: Wish, program: Sequence[str], folder: Path, port: int, unsplit: bool
 ) -> tuple[tuple[str, ...], dict[str, str]]:
-    from servers.masks.engine import vllm_command, vllm_environment
+    from sightbench.servers.masks.engine import vllm_command, vllm_environment
 
     flags = rendered(target.family.engines["masks"].flags, wish.extra)
     with tempfile.TemporaryDirectory() as scratch:
@@ -142,9 +149,3 @@ def _python(program: Sequence[str], venv: Path | None) -> str:
     """The Python the gateway runs on: this one if it has torch, else the one beside the engine."""
     engines = (Path(program[0]).parent if venv is None else venv / "bin") / "python"
     return str(engines) if find_spec("torch") is None and engines.exists() else sys.executable
-
-
-def _importable() -> dict[str, str]:
-    """The environment in which any Python finds our packages."""
-    here = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    return {"PYTHONPATH": os.pathsep.join(dict.fromkeys(filter(None, [str(ROOT), *here])))}

@@ -18,9 +18,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from client.errors import SightbenchError
-from servers.diagnosis import diagnose
-from servers.engines import Process
+from sightbench.errors import SightbenchError
+from sightbench.servers.diagnosis import diagnose
+from sightbench.servers.engines import Process
 
 GRACE_SECONDS = 30.0
 """What a process has to end by itself after a signal."""

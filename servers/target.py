@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from client.errors import UsageError
-from servers.families import Family, Table
+from sightbench.errors import UsageError
+from sightbench.servers.families import Family, Table
 
 _SIZE = re.compile(r"(?<![a-z0-9.])(\d+(?:\.\d+)?)b(?![a-z0-9])", re.IGNORECASE)
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 SPLIT = "masks.json"
-"""What `python -m servers.masks split` leaves in the folder it writes."""
+"""What `python -m sightbench.servers.masks split` leaves in the folder it writes."""
 
 WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.gguf")
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from client.errors import DatasetError
-from client.sample import Sample
+from sightbench.errors import DatasetError
+from sightbench.sample import Sample
 
 SHOWN = 10
 

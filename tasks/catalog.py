@@ -8,12 +8,12 @@ from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
-from client.errors import DatasetError, UsageError
-from client.sample import Sample
-from tasks.benchmark import Benchmark, Needed, Problems, Selection
-from tasks.families import choices, others, short, space
-from tasks.prompts import LETTER
-from tasks.readers import dynbench
+from sightbench.errors import DatasetError, UsageError
+from sightbench.sample import Sample
+from sightbench.tasks.benchmark import Benchmark, Needed, Problems, Selection
+from sightbench.tasks.families import choices, others, short, space
+from sightbench.tasks.prompts import LETTER
+from sightbench.tasks.readers import dynbench
 
 VIDEO_TREE = (
     Needed("questions", ("multi_json/*/*.json",)),

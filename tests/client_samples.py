@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from client.journal import Journal
-from client.progress import Counts
-from client.run import Outcome, ask
-from client.sample import Image, Reply, Sample, Text, Turn, Video
-from client.settings import Settings, Target
+from sightbench.client.journal import Journal
+from sightbench.client.progress import Counts
+from sightbench.client.run import Outcome, ask
+from sightbench.client.settings import Settings, Target
+from sightbench.sample import Image, Reply, Sample, Text, Turn, Video
 
 
 def text(name: str, question: str = "Which?", **fields: Any) -> Sample:

@@ -31,7 +31,7 @@ def run(monkeypatch, capsys, tmp_path) -> Command:
 @pytest.fixture(scope="session")
 def baseline() -> Iterator[str]:
     """The base URL of the embedded server, started once."""
-    from servers.baseline.child import running
+    from sightbench.servers.baseline.child import running
 
     with running() as url:
         yield url

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tasks.families import short
+from sightbench.tasks.families import short
 
 
 def picture(seed: int = 0, kind: str = "JPEG") -> bytes:

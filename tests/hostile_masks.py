@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scorers import rle
+from sightbench import rle
 
 GOOD = rle.to_wire(rle.from_lengths(10, 10, [30, 20, 50]))
 TEXT: str = GOOD["counts"]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from client.sample import Sample
-from scorers.score import Metric, Row, Score, Scorer
+from sightbench.sample import Sample
+from sightbench.scorers.score import Metric, Row, Score, Scorer
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 

@@ -16,13 +16,13 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 from PIL import Image
 
-from servers.baseline import tokens
-from servers.baseline.answer import answer
-from servers.baseline.components import components
-from servers.baseline.frames import Frames, decode, look_size
-from servers.baseline.perceive import Scene, perceive
-from servers.baseline.question import MASK_FORMS, TEXT_FORMS, parse_question
-from tasks.synthetic.generate import generate
+from sightbench.servers.baseline import tokens
+from sightbench.servers.baseline.answer import answer
+from sightbench.servers.baseline.components import components
+from sightbench.servers.baseline.frames import Frames, decode, look_size
+from sightbench.servers.baseline.perceive import Scene, perceive
+from sightbench.servers.baseline.question import MASK_FORMS, TEXT_FORMS, parse_question
+from sightbench.tasks.synthetic.generate import generate
 
 ROOT = Path(__file__).parents[1]
 DIRECTLY = "Answer with the option's letter from the given choices directly."

@@ -23,13 +23,13 @@ from PIL import Image
 from pycocotools import mask as coco
 from starlette.testclient import TestClient
 
-from servers.baseline.app import create_app
-from servers.baseline.child import running
-from servers.baseline.refusal import Refusal
-from servers.baseline.wire import parse_request
-from tasks.synthetic.knobs import Knobs
-from tasks.synthetic.render import render
-from tasks.synthetic.scene import make_scene
+from sightbench.servers.baseline.app import create_app
+from sightbench.servers.baseline.child import running
+from sightbench.servers.baseline.refusal import Refusal
+from sightbench.servers.baseline.wire import parse_request
+from sightbench.tasks.synthetic.knobs import Knobs
+from sightbench.tasks.synthetic.render import render
+from sightbench.tasks.synthetic.scene import make_scene
 
 ROOT = Path(__file__).parents[1]
 SEGMENT = "Please segment the object nearest to the camera in the first frame."
@@ -240,7 +240,7 @@ def test_a_child_process_serves_the_openai_client_and_stops(frames: list[bytes])
 
 def _start(*options: str) -> subprocess.Popen[str]:
     child = subprocess.Popen(
-        [sys.executable, "-m", "servers.baseline", *options],
+        [sys.executable, "-m", "sightbench.servers.baseline", *options],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -270,7 +270,7 @@ def test_it_ends_quietly_when_nobody_reads_its_url() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with subprocess.Popen(
-        [sys.executable, "-m", "servers.baseline", "--exit-with-parent"],
+        [sys.executable, "-m", "sightbench.servers.baseline", "--exit-with-parent"],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=writing,
@@ -303,7 +303,7 @@ def test_a_port_in_use_is_one_clear_line() -> None:
             taken.listen()
             port = str(taken.getsockname()[1])
             second = subprocess.run(
-                [sys.executable, "-m", "servers.baseline", "--port", port],
+                [sys.executable, "-m", "sightbench.servers.baseline", "--port", port],
                 cwd=ROOT,
                 capture_output=True,
                 text=True,

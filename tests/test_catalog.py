@@ -9,12 +9,12 @@ import formats
 import pytest
 from PIL import Image as Picture
 
-from client.errors import DatasetError, UsageError
-from client.sample import Image, Media, Sample, Slice, Video
-from scorers.score import Metric, Row, Score
-from scorers.table import SCORERS
-from tasks import catalog
-from tasks.benchmark import Benchmark, Selection
+from sightbench.errors import DatasetError, UsageError
+from sightbench.sample import Image, Media, Sample, Slice, Video
+from sightbench.scorers.score import Metric, Row, Score
+from sightbench.scorers.table import SCORERS
+from sightbench.tasks import catalog
+from sightbench.tasks.benchmark import Benchmark, Selection
 
 BY_NAME = {benchmark.name: benchmark for benchmark in catalog.BENCHMARKS}
 

@@ -18,15 +18,15 @@ from hypothesis import strategies as st
 from openai import AsyncOpenAI
 from PIL import Image as Pillow
 
-from client.body import Body, Form, build, elided
-from client.family import Family
-from client.frames import sampled
-from client.media import Library, MediaError
-from client.probe import ServerInfo
-from client.providers import PROVIDERS, provider
-from client.run import preview, settle
-from client.sample import Image, Media, Sample, Slice, Text, Turn, Video
-from client.settings import Settings
+from sightbench.client.body import Body, Form, build, elided
+from sightbench.client.frames import sampled
+from sightbench.client.media import Library, MediaError
+from sightbench.client.probe import ServerInfo
+from sightbench.client.providers import PROVIDERS, provider
+from sightbench.client.run import preview, settle
+from sightbench.client.settings import Settings
+from sightbench.families import Family
+from sightbench.sample import Image, Media, Sample, Slice, Text, Turn, Video
 from tests.client_samples import about, picture, run, text, to
 from tests.faults.server import serving
 

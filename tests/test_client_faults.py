@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-import client.endpoint
-import client.pool
-import client.retry
-from client.errors import EndpointError, RunFolderError
-from client.journal import Journal
-from client.probe import probe
-from client.run import ask
-from client.sample import Sample
+import sightbench.client.endpoint
+import sightbench.client.pool
+import sightbench.client.retry
+from sightbench.client.journal import Journal
+from sightbench.client.probe import probe
+from sightbench.client.run import ask
+from sightbench.errors import EndpointError, RunFolderError
+from sightbench.sample import Sample
 from tests.client_samples import run, texts, to
 from tests.faults.proxy import broken
 from tests.faults.server import (
@@ -42,8 +42,8 @@ SECRET = "sk-secret-0123456789"
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits between attempts and probes are shortened; what is decided stays the same."""
-    monkeypatch.setattr(client.pool, "_PROBE_EVERY", 0.05)
-    monkeypatch.setattr(client.retry, "UNIT_SECONDS", 0.01)
+    monkeypatch.setattr(sightbench.client.pool, "_PROBE_EVERY", 0.05)
+    monkeypatch.setattr(sightbench.client.retry, "UNIT_SECONDS", 0.01)
 
 
 def once(first: Response, then: int = 1) -> Script:
@@ -181,7 +181,7 @@ async def test_a_slow_loris_runs_into_the_timeout(tmp_path: Path) -> None:
 async def test_replies_are_capped_before_they_are_parsed(
     packed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client.endpoint, "MAX_TEXT_REPLY", 2**20)
+    monkeypatch.setattr(sightbench.client.endpoint, "MAX_TEXT_REPLY", 2**20)
     body = completion("x" * 30_000_000)
     response = (
         Response(body=gzip.compress(body), headers={"Content-Encoding": "gzip"})

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.errors import RunFolderError
-from client.journal import Journal, from_line, merge, replace_file, to_line
-from client.sample import Failure, Reply
+from sightbench.client.journal import Journal, from_line, merge, to_line
+from sightbench.errors import RunFolderError
+from sightbench.files import replace_file
+from sightbench.sample import Failure, Reply
 
 ROOT = Path(__file__).parents[1]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from client.journal import REPLIES, Journal, from_line
+from sightbench.client.journal import REPLIES, Journal, from_line
 
 ROOT = Path(__file__).parents[1]
 IN_FLIGHT = 16

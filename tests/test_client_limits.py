@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from client.limits import Adaptive, Pace
+from sightbench.client.limits import Adaptive, Pace
 
 
 async def test_a_budget_of_requests_is_spent_evenly_and_in_order() -> None:

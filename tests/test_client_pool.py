@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from client.endpoint import Answer, Outcome
-from client.pool import Pool, gauge_sums, open_pool
-from client.providers import provider
-from client.sample import Failure, Video
-from client.settings import Target
+from sightbench.client.endpoint import Answer, Outcome
+from sightbench.client.pool import Pool, gauge_sums, open_pool
+from sightbench.client.providers import provider
+from sightbench.client.settings import Target
+from sightbench.sample import Failure, Video
 from tests.client_samples import about, run, texts, to
 from tests.faults.server import Response, completion, error, serving
 

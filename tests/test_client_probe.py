@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from client.address import address
-from client.errors import EndpointError, UsageError
-from client.family import families, family, named
-from client.probe import ServerInfo, agree, probe, probe_all, probe_masks
+from sightbench.client.address import address
+from sightbench.client.probe import ServerInfo, agree, probe, probe_all, probe_masks
+from sightbench.errors import EndpointError, UsageError
+from sightbench.families import families, family, named
 from tests.client_samples import run, text, to
 from tests.faults.server import Request, Response, completion, error, serving
 

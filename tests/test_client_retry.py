@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.endpoint import Answer, ReplyTooLarge, from_exception, parse
-from client.retry import STOPS, decide, error_message, from_status, retry_after
-from client.sample import Failure
+from sightbench.client.endpoint import Answer, ReplyTooLarge, from_exception, parse
+from sightbench.client.retry import STOPS, decide, error_message, from_status, retry_after
+from sightbench.sample import Failure
 from tests.faults.server import completion
 
 AGAIN = [

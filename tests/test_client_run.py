@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.order import by_video, mine, shard_of, units
-from client.progress import Counts, line, shown
-from client.sample import Sample, Text, Turn, Video
+from sightbench.client.order import by_video, mine, shard_of, units
+from sightbench.client.progress import Counts, line, shown
+from sightbench.sample import Sample, Text, Turn, Video
 from tests.client_samples import about, run, text, texts, to
 from tests.faults.server import Request, Response, completion, error, healthy, serving
 
@@ -218,10 +218,13 @@ def test_a_log_file_gets_plain_lines_now_and_then(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text().count("\n") == 1
 
 
-@pytest.mark.parametrize("modules", ["client.sample", "client.errors", "client.settings", "client.run"])
+@pytest.mark.parametrize(
+    "modules",
+    ["sightbench.sample", "sightbench.errors", "sightbench.client.settings", "sightbench.client.run"],
+)
 def test_nothing_heavy_is_imported_before_it_is_needed(modules: str) -> None:
     heavy = {"openai", "PIL", "numpy", "rich", "av", "yaml", "httpx", "pydantic"}
-    if modules != "client.run":
+    if modules != "sightbench.client.run":
         heavy |= {"aiohttp", "orjson", "asyncio"}
     code = f"import sys, {modules}; print(*sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run(

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from client.errors import EndpointError
-from client.probe import probe
-from client.run import settle
-from client.sample import Video
+from sightbench.client.probe import probe
+from sightbench.client.run import settle
+from sightbench.errors import EndpointError
+from sightbench.sample import Video
 from tests.client_samples import about, run, text, to
 from tests.engines.server import Server, sglang, tiny_model
 from tests.test_client_body import jpeg

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-import client.retry
-from client.journal import Journal
-from client.run import ask
+import sightbench.client.retry
+from sightbench.client.journal import Journal
+from sightbench.client.run import ask
 from tests.client_samples import run, texts, to
 from tests.faults.proxy import broken
 from tests.faults.server import Request, Response, Scripted, answer_text, completion, flaky, serving
@@ -30,7 +30,7 @@ def resident() -> int:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client.retry, "UNIT_SECONDS", 0.05)
+    monkeypatch.setattr(sightbench.client.retry, "UNIT_SECONDS", 0.05)
 
 
 async def test_ten_thousand_samples_through_everything_that_breaks(tmp_path: Path) -> None:

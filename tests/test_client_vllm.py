@@ -18,11 +18,11 @@ from pathlib import Path
 
 import pytest
 
-from client.errors import EndpointError
-from client.journal import REPLIES, Journal, from_line
-from client.probe import probe, probe_masks
-from client.run import ask, settle
-from client.sample import Reply, Sample
+from sightbench.client.journal import REPLIES, Journal, from_line
+from sightbench.client.probe import probe, probe_masks
+from sightbench.client.run import ask, settle
+from sightbench.errors import EndpointError
+from sightbench.sample import Reply, Sample
 from tests.client_samples import about, run, text, to
 from tests.engines.server import BOOT_SECONDS, Server, tiny_model
 from tests.engines.server import vllm as serve_vllm
@@ -52,8 +52,8 @@ def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def questions() -> Iterator[Sample]:
     """davis_mini's questions as their own reader gives them."""
-    from tasks.benchmark import Problems
-    from tasks.readers.dynbench import read
+    from sightbench.tasks.benchmark import Problems
+    from sightbench.tasks.readers.dynbench import read
 
     for sample in read(DATA, "official", Problems()):
         if sample.wants == "text":

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from commands import synth as synthetic
-from tasks.synthetic.generate import Manifest
-from tasks.synthetic.knobs import Knobs
+from sightbench.commands import synth as synthetic
+from sightbench.tasks.synthetic.generate import Manifest
+from sightbench.tasks.synthetic.knobs import Knobs
 
 
 def test_two_first_runs_at_once_share_the_set_that_came_first(

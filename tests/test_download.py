@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from client.errors import SightbenchError, UsageError
-from servers import download as module
-from servers.download import download, source
+from sightbench.errors import SightbenchError, UsageError
+from sightbench.servers import download as module
+from sightbench.servers.download import download, source
 
 SECRET = "hf_abcdefghijklmnop"
 

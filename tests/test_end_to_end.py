@@ -6,7 +6,7 @@ from pathlib import Path
 import formats
 import pytest
 
-from tasks import catalog
+from sightbench.tasks import catalog
 
 NAMES = [benchmark.name for benchmark in catalog.BENCHMARKS]
 SUBMITTED = [benchmark.name for benchmark in catalog.BENCHMARKS if benchmark.submission]

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from client.address import address, label
-from client.errors import SightbenchError, UsageError
-from client.probe import probe_all
-from client.settings import Target
+from sightbench.client.address import address, label
+from sightbench.client.probe import probe_all
+from sightbench.client.settings import Target
+from sightbench.errors import SightbenchError, UsageError
 from tests.client_samples import to
 
 MALFORMED = ["127.0.0.1:8000", "ftp://h/v1", "", "http://h:99999/v1", "http://h/v1*0", "http://h h/v1"]

@@ -11,8 +11,9 @@ import PIL
 import pytest
 from PIL import Image
 
-from scorers import groundtruth, rle
-from scorers.groundtruth import FILE_NAME, open_cache, read_truth
+from sightbench import rle
+from sightbench.scorers import groundtruth
+from sightbench.scorers.groundtruth import FILE_NAME, open_cache, read_truth
 
 FRAMES = 4
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from client.family import family as client_family
-from servers import launch
-from servers.families import load
-from servers.target import resolve, size_in_name
+from sightbench.families import family as client_family
+from sightbench.servers import launch
+from sightbench.servers.families import load
+from sightbench.servers.target import resolve, size_in_name
 
 TABLE = load()
 ROOT = Path(__file__).parents[1]
@@ -240,7 +240,7 @@ def test_missing_weights_are_named(tmp_path, dry, shards, said) -> None:
 
 
 def test_the_table_of_models_lists_what_each_family_can_do() -> None:
-    from servers.families import listed
+    from sightbench.servers.families import listed
 
     rows = {row["name"]: row for row in listed()}
     assert rows["sa2va"]["can"] == ["qa", "masks"] and rows["sa2va"]["engines"] == ["masks", "transformers"]
@@ -249,7 +249,7 @@ def test_the_table_of_models_lists_what_each_family_can_do() -> None:
 
 
 def test_a_gateway_runs_on_the_engines_python_where_ours_has_no_torch(tmp_path, dry, monkeypatch) -> None:
-    monkeypatch.setattr("servers.mask_engine.find_spec", lambda name: None)
+    monkeypatch.setattr("sightbench.servers.mask_engine.find_spec", lambda name: None)
     programs = tmp_path / "engine" / "bin"
     programs.mkdir(parents=True)
     for name in ("vllm", "python"):

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from servers import launch
-from servers.diagnosis import diagnose
+from sightbench.servers import launch
+from sightbench.servers.diagnosis import diagnose
 
 ROOT = Path(__file__).parents[1]
 DEADLINE = 30.0
@@ -295,7 +295,7 @@ def test_replicas_without_a_router_are_endpoints_and_outlive_each_other(home, la
 
 
 def test_the_gateway_takes_the_flags_it_is_started_with(monkeypatch, capsys) -> None:
-    from servers.masks import __main__ as gateway
+    from sightbench.servers.masks import __main__ as gateway
 
     assert launch.main(["ByteDance/Sa2VA-4B", "--dry-run", "--gpus", "0", "--alias", "m"]) == 0
     line = next(line for line in capsys.readouterr().out.splitlines() if "servers.masks serve" in line)

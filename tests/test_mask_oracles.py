@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scorers import rims, rle
-from scorers.masks import score_object
+from sightbench import rle
+from sightbench.scorers import rims
+from sightbench.scorers.masks import score_object
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 

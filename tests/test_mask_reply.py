@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from hostile_masks import REFUSED
 
-from client.sample import Sample
-from scorers import rims, rle
-from scorers.groundtruth import Truth
-from scorers.mask_reply import grade_masks
-from scorers.rle import MaskError
+from sightbench import rle
+from sightbench.rle import MaskError
+from sightbench.sample import Sample
+from sightbench.scorers import rims
+from sightbench.scorers.groundtruth import Truth
+from sightbench.scorers.mask_reply import grade_masks
 
 SQUARE = rle.from_array(np.pad(np.ones((20, 20), bool), 10))
 WIRE = rle.to_wire(SQUARE)

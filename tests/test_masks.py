@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from client.errors import UsageError
-from scorers import rims, rle
-from scorers.masks import DEFINITIONS, score_object, score_revos, statistics
-from scorers.rle import MaskError
+from sightbench import rle
+from sightbench.errors import UsageError
+from sightbench.rle import MaskError
+from sightbench.scorers import rims
+from sightbench.scorers.masks import DEFINITIONS, score_object, score_revos, statistics
 
 CORES = rims.cores()
 SHARED = Path(__file__).parents[2] / "shared"

@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from pycocotools import mask as coco
 
-from servers.masks import contract, rle
-from servers.masks.backends.base import Generation
-from servers.masks.contract import Ask, Limits, RequestError
-from servers.masks.gateway import Gateway, Settings
+from sightbench.servers.masks import contract, rle
+from sightbench.servers.masks.backends.base import Generation
+from sightbench.servers.masks.contract import Ask, Limits, RequestError
+from sightbench.servers.masks.gateway import Gateway, Settings
 
 
 def png(width: int = 32, height: int = 24, value: int = 0) -> bytes:

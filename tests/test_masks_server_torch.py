@@ -34,17 +34,17 @@ import torch
 from PIL import Image
 from pycocotools import mask as coco
 
-from servers.masks import selftest
-from servers.masks.backends.base import Generation
-from servers.masks.backends.internvl import tiled
-from servers.masks.backends.sglang import SglangBackend
-from servers.masks.backends.transformers_model import TransformersBackend
-from servers.masks.checkpoint import CheckpointError, load_model, split
-from servers.masks.contract import RequestError
-from servers.masks.decoder import FeatureCache, Features, Frame
-from servers.masks.head import Cancelled, Masker
-from servers.masks.sam2 import TRUNKS, rename, trunk_of
-from servers.masks.serve import load_projection
+from sightbench.servers.masks import selftest
+from sightbench.servers.masks.backends.base import Generation
+from sightbench.servers.masks.backends.internvl import tiled
+from sightbench.servers.masks.backends.sglang import SglangBackend
+from sightbench.servers.masks.backends.transformers_model import TransformersBackend
+from sightbench.servers.masks.checkpoint import CheckpointError, load_model, split
+from sightbench.servers.masks.contract import RequestError
+from sightbench.servers.masks.decoder import FeatureCache, Features, Frame
+from sightbench.servers.masks.head import Cancelled, Masker
+from sightbench.servers.masks.sam2 import TRUNKS, rename, trunk_of
+from sightbench.servers.masks.serve import load_projection
 
 SHARED = Path(__file__).parents[2] / "shared" / "checkpoints" / "sa2va-tiny-qwen2_5"
 SA2VA = ("qwen2_5", "qwen3", "internvl_qwen2", "internvl_internlm2")
@@ -95,7 +95,7 @@ def test_the_trunk_is_read_from_the_weights(trunk: Any) -> None:
 
 
 def test_a_missing_or_unknown_sam2_tensor_is_named() -> None:
-    from servers.masks.sam2 import load_sam2
+    from sightbench.servers.masks.sam2 import load_sam2
 
     weights = tiny_masks.sam2_weights()
     where = (256, torch.device("cpu"), torch.float32)

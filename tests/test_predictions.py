@@ -7,9 +7,9 @@ import formats
 import pytest
 from openpyxl import Workbook
 
-from client.errors import DatasetError
-from client.sample import Sample
-from tasks.readers import predictions
+from sightbench.errors import DatasetError
+from sightbench.sample import Sample
+from sightbench.tasks.readers import predictions
 
 
 def sample(id: str, order: int = 0, **meta: object) -> Sample:

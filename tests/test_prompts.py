@@ -10,9 +10,9 @@ from pathlib import Path
 import formats
 import pytest
 
-from client.sample import Image, Sample, Text
-from tasks import catalog
-from tasks.benchmark import Selection
+from sightbench.sample import Image, Sample, Text
+from sightbench.tasks import catalog
+from sightbench.tasks.benchmark import Selection
 
 LETTER = "Answer with the option's letter from the given choices directly."
 LETTER_CN = "请直接回答选项字母。"

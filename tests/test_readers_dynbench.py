@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from client.errors import DatasetError, UsageError
-from client.sample import Sample, Text, Video
-from tasks import catalog
-from tasks.benchmark import Problems
-from tasks.readers import dynbench
+from sightbench.errors import DatasetError, UsageError
+from sightbench.sample import Sample, Text, Video
+from sightbench.tasks import catalog
+from sightbench.tasks.benchmark import Problems
+from sightbench.tasks.readers import dynbench
 
 DAVIS = Path(__file__).parents[2] / "shared" / "data" / "davis_mini"
 

@@ -9,13 +9,13 @@ import formats
 import pytest
 from PIL import Image as Picture
 
-from client.errors import DatasetError, UsageError
-from client.sample import Image, Sample, Text, Video
-from tasks import catalog
-from tasks.benchmark import Problems, Selection
-from tasks.readers import mmscan
-from tasks.readers.disk import locate
-from tasks.readers.options import rotated, written
+from sightbench.errors import DatasetError, UsageError
+from sightbench.sample import Image, Sample, Text, Video
+from sightbench.tasks import catalog
+from sightbench.tasks.benchmark import Problems, Selection
+from sightbench.tasks.readers import mmscan
+from sightbench.tasks.readers.disk import locate
+from sightbench.tasks.readers.options import rotated, written
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.errors import DatasetError
-from client.sample import Slice
-from tasks.benchmark import Problems
-from tasks.readers import tsv
+from sightbench.errors import DatasetError
+from sightbench.sample import Slice
+from sightbench.tasks.benchmark import Problems
+from sightbench.tasks.readers import tsv
 
 
 def read(path: Path, *roots: Path) -> tuple[list[tsv.Row], list[str], Problems]:

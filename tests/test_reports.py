@@ -5,13 +5,13 @@ from datetime import datetime
 
 import pytest
 
-from client.sample import Sample, Text, Turn, Video
-from reports.dynbench_files import overall
-from reports.summary import BenchmarkSummary, Summary
-from reports.tables import number, text
-from scorers.aggregate import dynbench, dynbench_extras
-from scorers.score import Metric, Row, Score
-from scorers.scoring import Coverage, coverage
+from sightbench.reports.dynbench_files import overall
+from sightbench.reports.summary import BenchmarkSummary, Summary
+from sightbench.reports.tables import number, text
+from sightbench.sample import Sample, Text, Turn, Video
+from sightbench.scorers.aggregate import dynbench, dynbench_extras
+from sightbench.scorers.score import Metric, Row, Score
+from sightbench.scorers.scoring import Coverage, coverage
 
 
 def row(id: str, category: str, wants: str, value: float | None, status: str = "scored", **detail) -> Row:

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pycocotools import mask as cocomask
 
-from scorers import rims, rle
-from scorers.masks import score_object
-from scorers.rle import MaskError, Rle
+from sightbench import rle
+from sightbench.rle import MaskError, Rle
+from sightbench.scorers import rims
+from sightbench.scorers.masks import score_object
 
 masks = arrays(bool, st.tuples(st.integers(1, 70), st.integers(1, 70)))
 

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorers.answer import boxed_or_rest, classify, final_answer, random_choice, set_aside_reasoning, unparsed
+from sightbench.scorers.answer import (
+    boxed_or_rest,
+    classify,
+    final_answer,
+    random_choice,
+    set_aside_reasoning,
+    unparsed,
+)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scorer_rows import part, row, rows, shared
 
-from scorers import letters, spatial
-from scorers.choice import CHOICE, CIRCULAR, CRPE, EGOEXO, MMSI, MMSTAR, MMVP, SCIENCEQA, SCORERS, SEED
+from sightbench.scorers import letters, spatial
+from sightbench.scorers.choice import (
+    CHOICE,
+    CIRCULAR,
+    CRPE,
+    EGOEXO,
+    MMSI,
+    MMSTAR,
+    MMVP,
+    SCIENCEQA,
+    SCORERS,
+    SEED,
+)
 
 BLUES = {"A": "blue", "B": "light blue", "C": "dark blue", "D": "cat"}
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from client.sample import Sample
-from scorers.groups import accuracy, breakdown, by, chunks, set_accuracy, sets, total
-from scorers.score import Metric, Row, Score
-from scorers.statistics import mean
+from sightbench.sample import Sample
+from sightbench.scorers.groups import accuracy, breakdown, by, chunks, set_accuracy, sets, total
+from sightbench.scorers.score import Metric, Row, Score
+from sightbench.scorers.statistics import mean
 
 
 def row(id: str, value: float | None, group: str | None = None, category: str = "", **meta: object) -> Row:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scorer_rows import part, rows, shared
 
-from scorers.judge import LLAVA_BENCH_JUDGE, MMVET_JUDGE, PLAN_JUDGE, PLAN_SCORES, json_object
-from scorers.table import SCORERS
+from sightbench.scorers.judge import LLAVA_BENCH_JUDGE, MMVET_JUDGE, PLAN_JUDGE, PLAN_SCORES, json_object
+from sightbench.scorers.table import SCORERS
 
 
 def test_only_judges_replies_need_no_gold() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scorers.options import gold_letter, options_of
+from sightbench.scorers.options import gold_letter, options_of
 
 
 @pytest.mark.parametrize(

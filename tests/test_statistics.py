@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from scorers.score import Metric
-from scorers.statistics import bootstrap, mean, mean_of, t_quantile
+from sightbench.scorers.score import Metric
+from sightbench.scorers.statistics import bootstrap, mean, mean_of, t_quantile
 
 
 @pytest.mark.parametrize(

@@ -15,14 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from client.errors import DatasetError, SightbenchError, UsageError
-from tasks.benchmark import Problems
-from tasks.readers import dynbench
-from tasks.synthetic.balance import arrange, select
-from tasks.synthetic.generate import MASKS, QA, Manifest, generate, read_manifest
-from tasks.synthetic.knobs import Knobs
-from tasks.synthetic.questions import Asked
-from tasks.synthetic.scene import COLOURS, SHAPES, make_scene
+from sightbench.errors import DatasetError, SightbenchError, UsageError
+from sightbench.tasks.benchmark import Problems
+from sightbench.tasks.readers import dynbench
+from sightbench.tasks.synthetic.balance import arrange, select
+from sightbench.tasks.synthetic.generate import MASKS, QA, Manifest, generate, read_manifest
+from sightbench.tasks.synthetic.knobs import Knobs
+from sightbench.tasks.synthetic.questions import Asked
+from sightbench.tasks.synthetic.scene import COLOURS, SHAPES, make_scene
 
 DOC = (Path(__file__).parents[1] / "docs" / "synthetic.md").read_text(encoding="utf-8")
 SMALL = Knobs(size=(160, 120))

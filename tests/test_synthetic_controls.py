@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from client.errors import DatasetError, UsageError
-from tasks.benchmark import Problems
-from tasks.readers import dynbench
-from tasks.synthetic.controls import chance, degrade, text_only_prior
-from tasks.synthetic.generate import generate
-from tasks.synthetic.knobs import Knobs
+from sightbench.errors import DatasetError, UsageError
+from sightbench.tasks.benchmark import Problems
+from sightbench.tasks.readers import dynbench
+from sightbench.tasks.synthetic.controls import chance, degrade, text_only_prior
+from sightbench.tasks.synthetic.generate import generate
+from sightbench.tasks.synthetic.knobs import Knobs
 
 TINY = Knobs(size=(96, 72))
 

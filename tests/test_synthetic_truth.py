@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.synthetic.facts import BACKWARDS, Facts, observe
-from tasks.synthetic.generate import MASKS, QA, generate
-from tasks.synthetic.knobs import Knobs
-from tasks.synthetic.render import render
-from tasks.synthetic.scene import Scene, make_scene
+from sightbench.tasks.synthetic.facts import BACKWARDS, Facts, observe
+from sightbench.tasks.synthetic.generate import MASKS, QA, generate
+from sightbench.tasks.synthetic.knobs import Knobs
+from sightbench.tasks.synthetic.render import render
+from sightbench.tasks.synthetic.scene import Scene, make_scene
 
 ENDS = {"first": 0, "last": -1}
 

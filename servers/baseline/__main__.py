@@ -1,4 +1,4 @@
-"""`python -m servers.baseline`: serve on loopback, print the base URL, stop quietly when told to."""
+"""`python -m sightbench.servers.baseline`: serves on loopback, prints the base URL, stops when told to."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from types import FrameType
 
 import uvicorn
 
-from servers.baseline.app import MAX_BODY_BYTES, create_app
+from sightbench.servers.baseline.app import MAX_BODY_BYTES, create_app
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m servers.baseline", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m sightbench.servers.baseline", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0: any free port")
     parser.add_argument("--max-body-bytes", type=int, default=MAX_BODY_BYTES)

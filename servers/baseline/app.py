@@ -19,14 +19,14 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from servers.baseline import tokens
-from servers.baseline.answer import answer
-from servers.baseline.cache import Cache
-from servers.baseline.completion import chunks, completion
-from servers.baseline.frames import decode, digest
-from servers.baseline.perceive import Scene, perceive
-from servers.baseline.refusal import Refusal
-from servers.baseline.wire import MODEL, ChatRequest, parse_request
+from sightbench.servers.baseline import tokens
+from sightbench.servers.baseline.answer import answer
+from sightbench.servers.baseline.cache import Cache
+from sightbench.servers.baseline.completion import chunks, completion
+from sightbench.servers.baseline.frames import decode, digest
+from sightbench.servers.baseline.perceive import Scene, perceive
+from sightbench.servers.baseline.refusal import Refusal
+from sightbench.servers.baseline.wire import MODEL, ChatRequest, parse_request
 
 WORKERS = 2
 MAX_WAITING = 256

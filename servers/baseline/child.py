@@ -9,9 +9,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from sightbench.run_module import module_command
 
 
 @contextmanager
@@ -22,11 +21,10 @@ def running(*, wait_s: float = 30.0) -> Iterator[str]:
     flight; it ends by itself when the parent dies. Raises RuntimeError if it does not come up.
     """
     child = subprocess.Popen(
-        [sys.executable, "-m", "servers.baseline", "--exit-with-parent"],
+        [*module_command(sys.executable, "servers.baseline"), "--exit-with-parent"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        cwd=ROOT,
         start_new_session=True,
     )
     assert child.stdin is not None and child.stdout is not None

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from pycocotools import mask as coco
 
-from servers.baseline import tokens
-from servers.baseline.answer import Answer
-from servers.baseline.perceive import Scene
-from servers.baseline.refusal import Refusal
-from servers.baseline.wire import MODEL, ChatRequest
+from sightbench.servers.baseline import tokens
+from sightbench.servers.baseline.answer import Answer
+from sightbench.servers.baseline.perceive import Scene
+from sightbench.servers.baseline.refusal import Refusal
+from sightbench.servers.baseline.wire import MODEL, ChatRequest
 
 
 def completion(request: ChatRequest, scene: Scene, answer: Answer) -> dict[str, Any]:

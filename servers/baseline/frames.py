@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from servers.baseline.refusal import Refusal
+from sightbench.servers.baseline.refusal import Refusal
 
 LOOK = 480
 MAX_PIXELS = 4096 * 4096

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from servers.baseline.refusal import Refusal
+from sightbench.servers.baseline.refusal import Refusal
 
 MODEL = "pixel-baseline"
 

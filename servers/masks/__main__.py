@@ -1,4 +1,4 @@
-"""`python -m servers.masks split | serve | answer`: see docs/masks-server.md."""
+"""`python -m sightbench.servers.masks split | serve | answer`: see docs/masks-server.md."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import os
 import sys
 from pathlib import Path
 
-from servers.masks.checkpoint import CheckpointError, Model, is_split, load_model, split
+from sightbench.servers.masks.checkpoint import CheckpointError, Model, is_split, load_model, split
 
 log = logging.getLogger("sightbench.masks")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """0, or 1 with one line on stderr when it cannot be done (2 for a wrong flag)."""
-    parser = argparse.ArgumentParser(prog="python -m servers.masks", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m sightbench.servers.masks", description=__doc__)
     commands = parser.add_subparsers(required=True)
     cut = commands.add_parser("split", help="a mask model's checkpoint -> language model and head")
     cut.add_argument("checkpoint", type=Path)
@@ -104,7 +104,7 @@ def _model(options: argparse.Namespace, folder: Path) -> Model:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from servers.masks.serve import ServeOptions, serve
+    from sightbench.servers.masks.serve import ServeOptions, serve
 
     folder = _folder(options)
     names = (options.alias or options.checkpoint.name,)
@@ -132,9 +132,9 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _answer(options: argparse.Namespace) -> int:
-    from servers.masks import selftest
-    from servers.masks.backends.transformers_model import TransformersBackend
-    from servers.masks.serve import load_projection
+    from sightbench.servers.masks import selftest
+    from sightbench.servers.masks.backends.transformers_model import TransformersBackend
+    from sightbench.servers.masks.serve import load_projection
 
     folder = _folder(options)
     model = load_model(folder)

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from servers.masks import tensors
+from sightbench.servers.masks import tensors
 
 Family = Literal["qwen2_5_vl", "qwen3_vl", "internvl"]
 DecoderName = Literal["sa2va", "sa2va_i", "unipixel"]
@@ -63,7 +63,7 @@ def load_model(folder: Path) -> Model:
     if not file.is_file():
         raise CheckpointError(
             f"{folder} is not a split checkpoint ({SIDECAR} is missing): "
-            f"run `python -m servers.masks split CHECKPOINT {folder}` first"
+            f"run `python -m sightbench.servers.masks split CHECKPOINT {folder}` first"
         )
     held: dict[str, Any] = json.loads(file.read_text())
     held["eos_token_ids"] = tuple(held["eos_token_ids"])

@@ -29,9 +29,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from servers.masks.checkpoint import DecoderName
-from servers.masks.llm_frames import spread
-from servers.masks.sam2 import load_sam2, load_second_decoder
+from sightbench.servers.masks.checkpoint import DecoderName
+from sightbench.servers.masks.llm_frames import spread
+from sightbench.servers.masks.sam2 import load_sam2, load_second_decoder
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)

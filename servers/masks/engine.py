@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from servers.masks.checkpoint import LLM, load_model
+from sightbench.servers.masks.checkpoint import LLM, load_model
 
 PLUGIN_DIR = Path(__file__).parent / "vllm_plugin"
 """On the engine's PYTHONPATH: self-contained modules and a .dist-info that names them as vLLM plugins."""

@@ -24,9 +24,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from servers.masks import contract
-from servers.masks.backends.base import Backend, Generation
-from servers.masks.contract import Ask, RequestError
+from sightbench.servers.masks import contract
+from sightbench.servers.masks.backends.base import Backend, Generation
+from sightbench.servers.masks.contract import Ask, RequestError
 
 log = logging.getLogger("sightbench.masks")
 T = TypeVar("T")

@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from servers.masks.checkpoint import HEAD, Model
-from servers.masks.decoder import Decoder, Frame
-from servers.masks.rle import encode
+from sightbench.servers.masks.checkpoint import HEAD, Model
+from sightbench.servers.masks.decoder import Decoder, Frame
+from sightbench.servers.masks.rle import encode
 
 GROUP = 8
 """Objects drawn in one batch; more go in turn, so that memory does not grow with the request."""

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from servers.masks.checkpoint import Model
+from sightbench.servers.masks.checkpoint import Model
 
 TILE = 448
 """InternVL's input side."""

@@ -3,7 +3,7 @@
 Three checks that need no reference, on a video drawn here: the state at [SEG], through the final norm and
 the output layer, must predict the token that was generated next (wrong layer, position or norm: it does
 not); the same request again (now from the prefix cache) must give the same ids and state; and another
-video must give another state. If the folder holds a known answer (`python -m servers.masks answer`), the
+video must give another state. If the folder holds a known answer (`servers.masks answer`), the
 prompt's length, the ids and the state must equal it.
 """
 
@@ -22,11 +22,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from servers.masks.backends.base import Backend, Generation
-from servers.masks.checkpoint import LLM
-from servers.masks.contract import Ask, MaskOptions, RequestError
-from servers.masks.head import Projection
-from servers.masks.tensors import read_folder
+from sightbench.servers.masks.backends.base import Backend, Generation
+from sightbench.servers.masks.checkpoint import LLM
+from sightbench.servers.masks.contract import Ask, MaskOptions, RequestError
+from sightbench.servers.masks.head import Projection
+from sightbench.servers.masks.tensors import read_folder
 
 log = logging.getLogger("sightbench.masks")
 KNOWN = "known_answer.json"
@@ -92,7 +92,7 @@ async def run(backend: Backend, folder: Path, projection: Projection, dtype: str
     elif not len(first.tokens):
         raise SelfTestError(
             f"the model answered the probe without {model.seg_token}, and there is no {KNOWN} to compare "
-            "with: record one with `python -m servers.masks answer`, or start with --skip-self-test"
+            "with: record one with `sightbench.servers.masks answer`, or start with --skip-self-test"
         )
     return "; ".join(checked)
 

@@ -17,13 +17,13 @@ import uvicorn
 from numpy.typing import NDArray
 from PIL import Image
 
-from servers.masks import selftest
-from servers.masks.backends.base import Backend
-from servers.masks.checkpoint import HEAD, CheckpointError, Model
-from servers.masks.contract import Limits
-from servers.masks.decoder import Frame
-from servers.masks.gateway import DrawMasks, Gateway, Settings
-from servers.masks.head import Masker, Projection
+from sightbench.servers.masks import selftest
+from sightbench.servers.masks.backends.base import Backend
+from sightbench.servers.masks.checkpoint import HEAD, CheckpointError, Model
+from sightbench.servers.masks.contract import Limits
+from sightbench.servers.masks.decoder import Frame
+from sightbench.servers.masks.gateway import DrawMasks, Gateway, Settings
+from sightbench.servers.masks.head import Masker, Projection
 
 log = logging.getLogger("sightbench.masks")
 
@@ -93,16 +93,16 @@ def make_backend(options: ServeOptions, device: str, dtype: str) -> Backend:
     """The backend by name; CheckpointError if it cannot serve this model (the reason) or lacks a URL."""
     model = options.model
     if options.backend == "transformers":
-        from servers.masks.backends.transformers_model import TransformersBackend
+        from sightbench.servers.masks.backends.transformers_model import TransformersBackend
 
         return TransformersBackend(options.folder, model, device, dtype, options.max_queue)
     if options.engine_url is None:
         raise CheckpointError(f"--backend {options.backend} needs --engine-url")
     if options.backend == "sglang":
-        from servers.masks.backends.sglang import SglangBackend
+        from sightbench.servers.masks.backends.sglang import SglangBackend
 
         return SglangBackend(options.folder, model, options.engine_url, options.engine_timeout_s)
-    from servers.masks.backends.vllm import VllmBackend
+    from sightbench.servers.masks.backends.vllm import VllmBackend
 
     return VllmBackend(model, options.engine_url, options.engine_timeout_s)
 

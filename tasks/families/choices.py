@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from tasks import prompts
-from tasks.benchmark import Benchmark
-from tasks.families.shape import BY_VLMEVALKIT, INTERNVL, VLMEVALKIT, WRAPPER, annotation, table_file
-from tasks.readers import annotated, hub, mmvp, vlmevalkit
-from tasks.readers.form import Form, needed, reader_of
+from sightbench.tasks import prompts
+from sightbench.tasks.benchmark import Benchmark
+from sightbench.tasks.families.shape import (
+    BY_VLMEVALKIT,
+    INTERNVL,
+    VLMEVALKIT,
+    WRAPPER,
+    annotation,
+    table_file,
+)
+from sightbench.tasks.readers import annotated, hub, mmvp, vlmevalkit
+from sightbench.tasks.readers.form import Form, needed, reader_of
 
 OPTIONS = {"A": "{A}", "B": "{B}"}
 ASKED = prompts.choice("{question}", OPTIONS, "{hint}", "vlmevalkit")

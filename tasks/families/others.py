@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from tasks import prompts
-from tasks.benchmark import Benchmark
-from tasks.families.shape import BY_VLMEVALKIT, INTERNVL, VLMEVALKIT, WRAPPER, annotation, table_file
-from tasks.readers import annotated, captions, cmmmu, hallusionbench, mathvista, mme, mmmu, vlmevalkit
-from tasks.readers.form import Form, needed, reader_of
+from sightbench.tasks import prompts
+from sightbench.tasks.benchmark import Benchmark
+from sightbench.tasks.families.shape import (
+    BY_VLMEVALKIT,
+    INTERNVL,
+    VLMEVALKIT,
+    WRAPPER,
+    annotation,
+    table_file,
+)
+from sightbench.tasks.readers import (
+    annotated,
+    captions,
+    cmmmu,
+    hallusionbench,
+    mathvista,
+    mme,
+    mmmu,
+    vlmevalkit,
+)
+from sightbench.tasks.readers.form import Form, needed, reader_of
 
 LINES = "questions (JSON lines)"
 TABLE = "questions and images (TSV)"

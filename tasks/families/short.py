@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tasks import prompts
-from tasks.benchmark import Benchmark
-from tasks.families.shape import (
+from sightbench.tasks import prompts
+from sightbench.tasks.benchmark import Benchmark
+from sightbench.tasks.families.shape import (
     BY_VLMEVALKIT,
     INTERNVL,
     SHORT_PROFILES,
@@ -15,8 +15,8 @@ from tasks.families.shape import (
     annotation,
     table_file,
 )
-from tasks.readers import annotated, ocrbench, tiny_lvlm, vlmevalkit
-from tasks.readers.form import Form, needed, reader_of
+from sightbench.tasks.readers import annotated, ocrbench, tiny_lvlm, vlmevalkit
+from sightbench.tasks.readers.form import Form, needed, reader_of
 
 METRICS = {
     "vqa_accuracy": "soft accuracy against ten annotators: 0.3 for each that agrees, at most 1",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tasks import prompts
-from tasks.benchmark import Benchmark, Needed
-from tasks.families.shape import table_file
-from tasks.readers import egoexo, mmscan, mmsi, ost, vlabench, vlmevalkit
-from tasks.readers.form import Form, FormReader, needed, reader_of
+from sightbench.tasks import prompts
+from sightbench.tasks.benchmark import Benchmark, Needed
+from sightbench.tasks.families.shape import table_file
+from sightbench.tasks.readers import egoexo, mmscan, mmsi, ost, vlabench, vlmevalkit
+from sightbench.tasks.readers.form import Form, FormReader, needed, reader_of
 
 INTERNSR = "InternRobotics/InternSR dataset/"
 TABLE = "questions (TSV)"

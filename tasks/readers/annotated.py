@@ -7,13 +7,13 @@ from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
 
-from client.errors import DatasetError, UsageError
-from client.sample import Sample
-from tasks import prompts
-from tasks.benchmark import load_json, parse_json
-from tasks.readers import jsonl
-from tasks.readers.disk import Seen, find, images, user
-from tasks.readers.form import FormReader, Source
+from sightbench.errors import DatasetError, UsageError
+from sightbench.sample import Sample
+from sightbench.tasks import prompts
+from sightbench.tasks.benchmark import load_json, parse_json
+from sightbench.tasks.readers import jsonl
+from sightbench.tasks.readers.disk import Seen, find, images, user
+from sightbench.tasks.readers.form import FormReader, Source
 
 Prompt = Callable[[str, str], str]
 """(question, profile) -> the text that is asked."""

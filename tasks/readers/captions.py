@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from client.errors import DatasetError
-from client.sample import Sample
-from tasks import prompts
-from tasks.benchmark import load_json
-from tasks.readers.disk import Seen, images, user
-from tasks.readers.form import FormReader, Source
+from sightbench.errors import DatasetError
+from sightbench.sample import Sample
+from sightbench.tasks import prompts
+from sightbench.tasks.benchmark import load_json
+from sightbench.tasks.readers.disk import Seen, images, user
+from sightbench.tasks.readers.form import FormReader, Source
 
 
 def reader(*image_folders: str) -> FormReader:

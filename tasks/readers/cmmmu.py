@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from client.sample import Sample
-from tasks import prompts
-from tasks.readers import jsonl
-from tasks.readers.disk import Seen, images, user
-from tasks.readers.form import Source
+from sightbench.sample import Sample
+from sightbench.tasks import prompts
+from sightbench.tasks.readers import jsonl
+from sightbench.tasks.readers.disk import Seen, images, user
+from sightbench.tasks.readers.form import Source
 
 COLUMNS = {"A": "option1", "B": "option2", "C": "option3", "D": "option4"}
 

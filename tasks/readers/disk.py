@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from client.sample import Image, Media, Text, Turn
-from tasks.benchmark import Problems
+from sightbench.sample import Image, Media, Text, Turn
+from sightbench.tasks.benchmark import Problems
 
 
 def find(data: Path, paths: Iterable[str]) -> Path | None:

@@ -18,10 +18,10 @@ from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
 
-from client.errors import DatasetError, UsageError
-from client.sample import Sample, Text, Turn, Video
-from tasks.benchmark import Problems, load_json
-from tasks.prompts import LETTER
+from sightbench.errors import DatasetError, UsageError
+from sightbench.sample import Sample, Text, Turn, Video
+from sightbench.tasks.benchmark import Problems, load_json
+from sightbench.tasks.prompts import LETTER
 
 CATEGORIES = {
     "cameraqa": "Camera-Object",

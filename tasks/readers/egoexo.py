@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from client.sample import Image, Part, Sample, Text, Turn, Video
-from tasks.readers import tsv
-from tasks.readers.disk import images
-from tasks.readers.form import Source
-from tasks.readers.vlmevalkit import literal, meta_of
+from sightbench.sample import Image, Part, Sample, Text, Turn, Video
+from sightbench.tasks.readers import tsv
+from sightbench.tasks.readers.disk import images
+from sightbench.tasks.readers.form import Source
+from sightbench.tasks.readers.vlmevalkit import literal, meta_of
 
 FRAME_RATE = 2.0
 OPTION = re.compile(r"^\s*\(?([A-Z])[.):]\s*(.*?)\s*$", re.MULTILINE)

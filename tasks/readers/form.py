@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from client.errors import UsageError
-from client.sample import Sample
-from tasks.benchmark import Needed, Problems, Read
-from tasks.prompts import COT_TOKENS
+from sightbench.errors import UsageError
+from sightbench.sample import Sample
+from sightbench.tasks.benchmark import Needed, Problems, Read
+from sightbench.tasks.prompts import COT_TOKENS
 
 
 @dataclass(frozen=True, slots=True)

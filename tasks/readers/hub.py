@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from client.sample import Sample
-from tasks import prompts
-from tasks.readers import parquet
-from tasks.readers.disk import user
-from tasks.readers.form import Source
-from tasks.readers.options import written
+from sightbench.sample import Sample
+from sightbench.tasks import prompts
+from sightbench.tasks.readers import parquet
+from sightbench.tasks.readers.disk import user
+from sightbench.tasks.readers.form import Source
+from sightbench.tasks.readers.options import written
 
 
 def choice(source: Source) -> Iterator[Sample]:

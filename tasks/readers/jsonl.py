@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from client.errors import DatasetError
-from tasks.benchmark import Problems, load_json, parse_json
+from sightbench.errors import DatasetError
+from sightbench.tasks.benchmark import Problems, load_json, parse_json
 
 Row = tuple[int, dict[str, Any]]
 

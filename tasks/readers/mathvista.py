@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from client.sample import Media, Sample
-from tasks import prompts
-from tasks.benchmark import load_json
-from tasks.readers import parquet
-from tasks.readers.disk import find, images, user
-from tasks.readers.form import FormReader, Source
+from sightbench.sample import Media, Sample
+from sightbench.tasks import prompts
+from sightbench.tasks.benchmark import load_json
+from sightbench.tasks.readers import parquet
+from sightbench.tasks.readers.disk import find, images, user
+from sightbench.tasks.readers.form import FormReader, Source
 
 
 def hub(split: str) -> FormReader:

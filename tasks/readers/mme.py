@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from client.sample import Sample
-from tasks import prompts
-from tasks.readers.disk import find, images, user
-from tasks.readers.form import Source
+from sightbench.sample import Sample
+from sightbench.tasks import prompts
+from sightbench.tasks.readers.disk import find, images, user
+from sightbench.tasks.readers.form import Source
 
 CATEGORIES = (
     *("existence", "count", "position", "color", "posters", "celebrity", "scene", "landmark", "artwork"),

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from string import ascii_uppercase
 from typing import Any
 
-from client.sample import Image, Media, Part, Sample, Text, Turn
-from tasks import prompts
-from tasks.readers import parquet
-from tasks.readers.form import FormReader, Source
+from sightbench.sample import Image, Media, Part, Sample, Text, Turn
+from sightbench.tasks import prompts
+from sightbench.tasks.readers import parquet
+from sightbench.tasks.readers.form import FormReader, Source
 
 IMAGES = tuple(f"image_{number}" for number in range(1, 8))
 HIDDEN = "?"

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from PIL import Image as Picture
 from PIL import ImageDraw, ImageFont
 
-from client.errors import DatasetError, UsageError
-from client.sample import Sample
-from tasks.benchmark import load_json
-from tasks.readers import jsonl
-from tasks.readers.disk import Seen, images, user
-from tasks.readers.form import Source
+from sightbench.errors import DatasetError, UsageError
+from sightbench.sample import Sample
+from sightbench.tasks.benchmark import load_json
+from sightbench.tasks.readers import jsonl
+from sightbench.tasks.readers.disk import Seen, images, user
+from sightbench.tasks.readers.form import Source
 
 VIEWS = 24
 OPENING = "Answer the qusetion based on the images of the scene. "

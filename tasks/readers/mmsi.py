@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from client.sample import Media, Sample, Text
-from tasks import prompts
-from tasks.readers import parquet
-from tasks.readers.disk import user
-from tasks.readers.form import FormReader, Source
-from tasks.readers.options import rotated, written
+from sightbench.sample import Media, Sample, Text
+from sightbench.tasks import prompts
+from sightbench.tasks.readers import parquet
+from sightbench.tasks.readers.disk import user
+from sightbench.tasks.readers.form import FormReader, Source
+from sightbench.tasks.readers.options import rotated, written
 
 ROTATIONS = 4
 

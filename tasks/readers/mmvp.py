@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 
-from client.errors import DatasetError
-from client.sample import Sample
-from tasks import prompts
-from tasks.readers.disk import Seen, images, user
-from tasks.readers.form import Source
+from sightbench.errors import DatasetError
+from sightbench.sample import Sample
+from sightbench.tasks import prompts
+from sightbench.tasks.readers.disk import Seen, images, user
+from sightbench.tasks.readers.form import Source
 
 LETTERS = {"(a)": "A", "(b)": "B"}
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from client.sample import Image, Part, Sample, Text, Turn
-from tasks import prompts
-from tasks.readers import jsonl
-from tasks.readers.disk import images
-from tasks.readers.form import Source
-from tasks.readers.tsv import Row
-from tasks.readers.vlmevalkit import literal, meta_of
+from sightbench.sample import Image, Part, Sample, Text, Turn
+from sightbench.tasks import prompts
+from sightbench.tasks.readers import jsonl
+from sightbench.tasks.readers.disk import images
+from sightbench.tasks.readers.form import Source
+from sightbench.tasks.readers.tsv import Row
+from sightbench.tasks.readers.vlmevalkit import literal, meta_of
 
 MARKER = "<ImageHere>"
 MAX_TOKENS = 4096

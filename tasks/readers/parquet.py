@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from client.errors import DatasetError, UsageError
+from sightbench.errors import DatasetError, UsageError
 
 BATCH = 16
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from client.errors import DatasetError
-from client.sample import Sample
-from tasks.benchmark import load_json, parse_json
+from sightbench.errors import DatasetError
+from sightbench.sample import Sample
+from sightbench.tasks.benchmark import load_json, parse_json
 
 KEYS = ("sample", "id", "question_id", "questionId", "questionid", "index", "ID", "image_id", "data_id")
 TEXTS = ("prediction", "text", "answer", "response", "caption", "output", "model_output")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from client.sample import Sample
-from tasks import prompts
-from tasks.readers import jsonl
-from tasks.readers.disk import images, user
-from tasks.readers.form import Source
+from sightbench.sample import Sample
+from sightbench.tasks import prompts
+from sightbench.tasks.readers import jsonl
+from sightbench.tasks.readers.disk import images, user
+from sightbench.tasks.readers.form import Source
 
 
 def read(source: Source) -> Iterator[Sample]:

@@ -14,11 +14,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from client.errors import DatasetError
-from client.sample import Media, Slice
-from tasks.benchmark import Problems
-from tasks.readers.disk import Seen
-from tasks.readers.disk import images as images_on_disk
+from sightbench.errors import DatasetError
+from sightbench.sample import Media, Slice
+from sightbench.tasks.benchmark import Problems
+from sightbench.tasks.readers.disk import Seen
+from sightbench.tasks.readers.disk import images as images_on_disk
 
 NA = frozenset(
     (

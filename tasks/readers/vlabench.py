@@ -13,11 +13,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from client.errors import DatasetError, UsageError
-from client.sample import Image, Part, Sample, Text, Turn
-from tasks.benchmark import load_json
-from tasks.readers.disk import find
-from tasks.readers.form import Source
+from sightbench.errors import DatasetError, UsageError
+from sightbench.sample import Image, Part, Sample, Text, Turn
+from sightbench.tasks.benchmark import load_json
+from sightbench.tasks.readers.disk import find
+from sightbench.tasks.readers.form import Source
 
 DIMENSIONS = {
     "M&T": ("M&T",),

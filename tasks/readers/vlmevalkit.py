@@ -12,13 +12,13 @@ from dataclasses import replace
 from string import ascii_uppercase
 from typing import Any
 
-from client.sample import Image, Part, Sample, Text, Turn
-from tasks import prompts
-from tasks.readers import cmmmu, mmmu, mmsi, tsv
-from tasks.readers.disk import user
-from tasks.readers.form import FormReader, Source
-from tasks.readers.options import written
-from tasks.readers.tsv import Row
+from sightbench.sample import Image, Part, Sample, Text, Turn
+from sightbench.tasks import prompts
+from sightbench.tasks.readers import cmmmu, mmmu, mmsi, tsv
+from sightbench.tasks.readers.disk import user
+from sightbench.tasks.readers.form import FormReader, Source
+from sightbench.tasks.readers.options import written
+from sightbench.tasks.readers.tsv import Row
 
 Build = Callable[[Row, str], Sample]
 """(row, profile) -> sample; ValueError says what is wrong with the row."""

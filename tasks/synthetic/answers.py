@@ -11,8 +11,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.synthetic.facts import Facts
-from tasks.synthetic.scene import Floats
+from sightbench.tasks.synthetic.facts import Facts
+from sightbench.tasks.synthetic.scene import Floats
 
 Flags = NDArray[np.bool_]
 

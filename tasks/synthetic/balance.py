@@ -8,7 +8,7 @@ from string import ascii_uppercase
 
 import numpy as np
 
-from tasks.synthetic.questions import Asked
+from sightbench.tasks.synthetic.questions import Asked
 
 Place = tuple[int, int]
 """(scene, position in its list)."""

@@ -19,9 +19,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from client.errors import DatasetError, SightbenchError, UsageError
-from tasks.synthetic.generate import QA
-from tasks.synthetic.scene import COLOURS, SHAPES, Floats
+from sightbench.errors import DatasetError, SightbenchError, UsageError
+from sightbench.tasks.synthetic.generate import QA
+from sightbench.tasks.synthetic.scene import COLOURS, SHAPES, Floats
 
 NAME = re.compile(rf"\b(?:{'|'.join(COLOURS)}) (?:{'|'.join(SHAPES)})\b")
 STEPS, RATE, RIDGE = 200, 0.3, 2.0

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.synthetic.knobs import Knobs
-from tasks.synthetic.render import Frame, focal
-from tasks.synthetic.scene import Floats, Scene, Thing
+from sightbench.tasks.synthetic.knobs import Knobs
+from sightbench.tasks.synthetic.render import Frame, focal
+from sightbench.tasks.synthetic.scene import Floats, Scene, Thing
 
 CLEAR_PIXELS = 80 / (320 * 240)
 CLEAR_SHARE = 0.3

@@ -27,13 +27,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from client.errors import DatasetError, SightbenchError, UsageError
-from tasks.synthetic.balance import arrange, lettered, select
-from tasks.synthetic.facts import describe, observe
-from tasks.synthetic.knobs import Knobs
-from tasks.synthetic.questions import Asked, expressions, questions
-from tasks.synthetic.render import MAX_DEPTH, Frame, render
-from tasks.synthetic.scene import make_scene
+from sightbench.errors import DatasetError, SightbenchError, UsageError
+from sightbench.tasks.synthetic.balance import arrange, lettered, select
+from sightbench.tasks.synthetic.facts import describe, observe
+from sightbench.tasks.synthetic.knobs import Knobs
+from sightbench.tasks.synthetic.questions import Asked, expressions, questions
+from sightbench.tasks.synthetic.render import MAX_DEPTH, Frame, render
+from sightbench.tasks.synthetic.scene import make_scene
 
 VERSION = 1
 DATASET = "synthetic"

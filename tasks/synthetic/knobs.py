@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from client.errors import UsageError
+from sightbench.errors import UsageError
 
 MAX_OBJECTS = 10
 

@@ -13,9 +13,9 @@ from itertools import permutations
 
 import numpy as np
 
-from tasks.synthetic import answers as truth
-from tasks.synthetic.facts import Facts
-from tasks.synthetic.scene import SHAPES
+from sightbench.tasks.synthetic import answers as truth
+from sightbench.tasks.synthetic.facts import Facts
+from sightbench.tasks.synthetic.scene import SHAPES
 
 FRAMES = {"first": 0, "last": -1}
 TRIED = 16

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.synthetic.scene import COLOURS, GROUNDS, Mat, Scene, Thing
+from sightbench.tasks.synthetic.scene import COLOURS, GROUNDS, Mat, Scene, Thing
 
 Array = NDArray[Any]
 Bytes = NDArray[np.uint8]

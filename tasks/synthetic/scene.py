@@ -15,8 +15,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from client.errors import UsageError
-from tasks.synthetic.knobs import Knobs
+from sightbench.errors import UsageError
+from sightbench.tasks.synthetic.knobs import Knobs
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")

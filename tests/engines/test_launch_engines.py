@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from servers import launch
-from servers.families import load
+from sightbench.servers import launch
+from sightbench.servers.families import load
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared"
@@ -199,7 +199,7 @@ def test_a_mask_model_answers_and_segments_from_one_line(vllm, tmp_path) -> None
     if not (tiny.is_dir() and davis.is_dir()):
         pytest.skip("the shared data folder beside the checkout is absent")
     # SAM 2 at 256 pixels, for speed; a real checkpoint is split by the launcher itself.
-    split = [vllm / "bin" / "python", "-m", "servers.masks", "split", "--image-size", "256"]
+    split = [vllm / "bin" / "python", "-m", "sightbench.servers.masks", "split", "--image-size", "256"]
     subprocess.run([*split, tiny, tmp_path / "tiny"], cwd=ROOT, check=True)
     with serving(tmp_path, tmp_path / "tiny", "masks", vllm, "--alias", "model-b") as server:
         line = server.bench_line(davis, tmp_path / "run")
@@ -297,7 +297,7 @@ def dry_lines(engine: str, capsys: pytest.CaptureFixture[str]) -> list[list[str]
                     continue
                 assert launch.main([model, "--engine", asked, "--dry-run", *more]) == 0
                 for line in capsys.readouterr().out.splitlines():
-                    if not line.startswith("#") and program in line and "servers." not in line:
+                    if not line.startswith("#") and program in line and "run_module.py" not in line:
                         words = shlex.split(line)
                         while "=" in words[0] and not words[0].startswith("/"):
                             words.pop(0)

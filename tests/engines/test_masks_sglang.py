@@ -25,13 +25,13 @@ pytest.importorskip("transformers", reason="the mask server's extra is not insta
 
 import tiny_masks
 
-from servers.masks import selftest
-from servers.masks.backends.base import Generation
-from servers.masks.backends.sglang import SglangBackend
-from servers.masks.backends.transformers_model import TransformersBackend
-from servers.masks.checkpoint import load_model, split
-from servers.masks.engine import sglang_command
-from servers.masks.serve import load_projection
+from sightbench.servers.masks import selftest
+from sightbench.servers.masks.backends.base import Generation
+from sightbench.servers.masks.backends.sglang import SglangBackend
+from sightbench.servers.masks.backends.transformers_model import TransformersBackend
+from sightbench.servers.masks.checkpoint import load_model, split
+from sightbench.servers.masks.engine import sglang_command
+from sightbench.servers.masks.serve import load_projection
 
 pytestmark = [
     pytest.mark.engines,

@@ -37,14 +37,14 @@ pytest.importorskip("transformers", reason="the mask server's extra is not insta
 
 import tiny_masks
 
-from servers.masks import selftest
-from servers.masks.backends.transformers_model import TransformersBackend
-from servers.masks.backends.vllm import VllmBackend
-from servers.masks.checkpoint import load_model, split
-from servers.masks.decoder import Frame
-from servers.masks.engine import vllm_command, vllm_environment
-from servers.masks.head import Masker
-from servers.masks.serve import load_projection
+from sightbench.servers.masks import selftest
+from sightbench.servers.masks.backends.transformers_model import TransformersBackend
+from sightbench.servers.masks.backends.vllm import VllmBackend
+from sightbench.servers.masks.checkpoint import load_model, split
+from sightbench.servers.masks.decoder import Frame
+from sightbench.servers.masks.engine import vllm_command, vllm_environment
+from sightbench.servers.masks.head import Masker
+from sightbench.servers.masks.serve import load_projection
 
 pytestmark = [
     pytest.mark.engines,
@@ -95,7 +95,7 @@ def chain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     own = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
     first = start(command, vllm_environment(os.environ) | own, root / "engine.log", engine)
     try:
-        serve = [PYTHON, "-m", "servers.masks", "serve", "--checkpoint", str(folder)]
+        serve = [PYTHON, "-m", "sightbench.servers.masks", "serve", "--checkpoint", str(folder)]
         serve += ["--engine-url", engine, "--port", str(gateway_port), "--alias", "tiny"]
         second = start(serve, dict(os.environ), root / "gateway.log", gateway)
         try:

@@ -8,8 +8,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from client.journal import Journal
-from client.run import ask
+from sightbench.client.journal import Journal
+from sightbench.client.run import ask
 from tests.client_samples import texts, to
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from servers.masks.contract import Ask
+from sightbench.servers.masks.contract import Ask
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 from PIL import Image
 
-from servers.masks.checkpoint import Model
-from servers.masks.contract import Ask, RequestError
-from servers.masks.llm_frames import chosen, png_url, prepare, video_url
+from sightbench.servers.masks.checkpoint import Model
+from sightbench.servers.masks.contract import Ask, RequestError
+from sightbench.servers.masks.llm_frames import chosen, png_url, prepare, video_url
 
 
 class Engine:

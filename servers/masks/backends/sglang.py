@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from servers.masks.backends.base import Generation
-from servers.masks.backends.engine_http import Engine
-from servers.masks.checkpoint import LLM, CheckpointError, Model
-from servers.masks.contract import Ask, RequestError
-from servers.masks.llm_frames import chosen, png_url, prepare
+from sightbench.servers.masks.backends.base import Generation
+from sightbench.servers.masks.backends.engine_http import Engine
+from sightbench.servers.masks.checkpoint import LLM, CheckpointError, Model
+from sightbench.servers.masks.contract import Ask, RequestError
+from sightbench.servers.masks.llm_frames import chosen, png_url, prepare
 
 _SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "stop", "frequency_penalty")
 _PLACEHOLDER = "<|vision_start|><|image_pad|><|vision_end|>"

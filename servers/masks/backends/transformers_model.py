@@ -21,11 +21,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from servers.masks.backends.base import Generation
-from servers.masks.backends.internvl import CONTEXT, load_internvl, pixels
-from servers.masks.checkpoint import LLM, CheckpointError, Model
-from servers.masks.contract import Ask, RequestError
-from servers.masks.llm_frames import chosen, prepare
+from sightbench.servers.masks.backends.base import Generation
+from sightbench.servers.masks.backends.internvl import CONTEXT, load_internvl, pixels
+from sightbench.servers.masks.checkpoint import LLM, CheckpointError, Model
+from sightbench.servers.masks.contract import Ask, RequestError
+from sightbench.servers.masks.llm_frames import chosen, prepare
 
 _GREEDY: dict[str, tuple[Any, ...]] = {
     "temperature": (0, None),

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from servers.masks.backends.base import Generation
-from servers.masks.backends.engine_http import Engine, messages
-from servers.masks.checkpoint import Model
-from servers.masks.contract import Ask, RequestError
+from sightbench.servers.masks.backends.base import Generation
+from sightbench.servers.masks.backends.engine_http import Engine, messages
+from sightbench.servers.masks.checkpoint import Model
+from sightbench.servers.masks.contract import Ask, RequestError
 
 
 class VllmBackend(Engine):

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from client.errors import SightbenchError
+from sightbench.errors import SightbenchError
 
 MAX_SIDE = 16_384
 MAX_PIXELS = 2**26

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from client.errors import UsageError
+from sightbench.errors import UsageError
 
-MODELS = Path(__file__).resolve().parent.parent / "servers" / "models.yaml"
+MODELS = Path(str(files("sightbench.servers") / "models.yaml"))
 
 
 @dataclass(frozen=True, slots=True)
