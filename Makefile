@@ -3,8 +3,8 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-ROOMS  := client commands reports scorers servers tasks
-SOURCES := pyproject.toml setup.py $(wildcard scorers/*.c scorers/*.h)
+ROOMS  := client commands evaluation reports scorers servers tasks
+SOURCES := pyproject.toml setup.py $(wildcard scorers/masks/*.c scorers/masks/*.h)
 
 .PHONY: demo test lint test-vllm test-engines soak fuzz perf
 

@@ -1,9 +1,9 @@
 """The packages, which lie at the top of the tree, and the one compiled part, which is optional: without a
-compiler masks are scored by numpy (scorers/rim_numpy.py)."""
+compiler masks are scored by numpy (scorers/masks/boundary_numpy.py)."""
 
 from setuptools import Extension, find_packages, setup
 
-ROOMS = ("client", "commands", "reports", "scorers", "servers", "tasks")
+ROOMS = ("client", "commands", "evaluation", "reports", "scorers", "servers", "tasks")
 
 setup(
     packages=[
@@ -13,9 +13,13 @@ setup(
     package_dir={"sightbench": "sightbench", **{f"sightbench.{room}": room for room in ROOMS}},
     ext_modules=[
         Extension(
-            "sightbench.scorers._rim",
-            ["scorers/rim.c"],
-            depends=["scorers/rim_core.h", "scorers/rim_runs.h", "scorers/rim_bits.h"],
+            "sightbench.scorers.masks._boundary",
+            ["scorers/masks/boundary.c"],
+            depends=[
+                "scorers/masks/boundary_core.h",
+                "scorers/masks/boundary_runs.h",
+                "scorers/masks/boundary_bits.h",
+            ],
             define_macros=[("Py_LIMITED_API", "0x030B0000")],
             extra_compile_args=["-O3", "-std=gnu11"],
             py_limited_api=True,

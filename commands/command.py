@@ -19,7 +19,7 @@ from sightbench.errors import SightbenchError, UsageError
 
 def _version(ctx: click.Context, _param: click.Parameter, asked: bool) -> None:
     if asked:
-        from sightbench.scorers.rims import core
+        from sightbench.scorers.masks.boundary import core
         from sightbench.version import version
 
         click.echo(f"sightbench {version()} (mask core: {core()})")

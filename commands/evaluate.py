@@ -21,12 +21,12 @@ from sightbench.client.progress import shown
 from sightbench.client.run import Outcome, ask, settle
 from sightbench.client.settings import Settings
 from sightbench.commands import plan
-from sightbench.commands.chosen import Chosen, check, choose
 from sightbench.commands.options import Options, refuse_other_run
-from sightbench.commands.score import score_run
 from sightbench.commands.settings import request
 from sightbench.commands.settings import settings as asked_settings
 from sightbench.errors import DatasetError, EndpointError, UsageError
+from sightbench.evaluation.score import score_run
+from sightbench.evaluation.selection import Chosen, check, choose
 from sightbench.families import Family, named
 from sightbench.files import replace_file
 from sightbench.reports import tables
@@ -191,7 +191,7 @@ def _remember(
     about: dict[str, Any],
 ) -> dict[str, Any]:
     """Writes run.json: all that is needed to repeat the run, and nothing secret."""
-    from sightbench.scorers.rims import core
+    from sightbench.scorers.masks.boundary import core
     from sightbench.version import version
 
     path = folder / RUN

@@ -10,9 +10,9 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from sightbench.commands.chosen import check, choose
 from sightbench.commands.runs import imported, keep, rescore
 from sightbench.errors import UsageError
+from sightbench.evaluation.selection import check, choose
 from sightbench.sample import Failure, Reply, Sample
 from sightbench.scorers.score import Scorer
 from sightbench.scorers.table import SCORERS

@@ -16,7 +16,7 @@ from rich.table import Table
 from sightbench.client.address import label
 from sightbench.client.run import preview
 from sightbench.client.settings import Settings
-from sightbench.commands.chosen import Chosen
+from sightbench.evaluation.selection import Chosen
 from sightbench.sample import Sample
 
 

@@ -15,16 +15,16 @@ from sightbench import rle
 from sightbench.client import saved_masks
 from sightbench.client.journal import REPLIES, Journal
 from sightbench.client.journal import merge as merge_journals
-from sightbench.commands.chosen import Chosen, check, choose, remembered
 from sightbench.commands.evaluate import RUN, finish
 from sightbench.commands.options import refuse_other_run
-from sightbench.commands.score import answers, rows_of, score_run
 from sightbench.errors import RunFolderError, UsageError
+from sightbench.evaluation.score import answers, rows_of, score_run
+from sightbench.evaluation.selection import Chosen, check, choose, remembered
 from sightbench.files import replace_file
 from sightbench.reports import dynbench_files
 from sightbench.reports.submission import FORMATS, submission
 from sightbench.sample import Reply
-from sightbench.scorers.aggregate import dynbench
+from sightbench.scorers.dynbench_overall import dynbench
 from sightbench.scorers.scoring import OnError
 
 

@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable
 
 from sightbench.sample import Sample
-from sightbench.scorers.choice import CHOICE
-from sightbench.scorers.edit import common_subsequence, levenshtein
-from sightbench.scorers.mmmu import DOMAINS, MMMU
+from sightbench.scorers.choice.mmmu import DOMAINS, MMMU
+from sightbench.scorers.choice.multiple_choice import CHOICE
 from sightbench.scorers.score import Row, Score, Scorer
+from sightbench.scorers.text.edit import common_subsequence, levenshtein
 
 TEXT = "the answer is so because of a light blue line on graph therefore 3.5 1,200 kg not yes (A) B"
 

@@ -33,9 +33,10 @@ from skimage.morphology import disk
 
 from sightbench import rle
 from sightbench.sample import Sample
-from sightbench.scorers import groundtruth, rims
-from sightbench.scorers.mask_reply import grade_masks
-from sightbench.scorers.masks import score_object
+from sightbench.scorers.masks import boundary
+from sightbench.scorers.masks.jf import score_object
+from sightbench.scorers.masks.reply import grade_masks
+from sightbench.scorers.masks.truth import Truth, _files, open_cache
 
 Frames = list[np.ndarray]
 Pair = tuple[Frames, Frames]
@@ -51,24 +52,30 @@ def dynbench(preds: Frames, gts: Frames) -> float:
     for pred, gt in zip(preds, gts, strict=True):
         union = np.logical_or(pred, gt).sum()
         js.append(np.logical_and(pred, gt).sum() / union if union else 1.0)
-        rim_p = pred ^ ndimage.binary_erosion(pred, iterations=2)
-        rim_g = gt ^ ndimage.binary_erosion(gt, iterations=2)
-        if not rim_p.any() or not rim_g.any():
-            fs.append(1.0 if rim_p.any() == rim_g.any() else 0.0)
+        boundary_p = pred ^ ndimage.binary_erosion(pred, iterations=2)
+        boundary_g = gt ^ ndimage.binary_erosion(gt, iterations=2)
+        if not boundary_p.any() or not boundary_g.any():
+            fs.append(1.0 if boundary_p.any() == boundary_g.any() else 0.0)
             continue
-        p = np.logical_and(rim_p, ndimage.binary_dilation(rim_g, iterations=2)).sum() / rim_p.sum()
-        r = np.logical_and(rim_g, ndimage.binary_dilation(rim_p, iterations=2)).sum() / rim_g.sum()
+        p = (
+            np.logical_and(boundary_p, ndimage.binary_dilation(boundary_g, iterations=2)).sum()
+            / boundary_p.sum()
+        )
+        r = (
+            np.logical_and(boundary_g, ndimage.binary_dilation(boundary_p, iterations=2)).sum()
+            / boundary_g.sum()
+        )
         fs.append(2 * p * r / (p + r) if p + r else 0.0)
     return float((np.mean(js) + np.mean(fs)) / 2)
 
 
 def seg2bmap(mask: np.ndarray) -> np.ndarray:
-    rim = np.zeros_like(mask)
+    boundary = np.zeros_like(mask)
     here, right, below, both = mask[:-1, :-1], mask[:-1, 1:], mask[1:, :-1], mask[1:, 1:]
-    rim[:-1, :-1] = (here ^ right) | (here ^ below) | (here ^ both)
-    rim[-1, :-1] = mask[-1, :-1] ^ mask[-1, 1:]
-    rim[:-1, -1] = mask[:-1, -1] ^ mask[1:, -1]
-    return rim
+    boundary[:-1, :-1] = (here ^ right) | (here ^ below) | (here ^ both)
+    boundary[-1, :-1] = mask[-1, :-1] ^ mask[-1, 1:]
+    boundary[:-1, -1] = mask[:-1, -1] ^ mask[1:, -1]
+    return boundary
 
 
 def davis(preds: Frames, gts: Frames) -> float:
@@ -78,13 +85,15 @@ def davis(preds: Frames, gts: Frames) -> float:
         union = np.sum(pred | gt)
         js.append(np.sum(pred & gt) / union if union else 1.0)
         kernel = disk(np.ceil(0.008 * np.linalg.norm(pred.shape)))
-        rim_p, rim_g = seg2bmap(pred), seg2bmap(gt)
-        n_p, n_g = np.sum(rim_p), np.sum(rim_g)
-        wide_p, wide_g = (cv2.dilate(rim.astype(np.uint8), kernel) for rim in (rim_p, rim_g))
+        boundary_p, boundary_g = seg2bmap(pred), seg2bmap(gt)
+        n_p, n_g = np.sum(boundary_p), np.sum(boundary_g)
+        wide_p, wide_g = (
+            cv2.dilate(boundary.astype(np.uint8), kernel) for boundary in (boundary_p, boundary_g)
+        )
         if n_p == 0 or n_g == 0:
             fs.append(float(n_p == n_g))
             continue
-        p, r = np.sum(rim_p * wide_g) / float(n_p), np.sum(rim_g * wide_p) / float(n_g)
+        p, r = np.sum(boundary_p * wide_g) / float(n_p), np.sum(boundary_g * wide_p) / float(n_g)
         fs.append(2 * p * r / (p + r) if p + r else 0.0)
     return float((np.mean(js) + np.mean(fs)) / 2)
 
@@ -181,7 +190,7 @@ def measure(pairs: list[Pair], reference_frames: int) -> dict[str, float]:
         wire = [{"size": [*m[:2]], "counts": m.counts.encode()} for m in (*p[some], *g[some])]
         decode = cpu_us(lambda wire=wire: [cocomask.decode(m) for m in wire], len(p[some]), 3)
         spent.setdefault("pycocotools decode, both masks", []).append(decode)
-        for core in rims.cores():
+        for core in boundary.cores():
             for definition in ("dynbench", "mevis"):
                 label = f"{core}: {'Dyn-Bench' if definition == 'dynbench' else 'DAVIS'} from RLE"
                 passes = 3 if core == "numpy" else 9
@@ -204,7 +213,7 @@ def report(pairs: list[Pair], console: Console) -> None:
     for method in next(iter(columns.values())):
         table.add_row(method, *(f"{column[method]:,.1f}" for column in columns.values()))
     table.add_section()
-    fastest = rims.cores()[0]
+    fastest = boundary.cores()[0]
     ratios = [("Dyn-Bench (scipy)", "Dyn-Bench", core) for core in (fastest, "numpy")]
     ratios += [(name, "DAVIS", fastest) for name in ("DAVIS (OpenCV)", "vos-benchmark")]
     for reference, ours, core in ratios:
@@ -225,19 +234,19 @@ def whole_set(pairs: list[Pair], console: Console, objects: int = 3000, frames: 
     """Scores as many objects as Dyn-Bench has from a journal, ground truth cached, in a fresh process."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        cache = groundtruth.open_cache(root)
+        cache = open_cache(root)
         replies = []
         for preds, gts in pairs:
             looped = [i % len(gts) for i in range(frames)]
             replies.append([rle.encode(preds[i]) for i in looped])
-            truth = groundtruth.Truth(tuple(rle.from_array(gts[i]) for i in looped))
+            masks = Truth(tuple(rle.from_array(gts[i]) for i in looped))
             # as many files as a real set has, for the cache to check; their content is read only once
             (root / "masks").mkdir(exist_ok=True)
             for n in range(len(replies) - 1, objects, len(pairs)):
                 for i in range(frames):
                     (root / "masks" / f"frame_{i:04d}_obj{n}.png").touch()
-                files = groundtruth._files(str(root / "masks"), f"object_{n}", frames)
-                cache._keep(("masks", f"object_{n}", frames), files, truth)
+                files = _files(str(root / "masks"), f"object_{n}", frames)
+                cache._keep(("masks", f"object_{n}", frames), files, masks)
         with (root / "replies.jsonl").open("wb") as journal:
             for n in range(objects):
                 masks = [{"object_id": 0, "token_index": 4, "rles": replies[n % len(replies)]}]
@@ -254,7 +263,7 @@ def whole_set(pairs: list[Pair], console: Console, objects: int = 3000, frames: 
 
 def score_journal(root: Path, frames: int) -> None:
     start = time.process_time()
-    cache = groundtruth.open_cache(root)
+    cache = open_cache(root)
     done, total = 0, 0.0
     with (root / "replies.jsonl").open("rb") as journal:
         for line in journal:
@@ -269,7 +278,7 @@ def score_journal(root: Path, frames: int) -> None:
         "mean": total / done,
         "cpu_s": time.process_time() - start,
         "peak_mb": peak_memory_mb(),
-        "core": rims.core(),
+        "core": boundary.core(),
     }
     print(orjson.dumps(figures).decode())
 

@@ -12,9 +12,9 @@ import shutil
 import time
 from collections.abc import Callable
 
-from sightbench.scorers.caption import bleu, cider_d, rouge_l
-from sightbench.scorers.ptb import caption_tokens
-from sightbench.scorers.vqa import VQA_ACCURACY
+from sightbench.scorers.text.caption import bleu, cider_d, rouge_l
+from sightbench.scorers.text.ptb import caption_tokens
+from sightbench.scorers.text.vqa import VQA_ACCURACY
 
 SCENES = ("kitchen", "street", "beach", "train station", "snowy hill", "living room", "grassy field")
 THINGS = (

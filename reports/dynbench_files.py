@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from sightbench.sample import Reply
-from sightbench.scorers.aggregate import DYNBENCH_CATEGORIES
+from sightbench.scorers.dynbench_overall import DYNBENCH_CATEGORIES
 from sightbench.scorers.score import Metric, Row
 
 RULE = "=" * 60 + "\n"

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sightbench.reports.summary import BenchmarkSummary, Summary, flatten
-from sightbench.scorers.aggregate import DYNBENCH_CATEGORIES
+from sightbench.scorers.dynbench_overall import DYNBENCH_CATEGORIES
 from sightbench.scorers.score import Metric
 from sightbench.scorers.scoring import Coverage
 

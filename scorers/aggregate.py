@@ -1,74 +1,62 @@
-"""From rows to a benchmark's numbers, where questions and masks are summed up together."""
+"""Aggregates that several scorers share: a mean over rows, by category, and sums of means."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from sightbench.scorers.groups import by, valued
 from sightbench.scorers.score import Metric, Row
-from sightbench.scorers.statistics import mean, mean_of
-
-DYNBENCH_CATEGORIES = ("Camera-Object", "Inter-Object", "Object-Scene")
+from sightbench.scorers.statistics import mean
 
 
-def dynbench(rows: Sequence[Row]) -> Metric:
-    """Dyn-Bench's Overall: the plain mean of up to three QA accuracies and three J&F, in %.
-
-    The order is the reference's (LilyYang0504/Bench eval.py): by category, QA before masks; rows in
-    file order, because numpy's mean is pairwise and the order reaches the last bit. A category without
-    scored rows is left out, as there. Standard errors are clustered by video.
-    """
-    parts = []
-    for category in DYNBENCH_CATEGORIES:
-        for name, wants in (("QA accuracy", "text"), ("J&F", "masks")):
-            part = _mean(f"{category} {name}", rows, category, wants, "value")
-            if part.n:
-                parts.append(part)
-    return mean_of("Overall", parts)
+def graded(rows: Sequence[Row]) -> list[Row]:
+    """The rows that have a value, in the order given."""
+    return [row for row, _ in valued(rows)]
 
 
-def dynbench_extras(rows: Sequence[Row]) -> tuple[Metric, ...]:
-    """Numbers that stand beside Overall: QA under the robust extractor, J and F, each over all rows."""
-    extras = (
-        _twins(rows),
-        _mean("QA accuracy, robust extractor", rows, None, "text", "robust"),
-        _mean("J", rows, None, "masks", "J"),
-        _mean("F", rows, None, "masks", "F"),
-    )
-    return tuple(extra for extra in extras if extra.n)
+def by_category(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Rows by their sample's category, categories in order of first appearance."""
+    return by(rows, lambda row: row.sample.category)
 
 
-def _twins(rows: Sequence[Row]) -> Metric:
-    """The share of questions answered right for every twin of a scene: guessing does not survive it."""
-    sets: dict[str, list[float | None]] = {}
-    for row in rows:
-        if row.sample.wants == "text" and row.sample.group is not None:
-            sets.setdefault(row.sample.group, []).append(row.score.value)
-    whole = [values for values in sets.values() if len(values) > 1 and None not in values]
-    return mean("QA accuracy, all twins right", [float(all(values)) for values in whole])
+def mean_value(name: str, rows: Sequence[Row], *, scale: float = 100.0, unit: str = "%") -> Metric:
+    """The mean of the values of `rows`, its error clustered by what samples share (a video, a group)."""
+    known = valued(rows)
+    clusters = [row.sample.affinity for row, _ in known]
+    return mean(name, [value for _, value in known], clusters, scale=scale, unit=unit)
 
 
-def dynbench_chance(rows: Sequence[Row]) -> dict[str, float]:
-    """Category -> expected QA accuracy in % of guessing a letter, over the questions that have options."""
-    chances: dict[str, list[float]] = {}
-    for row in rows:
-        choices = row.sample.meta.get("choices")
-        if row.sample.wants == "text" and choices:
-            chances.setdefault(row.sample.category, []).append(100 / len(choices))
-    return {category: sum(values) / len(values) for category, values in chances.items()}
+def mean_detail(name: str, rows: Sequence[Row], key: str, *, scale: float = 100.0, unit: str = "%") -> Metric:
+    """Like `mean_value`, over the number that the detail of each graded row holds under `key`."""
+    known = [row for row in graded(rows) if row.score.detail.get(key) is not None]
+    values = [float(row.score.detail[key]) for row in known]
+    return mean(name, values, [row.sample.affinity for row in known], scale=scale, unit=unit)
 
 
-def _mean(name: str, rows: Sequence[Row], category: str | None, wants: str, key: str) -> Metric:
-    chosen = [
-        row
-        for row in rows
-        if row.score.value is not None
-        and row.sample.wants == wants
-        and (category is None or row.sample.category == category)
-    ]
-    values = [row.score.value if key == "value" else row.score.detail.get(key) for row in chosen]
-    known = [
-        (float(value), row.sample.affinity)
-        for value, row in zip(values, chosen, strict=True)
-        if value is not None
-    ]
-    return mean(name, [value for value, _ in known], [video for _, video in known])
+def averaged(name: str, *, scale: float = 100.0, unit: str = "%") -> Callable[[Sequence[Row], str], Metric]:
+    """An aggregate: the mean of all rows under `name`, one part per category where there are several."""
+
+    def aggregate(rows: Sequence[Row], profile: str) -> Metric:
+        total = mean_value(name, rows, scale=scale, unit=unit)
+        groups = by_category(graded(rows))
+        if len(groups) < 2:
+            return total
+        parts = tuple(mean_value(label, group, scale=scale, unit=unit) for label, group in groups.items())
+        return replace(total, parts=parts)
+
+    return aggregate
+
+
+def sum_of(name: str, parts: Sequence[Metric], *, unit: str, note: str = "") -> Metric:
+    """The sum of the parts that have a value; errors add as those of independent numbers."""
+    present = [part for part in parts if part.value is not None]
+    if not present:
+        return Metric(name, None, 0, unit, parts=tuple(parts), note=note or "no part has a value")
+    value = math.fsum(part.value for part in present if part.value is not None)
+    errors = [part.stderr for part in present if part.stderr is not None]
+    stderr = math.sqrt(math.fsum(e * e for e in errors)) if len(errors) == len(present) else None
+    interval = None if stderr is None else (value - 1.96 * stderr, value + 1.96 * stderr)
+    count = sum(part.n for part in present)
+    return Metric(name, value, count, unit, stderr, interval, tuple(parts), note)

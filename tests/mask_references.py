@@ -54,7 +54,7 @@ def eroded(mask: Mask, times: int) -> Mask:
     return mask
 
 
-def inner_rim(mask: Mask, kernel: Mask) -> Mask:
+def inner_boundary(mask: Mask, kernel: Mask) -> Mask:
     """Mask pixels that see background, or the outside of the image, within the kernel."""
     margin = max(kernel.shape)
     background = np.pad(~mask, margin, constant_values=True)
@@ -65,28 +65,28 @@ def dynbench_frame(pred: Mask, gt: Mask, threshold: int = 2) -> tuple[float, flo
     """LilyYang0504/Bench utils/cal_metrics.py: compute_iou, compute_boundary_f1."""
     union = np.logical_or(pred, gt).sum()
     j = np.logical_and(pred, gt).sum() / union if union else 1.0
-    rim_p, rim_g = pred ^ eroded(pred, threshold), gt ^ eroded(gt, threshold)
-    if not rim_p.any() or not rim_g.any():
-        return float(j), 1.0 if rim_p.any() == rim_g.any() else 0.0
-    p = (rim_p & cross(rim_g, threshold)).sum() / rim_p.sum()
-    r = (rim_g & cross(rim_p, threshold)).sum() / rim_g.sum()
+    boundary_p, boundary_g = pred ^ eroded(pred, threshold), gt ^ eroded(gt, threshold)
+    if not boundary_p.any() or not boundary_g.any():
+        return float(j), 1.0 if boundary_p.any() == boundary_g.any() else 0.0
+    p = (boundary_p & cross(boundary_g, threshold)).sum() / boundary_p.sum()
+    r = (boundary_g & cross(boundary_p, threshold)).sum() / boundary_g.sum()
     return float(j), float(2 * p * r / (p + r)) if p + r else 0.0
 
 
 def seg2bmap(mask: Mask) -> Mask:
     """davis2017-evaluation, davis2017/metrics.py: _seg2bmap."""
     right, below, both = shifted(mask, 0, 1), shifted(mask, 1, 0), shifted(mask, 1, 1)
-    rim = (mask ^ right) | (mask ^ below) | (mask ^ both)
-    rim[-1, :] = mask[-1, :] ^ right[-1, :]
-    rim[:, -1] = mask[:, -1] ^ below[:, -1]
-    rim[-1, -1] = False
-    return rim
+    boundary = (mask ^ right) | (mask ^ below) | (mask ^ both)
+    boundary[-1, :] = mask[-1, :] ^ right[-1, :]
+    boundary[:, -1] = mask[:, -1] ^ below[:, -1]
+    boundary[-1, -1] = False
+    return boundary
 
 
 def davis_f(pred: Mask, gt: Mask, radius: float) -> float:
-    rim_p, rim_g = seg2bmap(pred), seg2bmap(gt)
+    boundary_p, boundary_g = seg2bmap(pred), seg2bmap(gt)
     kernel = disk(radius)
-    n_p, n_g = int(rim_p.sum()), int(rim_g.sum())
+    n_p, n_g = int(boundary_p.sum()), int(boundary_g.sum())
     if n_p == 0 and n_g > 0:
         p, r = 1.0, 0.0
     elif n_p > 0 and n_g == 0:
@@ -94,8 +94,8 @@ def davis_f(pred: Mask, gt: Mask, radius: float) -> float:
     elif n_p == 0:
         p, r = 1.0, 1.0
     else:
-        p = np.sum(rim_p & dilate(rim_g, kernel)) / float(n_p)
-        r = np.sum(rim_g & dilate(rim_p, kernel)) / float(n_g)
+        p = np.sum(boundary_p & dilate(boundary_g, kernel)) / float(n_p)
+        r = np.sum(boundary_g & dilate(boundary_p, kernel)) / float(n_g)
     return float(2 * p * r / (p + r)) if p + r else 0.0
 
 
@@ -187,7 +187,7 @@ def random_mask(rng: np.random.Generator, h: int, w: int) -> Mask:
 
 
 def random_pair(rng: np.random.Generator, h: int, w: int) -> tuple[Mask, Mask]:
-    """Two masks; half the time the second is the first, moved or nibbled at, so that rims meet."""
+    """Two masks; half the time the second is the first, moved or nibbled at, so that boundaries meet."""
     first = random_mask(rng, h, w)
     if rng.integers(2):
         return first, random_mask(rng, h, w)

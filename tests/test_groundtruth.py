@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from sightbench import rle
-from sightbench.scorers import groundtruth
-from sightbench.scorers.groundtruth import FILE_NAME, open_cache, read_truth
+from sightbench.scorers.masks import truth
+from sightbench.scorers.masks.truth import FILE_NAME, open_cache, read_truth
 
 FRAMES = 4
 
@@ -156,7 +156,7 @@ def test_two_builders_at_once_leave_a_sound_cache(dataset, tmp_path):
         builder.join()
     assert open_cache(dataset, tmp_path / "user").build(objects) == 0
     lines = (dataset / FILE_NAME).read_bytes().splitlines()
-    assert all(groundtruth._parse(line) for line in lines if line)
+    assert all(truth._parse(line) for line in lines if line)
 
 
 # --- the reference's quirks -----------------------------------------------------------------------

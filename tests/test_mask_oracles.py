@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from sightbench import rle
-from sightbench.scorers import rims
-from sightbench.scorers.masks import score_object
+from sightbench.scorers.masks import boundary
+from sightbench.scorers.masks.jf import score_object
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
@@ -71,7 +71,7 @@ def test_every_real_mask_scores_as_scipy_and_vos_benchmark_do(source):
             dynbench.append(scipy_frame(ndimage, pred, gt))
             theirs.feed_frame(pred.astype(np.uint8), gt.astype(np.uint8))
         p, g = [rle.from_array(m) for m in preds], [rle.from_array(m) for m in gts]
-        for core in rims.cores():
+        for core in boundary.cores():
             score = score_object(p, g, "dynbench", core=core)
             assert list(zip(score.js, score.fs, strict=True)) == dynbench
             score = score_object(p, g, "mevis", core=core)
@@ -85,11 +85,11 @@ def test_every_real_mask_scores_as_scipy_and_vos_benchmark_do(source):
 def scipy_frame(ndimage, pred, gt):
     union = (pred | gt).sum()
     j = (pred & gt).sum() / union if union else 1.0
-    rim_p, rim_g = (mask ^ ndimage.binary_erosion(mask, iterations=2) for mask in (pred, gt))
-    if not rim_p.any() or not rim_g.any():
-        return j, 1.0 if rim_p.any() == rim_g.any() else 0.0
-    p = (rim_p & ndimage.binary_dilation(rim_g, iterations=2)).sum() / rim_p.sum()
-    r = (rim_g & ndimage.binary_dilation(rim_p, iterations=2)).sum() / rim_g.sum()
+    boundary_p, boundary_g = (mask ^ ndimage.binary_erosion(mask, iterations=2) for mask in (pred, gt))
+    if not boundary_p.any() or not boundary_g.any():
+        return j, 1.0 if boundary_p.any() == boundary_g.any() else 0.0
+    p = (boundary_p & ndimage.binary_dilation(boundary_g, iterations=2)).sum() / boundary_p.sum()
+    r = (boundary_g & ndimage.binary_dilation(boundary_p, iterations=2)).sum() / boundary_g.sum()
     return j, 2 * p * r / (p + r) if p + r else 0.0
 
 

@@ -14,9 +14,9 @@ from hostile_masks import REFUSED
 from sightbench import rle
 from sightbench.rle import MaskError
 from sightbench.sample import Sample
-from sightbench.scorers import rims
-from sightbench.scorers.groundtruth import Truth
-from sightbench.scorers.mask_reply import grade_masks
+from sightbench.scorers.masks import boundary
+from sightbench.scorers.masks.reply import grade_masks
+from sightbench.scorers.masks.truth import Truth
 
 SQUARE = rle.from_array(np.pad(np.ones((20, 20), bool), 10))
 WIRE = rle.to_wire(SQUARE)
@@ -165,7 +165,7 @@ def hostile_server():
 OVER_HTTP = [name for name in REFUSED if "5000 digits" not in name]
 
 
-@pytest.mark.parametrize("core", rims.cores())
+@pytest.mark.parametrize("core", boundary.cores())
 def test_hostile_masks_over_http_are_a_clear_error(core, hostile_server):
     for place, name in enumerate(REFUSED):
         if name not in OVER_HTTP:

@@ -17,10 +17,10 @@ from PIL import Image
 from sightbench import rle
 from sightbench.errors import UsageError
 from sightbench.rle import MaskError
-from sightbench.scorers import rims
-from sightbench.scorers.masks import DEFINITIONS, score_object, score_revos, statistics
+from sightbench.scorers.masks import boundary
+from sightbench.scorers.masks.jf import DEFINITIONS, score_object, score_revos, statistics
 
-CORES = rims.cores()
+CORES = boundary.cores()
 SHARED = Path(__file__).parents[2] / "shared"
 DAVIS = SHARED / "data" / "davis_mini"
 SAV = SHARED / "data" / "sav_000001"
@@ -160,14 +160,14 @@ def test_counts_are_right_for_any_disk(radius, inner):
     for _ in range(40 if radius < 20 else 2):
         h, w = (int(side) for side in rng.integers(1, 200, 2))
         masks = ref.random_pair(rng, h, w)
-        rims_ = [ref.inner_rim(mask, kernel) if inner else ref.seg2bmap(mask) for mask in masks]
+        boundaries_ = [ref.inner_boundary(mask, kernel) if inner else ref.seg2bmap(mask) for mask in masks]
         hits = (0, 0)
-        if all(rim.any() for rim in rims_):
-            hits = tuple((rims_[i] & ref.dilate(rims_[1 - i], kernel)).sum() for i in (0, 1))
-        areas = [mask.sum() for mask in (masks[0] & masks[1], *masks, *rims_)]
+        if all(boundary.any() for boundary in boundaries_):
+            hits = tuple((boundaries_[i] & ref.dilate(boundaries_[1 - i], kernel)).sum() for i in (0, 1))
+        areas = [mask.sum() for mask in (masks[0] & masks[1], *masks, *boundaries_)]
         for core in CORES:
             pred, gt = ([rle.from_array(mask)] for mask in masks)
-            found = rims.count(pred, gt, inner=inner, element=rims.disk(radius), core_name=core)
+            found = boundary.count(pred, gt, inner=inner, element=boundary.disk(radius), core_name=core)
             assert found == [(*areas, *hits)]
 
 
@@ -198,10 +198,10 @@ def test_resize_shows_the_source_pixels_pillow_shows(before, after):
 def test_an_empty_mask_of_zero_runs_moves_nothing(h, w, start, inner):
     mask = rle.from_lengths(h, w, [start, h * w - start])
     empty = rle.from_lengths(h, w, [0, 0, h * w])
-    element = (rims.diamond if inner else rims.disk)(1)
+    element = (boundary.diamond if inner else boundary.disk)(1)
     for pair in ((mask, empty), (empty, mask)):
         found = {
-            tuple(rims.count(pair[:1], pair[1:], inner=inner, element=element, core_name=name)[0])
+            tuple(boundary.count(pair[:1], pair[1:], inner=inner, element=element, core_name=name)[0])
             for name in CORES
         }
         assert len(found) == 1
@@ -216,10 +216,10 @@ def test_cores_agree(data):
     masks = [rle.from_lengths(h, w, [b - a for a, b in pairwise([0, *cut, h * w])]) for cut in cuts]
     radius = data.draw(st.integers(1, 70))
     inner = data.draw(st.booleans())
-    element = (rims.diamond if inner else rims.disk)(radius)
+    element = (boundary.diamond if inner else boundary.disk)(radius)
     voids = [masks[2]] if data.draw(st.booleans()) else None
     found = {
-        name: rims.count(masks[:1], masks[1:2], inner=inner, element=element, voids=voids, core_name=name)
+        name: boundary.count(masks[:1], masks[1:2], inner=inner, element=element, voids=voids, core_name=name)
         for name in CORES
     }
     assert len(set(map(tuple, found.values()))) == 1, found
@@ -265,10 +265,10 @@ def test_an_unknown_definition_or_core_is_named():
 
 
 def test_the_core_can_be_chosen_by_environment(monkeypatch):
-    monkeypatch.setenv(rims.CORE_VARIABLE, "numpy")
-    assert rims.core() == "numpy"
-    monkeypatch.delenv(rims.CORE_VARIABLE)
-    assert rims.core() == CORES[0]
+    monkeypatch.setenv(boundary.CORE_VARIABLE, "numpy")
+    assert boundary.core() == "numpy"
+    monkeypatch.delenv(boundary.CORE_VARIABLE)
+    assert boundary.core() == CORES[0]
 
 
 def test_a_bad_frame_is_named_with_its_own_number(core):

@@ -9,7 +9,7 @@ from sightbench.reports.dynbench_files import overall
 from sightbench.reports.summary import BenchmarkSummary, Summary
 from sightbench.reports.tables import number, text
 from sightbench.sample import Sample, Text, Turn, Video
-from sightbench.scorers.aggregate import dynbench, dynbench_extras
+from sightbench.scorers.dynbench_overall import dynbench, dynbench_extras
 from sightbench.scorers.score import Metric, Row, Score
 from sightbench.scorers.scoring import Coverage, coverage
 

@@ -16,8 +16,8 @@ from pycocotools import mask as cocomask
 
 from sightbench import rle
 from sightbench.rle import MaskError, Rle
-from sightbench.scorers import rims
-from sightbench.scorers.masks import score_object
+from sightbench.scorers.masks import boundary
+from sightbench.scorers.masks.jf import score_object
 
 masks = arrays(bool, st.tuples(st.integers(1, 70), st.integers(1, 70)))
 
@@ -68,7 +68,7 @@ def test_hostile_masks_are_refused_with_frame_and_reason(name):
     assert caught.value.exit_code == 1
 
 
-@pytest.mark.parametrize("core", rims.cores())
+@pytest.mark.parametrize("core", boundary.cores())
 @pytest.mark.parametrize("name", REFUSED)
 def test_every_core_refuses_hostile_masks_alike(core, name):
     wire, reason = REFUSED[name]
@@ -79,16 +79,16 @@ def test_every_core_refuses_hostile_masks_alike(core, name):
     assert caught.value.frame == 1
 
 
-@pytest.mark.parametrize("core", rims.cores())
+@pytest.mark.parametrize("core", boundary.cores())
 def test_cores_check_the_size_themselves(core):
     for h, w in [(0, 10), (10, 0), (-1, 5), (2**32, 1), (2**32 + 10, 10), (16385, 1), (16384, 16384)]:
         with pytest.raises(MaskError, match="size"):
-            rims.count(
-                [Rle(h, w, TEXT)], [rle.read(GOOD)], inner=True, element=rims.diamond(2), core_name=core
+            boundary.count(
+                [Rle(h, w, TEXT)], [rle.read(GOOD)], inner=True, element=boundary.diamond(2), core_name=core
             )
 
 
-@pytest.mark.parametrize("core", rims.cores())
+@pytest.mark.parametrize("core", boundary.cores())
 @given(garbage=st.one_of(st.binary(max_size=60), st.text(st.characters(min_codepoint=46, max_codepoint=113))))
 @settings(max_examples=200, deadline=None)
 def test_cores_and_parser_accept_the_same_text(core, garbage):
@@ -109,8 +109,8 @@ def test_zero_runs_are_accepted():
     for counts in with_zeros:
         mask = rle.validate(text(counts))
         assert np.array_equal(rle.decode(mask), rle.decode(good))
-        for core in rims.cores():
-            (count,) = rims.count([mask], [good], inner=True, element=rims.diamond(2), core_name=core)
+        for core in boundary.cores():
+            (count,) = boundary.count([mask], [good], inner=True, element=boundary.diamond(2), core_name=core)
             assert count.inter == count.pred == count.gt == 20
 
 
@@ -120,7 +120,7 @@ def test_bytes_and_uncompressed_counts_are_read():
     assert rle.read({"size": (10, 10), "counts": TEXT}) == (10, 10, TEXT)
 
 
-@pytest.mark.parametrize("core", rims.cores())
+@pytest.mark.parametrize("core", boundary.cores())
 def test_refusing_costs_no_memory_beyond_the_text(core):
     bomb = rle.Rle(16384, 4096, "0" * 100_000)  # claims 64 Mpixel, holds none
     tracemalloc.start()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightbench.scorers.anls import ANLS
+from sightbench.scorers.text.anls import ANLS
 
 
 def score(prediction: str, gold: object) -> float | None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scorer_rows import part, rows
 
-from sightbench.scorers.boxes import BOX_IOU, BOX_MODES, box_mode, find_box, iou, smart_resize, to_pixels
+from sightbench.scorers.text.boxes import BOX_IOU, BOX_MODES, box_mode, find_box, iou, smart_resize, to_pixels
 
 GOLD = [100, 50, 300, 250]
 HW = [500, 400]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scorer_rows import part, rows, shared
 
-from sightbench.scorers.caption import CAPTION, bleu, caption_scores, cider_d, rouge_l
+from sightbench.scorers.text.caption import CAPTION, bleu, caption_scores, cider_d, rouge_l
 
 
 @pytest.mark.parametrize(("system", "cider", "bleu_4"), [("B", 0.7092, 0.4565), ("C", 0.5525, 0.4159)])

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scorer_rows import part, row, rows, shared
 
-from sightbench.scorers import letters, spatial
-from sightbench.scorers.choice import (
+from sightbench.scorers.choice import letters, spatial
+from sightbench.scorers.choice.multiple_choice import (
     CHOICE,
     CIRCULAR,
     CRPE,

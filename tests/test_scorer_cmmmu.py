@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scorer_rows import part, rows, shared
 
-from sightbench.scorers.cmmmu import CMMMU
+from sightbench.scorers.choice.cmmmu import CMMMU
 
 OPTIONS = {"A": "第一种方案", "B": "第二种方案", "C": "第三种方案", "D": "第四种方案"}
 

@@ -7,7 +7,7 @@ import json
 import pytest
 from scorer_rows import part, rows, shared
 
-from sightbench.scorers.containment import MATH, OCRBENCH, TINY_LVLM
+from sightbench.scorers.text.containment import MATH, OCRBENCH, TINY_LVLM
 
 
 def ocr(prediction: str, gold: object, category: str = "Doc VQA", profile: str = "vlmevalkit") -> float:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scorer_rows import rows
 
-from sightbench.scorers.dynbench import DYNBENCH_QA
+from sightbench.scorers.choice.dynbench import DYNBENCH_QA
 
 OPTIONS = ["A. to the left", "B. to the right", "C. not at all", "D. upwards"]
 

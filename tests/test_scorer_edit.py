@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightbench.scorers.edit import common_subsequence, levenshtein
+from sightbench.scorers.text.edit import common_subsequence, levenshtein
 
 words = st.text(alphabet="abcé界İ", max_size=14)
 

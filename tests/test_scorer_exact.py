@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sightbench.scorers.exact import EXACT_MATCH, GQA
+from sightbench.scorers.text.exact import EXACT_MATCH, GQA
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import orjson
 import pytest
 from scorer_rows import part, rows, shared
 
-from sightbench.scorers.hallusionbench import HALLUSIONBENCH, identity
+from sightbench.scorers.choice.hallusionbench import HALLUSIONBENCH, identity
 
 KEYS = ("category", "subcategory", "visual_input", "set_id", "figure_id", "question_id")
 

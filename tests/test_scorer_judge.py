@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scorer_rows import part, rows, shared
 
-from sightbench.scorers.judge import LLAVA_BENCH_JUDGE, MMVET_JUDGE, PLAN_JUDGE, PLAN_SCORES, json_object
+from sightbench.scorers.judged.judge import (
+    LLAVA_BENCH_JUDGE,
+    MMVET_JUDGE,
+    PLAN_JUDGE,
+    PLAN_SCORES,
+    json_object,
+)
 from sightbench.scorers.table import SCORERS
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scorer_rows import part, rows, shared
 
-from sightbench.scorers.mathvista import MATHVISTA
+from sightbench.scorers.choice.mathvista import MATHVISTA
 
 INTEGER = {"question_type": "free_form", "answer_type": "integer"}
 FLOAT = {"question_type": "free_form", "answer_type": "float", "precision": 1}

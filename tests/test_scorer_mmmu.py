@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scorer_rows import part, rows, shared
 
-from sightbench.scorers.mmmu import DOMAINS, MMMU, parse_choice, parse_open
+from sightbench.scorers.choice.mmmu import DOMAINS, MMMU, parse_choice, parse_open
 
 OPTIONS = {"A": "mean", "B": "median", "C": "mode", "D": "range"}
 

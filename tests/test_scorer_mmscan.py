@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scorer_rows import part, rows
 
-from sightbench.scorers.mmscan import MMSCAN, MMSCAN_JUDGE, filtered, question_class
+from sightbench.scorers.judged.mmscan import MMSCAN, MMSCAN_JUDGE, filtered, question_class
 
 
 @pytest.mark.parametrize(

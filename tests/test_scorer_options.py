@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sightbench.scorers.options import gold_letter, options_of
+from sightbench.scorers.choice.options import gold_letter, options_of
 
 
 @pytest.mark.parametrize(

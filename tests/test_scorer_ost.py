@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scorer_rows import part, rows
 
-from sightbench.scorers.ost import OST, answer_text, relative_accuracy, type_name
+from sightbench.scorers.choice.ost import OST, answer_text, relative_accuracy, type_name
 
 TYPES = {
     **{f"AO_direction(option{i})": "option" for i in (1, 2, 3)},

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scorer_rows import part, row, rows, shared
 
-from sightbench.scorers.planning import UNORDERED_TASKS, VLABENCH
+from sightbench.scorers.text.planning import UNORDERED_TASKS, VLABENCH
 
 
 def skill(name: str, entity: Any = None, container: Any = None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightbench.scorers.ptb import caption_tokens, tokenize
+from sightbench.scorers.text.ptb import caption_tokens, tokenize
 
 # One text of many lines for the Java program: "p.m." and "B." are split because a sentence starts below.
 CAPTIONS = [

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightbench.scorers.relaxed import RELAXED_ACCURACY, number
+from sightbench.scorers.text.relaxed import RELAXED_ACCURACY, number
 
 
 def right(prediction: str, gold: object, profile: str) -> bool:

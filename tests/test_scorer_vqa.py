@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scorer_rows import rows
 
-from sightbench.scorers.vqa import VQA_ACCURACY
+from sightbench.scorers.text.vqa import VQA_ACCURACY
 
 PROFILES = VQA_ACCURACY.profiles
 

@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scorer_rows import part, rows, shared
 
-from sightbench.scorers.yesno import MME, POPE, SCORERS, YES_NO, mme_label, pope_word, vlmevalkit
+from sightbench.scorers.choice.yesno import (
+    MME,
+    POPE,
+    SCORERS,
+    YES_NO,
+    mme_label,
+    pope_word,
+    vlmevalkit,
+)
 
 
 @pytest.mark.parametrize(

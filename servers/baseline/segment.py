@@ -93,7 +93,7 @@ def _blur(frame: NDArray[np.uint8]) -> NDArray[np.int16]:
 
 
 def _opened(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Without what is thinner than five pixels: the rims of shadows, where two tones mix to a third."""
+    """Without what is thinner than five pixels: the boundaries of shadows, where two tones mix to a third."""
     return _spread(~_spread(~mask))
 
 

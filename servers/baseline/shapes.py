@@ -61,10 +61,10 @@ def _sphere(camera: Camera, frame: int, at: Stand) -> Floats:
     right = np.cross(towards, [0.0, 0.0, 1.0])
     right /= np.linalg.norm(right)
     upward = np.cross(right, towards)
-    rim = centre * (1 - sine**2) + at.radius * np.sqrt(1 - sine**2) * (
+    boundary = centre * (1 - sine**2) + at.radius * np.sqrt(1 - sine**2) * (
         np.outer(np.cos(CIRCLE), right) + np.outer(np.sin(CIRCLE), upward)
     )
-    return np.stack(camera.project(frame, rim[:, :2], rim[:, 2] + camera.height[frame]), -1)
+    return np.stack(camera.project(frame, boundary[:, :2], boundary[:, 2] + camera.height[frame]), -1)
 
 
 def _hull(points: Floats) -> Floats:

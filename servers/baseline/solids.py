@@ -15,7 +15,7 @@ from sightbench.servers.baseline.blobs import Blob
 from sightbench.servers.baseline.camera import Camera, level_ray
 
 HALF = {"sphere": 1.0, "box": 1.1, "cylinder": 0.89}
-"""Half of the width as seen, in r: of a box from most sides, of a cylinder's nearer rim."""
+"""Half of the width as seen, in r: of a box from most sides, of a cylinder's nearer boundary."""
 TALL = {"sphere": 2.0, "box": 1.6, "cylinder": 1.8}
 
 

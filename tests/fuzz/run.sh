@@ -5,5 +5,5 @@ here=$(cd "$(dirname "$0")" && pwd)
 built=$(mktemp -d)
 trap 'rm -rf "$built"' EXIT
 "${CC:-cc}" -std=gnu11 -O1 -g -Wall -Wextra -Wno-psabi -fsanitize=address,undefined -fno-sanitize-recover=all \
-    "$here/fuzz_rim.c" -o "$built/fuzz_rim"
-"$built/fuzz_rim" "$@"
+    "$here/fuzz_boundary.c" -o "$built/fuzz_boundary"
+"$built/fuzz_boundary" "$@"

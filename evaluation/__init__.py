@@ -1,0 +1,1 @@
+"""What a program calls: selection, run folder, evaluate, score; prints nothing."""

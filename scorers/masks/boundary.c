@@ -1,0 +1,193 @@
+/* The Python face of the counting core: scorers._boundary, in the limited API (one build for 3.11 and later).
+ *
+ *     counts(preds, gts, voids, inner, element, core) -> list of 7-tuples, one per frame
+ *     variants() -> the names `core` may have here, the fastest first
+ *
+ * scorers/boundaries.py says what the integers are; masks are (h, w, counts) tuples. The interpreter lock is
+ * released while an object's frames are counted. A mask that does not check raises
+ * ValueError(frame, whose mask, reason).
+ */
+#define PY_SSIZE_T_CLEAN
+#ifndef Py_LIMITED_API
+#define Py_LIMITED_API 0x030B0000
+#endif
+#include <Python.h>
+
+#include "boundary_core.h"
+
+/* the words of scorers/rle.py, so that either core refuses a mask alike */
+static const char *const REASONS[] = {
+    [BOUNDARY_NO_RUNS] = "counts is empty",
+    [BOUNDARY_BAD_CHARACTER] = "counts holds a character outside '0'..'o'",
+    [BOUNDARY_CUT_NUMBER] = "counts ends in the middle of a number",
+    [BOUNDARY_LONG_NUMBER] = "counts holds a number of more than 7 characters",
+    [BOUNDARY_BAD_RUN] = "counts holds a run below 0 pixels",
+    [BOUNDARY_BAD_SUM] = "the runs of counts do not add up to h*w pixels",
+    [BOUNDARY_BAD_SIZE] = "size is not supported",
+    [BOUNDARY_NO_MEMORY] = "out of memory",
+};
+static const char *const WHOSE[] = {[PRED] = "mask", [GT] = "ground truth", [HIDDEN] = "void mask"};
+
+static void refuse(Py_ssize_t frame, enum whose whose, int error) {
+    PyObject *args = Py_BuildValue("(nss)", frame, WHOSE[whose], REASONS[error]);
+    if (args) {
+        PyErr_SetObject(PyExc_ValueError, args);
+        Py_DECREF(args);
+    }
+}
+
+/* A side beyond 32 bits becomes 0, which read_mask refuses. */
+static uint32_t side(PyObject *number) {
+    long long value = PyLong_AsLongLong(number);
+    if (value == -1 && PyErr_Occurred())
+        PyErr_Clear();
+    return value > 0 && value <= UINT32_MAX ? (uint32_t)value : 0;
+}
+
+/* Points at the text of an (h, w, counts) tuple, which must outlive the result; -1 with an exception set. */
+static int mask_of(PyObject *given, mask_text *out) {
+    if (!PyTuple_Check(given) || PyTuple_Size(given) != 3) {
+        PyErr_SetString(PyExc_TypeError, "a mask must be a tuple (h, w, counts)");
+        return -1;
+    }
+    out->h = side(PyTuple_GetItem(given, 0));
+    out->w = side(PyTuple_GetItem(given, 1));
+    PyObject *text = PyTuple_GetItem(given, 2);
+    Py_ssize_t n = 0;
+    if (PyUnicode_Check(text)) {
+        out->text = (const unsigned char *)PyUnicode_AsUTF8AndSize(text, &n);
+        if (!out->text) { /* a lone surrogate has no UTF-8; no mask holds one */
+            PyErr_Clear();
+            out->text = (const unsigned char *)" ";
+            n = 1;
+        }
+    } else if (PyBytes_Check(text)) {
+        char *bytes = NULL;
+        if (PyBytes_AsStringAndSize(text, &bytes, &n))
+            return -1;
+        out->text = (const unsigned char *)bytes;
+    } else {
+        PyErr_SetString(PyExc_TypeError, "counts must be str or bytes");
+        return -1;
+    }
+    out->n = (size_t)n;
+    return 0;
+}
+
+static int element_of(PyObject *rows, element *out) {
+    Py_ssize_t n = PyTuple_Size(rows);
+    if (n < 0)
+        return -1;
+    if (n % 2 == 0 || n > 2 * MAX_RADIUS + 1) {
+        PyErr_SetString(PyExc_TypeError, "an element must have an odd number of rows, at most 511");
+        return -1;
+    }
+    out->radius = (int)(n / 2);
+    for (Py_ssize_t i = 0; i < n; i++) {
+        if (!PyArg_ParseTuple(PyTuple_GetItem(rows, i), "ii", &out->left[i], &out->right[i]))
+            return -1;
+        if (out->left[i] < -MAX_RADIUS || out->right[i] > MAX_RADIUS) {
+            PyErr_SetString(PyExc_TypeError, "an element must reach at most 255 columns");
+            return -1;
+        }
+    }
+    complete_element(out);
+    return 0;
+}
+
+static PyObject *counts_list(const counts *of, Py_ssize_t n) {
+    PyObject *list = PyList_New(n);
+    for (Py_ssize_t i = 0; list && i < n; i++) {
+        PyObject *tuple = Py_BuildValue("(KKKKKKK)", of[i].inter, of[i].pred, of[i].gt, of[i].boundary_pred, of[i].boundary_gt,
+                                        of[i].hit_pred, of[i].hit_gt);
+        if (!tuple || PyList_SetItem(list, i, tuple)) {
+            Py_DECREF(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static PyObject *py_counts(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *given[3], *rows;
+    PyObject *masks[3] = {NULL, NULL, NULL}; /* tuples of our own: nobody can change them meanwhile */
+    int inner, lists = 2;
+    const char *core;
+    if (!PyArg_ParseTuple(args, "OOOpO!s", &given[PRED], &given[GT], &given[HIDDEN], &inner, &PyTuple_Type, &rows,
+                          &core))
+        return NULL;
+    int avx2 = strcmp(core, "c-avx2") == 0 && avx2_works();
+    element e;
+    if (element_of(rows, &e))
+        return NULL;
+    if (given[HIDDEN] != Py_None)
+        lists = 3;
+
+    PyObject *result = NULL;
+    mask_text *texts = NULL;
+    counts *found = NULL;
+    Py_ssize_t n = 0;
+    for (int i = 0; i < lists; i++) {
+        masks[i] = PySequence_Tuple(given[i]);
+        if (!masks[i])
+            goto done;
+        if (i == 0)
+            n = PyTuple_Size(masks[i]);
+        else if (PyTuple_Size(masks[i]) != n) {
+            PyErr_SetString(PyExc_TypeError, "there must be as many masks of each kind");
+            goto done;
+        }
+    }
+    texts = malloc(sizeof *texts * 3 * ((size_t)n + 1));
+    found = malloc(sizeof *found * ((size_t)n + 1));
+    if (!texts || !found) {
+        PyErr_NoMemory();
+        goto done;
+    }
+    for (int i = 0; i < lists; i++)
+        for (Py_ssize_t frame = 0; frame < n; frame++)
+            if (mask_of(PyTuple_GetItem(masks[i], frame), &texts[3 * frame + i]))
+                goto done;
+
+    int error = BOUNDARY_OK;
+    enum whose culprit = PRED;
+    Py_ssize_t frame = 0;
+    Py_BEGIN_ALLOW_THREADS
+    workspace ws;
+    memset(&ws, 0, sizeof ws);
+    for (; frame < n; frame++) {
+        const mask_text *of = texts + 3 * frame;
+        error = count_frame(&ws, of + PRED, of + GT, lists == 3 ? of + HIDDEN : NULL, inner, &e, avx2, found + frame,
+                            &culprit);
+        if (error)
+            break;
+    }
+    release(&ws);
+    Py_END_ALLOW_THREADS
+    if (error)
+        refuse(frame, culprit, error);
+    else
+        result = counts_list(found, n);
+done:
+    for (int i = 0; i < lists; i++)
+        Py_XDECREF(masks[i]);
+    free(texts);
+    free(found);
+    return result;
+}
+
+static PyObject *py_variants(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    return avx2_works() ? Py_BuildValue("(ss)", "c-avx2", "c-baseline") : Py_BuildValue("(s)", "c-baseline");
+}
+
+static PyMethodDef METHODS[] = {
+    {"counts", py_counts, METH_VARARGS, "counts(preds, gts, voids, inner, element, core) -> list of 7-tuples"},
+    {"variants", py_variants, METH_NOARGS, "variants() -> the cores of this machine, the fastest first"},
+    {NULL, NULL, 0, NULL},
+};
+static struct PyModuleDef MODULE = {PyModuleDef_HEAD_INIT, "_boundary", NULL, 0, METHODS, NULL, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit__boundary(void) { return PyModule_Create(&MODULE); }

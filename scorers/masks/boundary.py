@@ -1,0 +1,116 @@
+"""The seven integers per frame that every published J and F is made of, counted from RLE.
+
+    inter            |P & G|              pixels in both masks
+    pred, gt         |P|, |G|             pixels of each mask
+    boundary_pred, boundary_gt |Bp|, |Bg|           pixels of each boundary
+    hit_pred         |Bp & D(Bg)|         predicted boundary that lies within reach of the true one
+    hit_gt           |Bg & D(Bp)|         and the other way round
+
+Benchmarks differ in what a boundary is (`inner`: mask pixels that see background within the element;
+else `edge`: pixels unlike a right, lower or lower right neighbour, DAVIS's seg2bmap) and in how far
+D, the dilation by a structuring element, reaches. Two cores count: C (boundary.c, built at install where
+there is a compiler) and numpy. They take and give the same.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from sightbench.errors import UsageError
+from sightbench.rle import MaskError, Rle
+from sightbench.scorers.masks import boundary_numpy
+from sightbench.scorers.masks.boundary_numpy import Element
+
+try:
+    from sightbench.scorers.masks import _boundary  # type: ignore[attr-defined, unused-ignore]
+except ImportError:
+    _boundary = None
+
+CORE_VARIABLE = "SIGHTBENCH_MASK_CORE"
+
+
+class Counts(NamedTuple):
+    inter: int
+    pred: int
+    gt: int
+    boundary_pred: int
+    boundary_gt: int
+    hit_pred: int
+    hit_gt: int
+
+
+def cores() -> tuple[str, ...]:
+    """The cores that work on this machine, the fastest first: of c-avx2, c-baseline, numpy."""
+    return (*(_boundary.variants() if _boundary else ()), "numpy")
+
+
+def core(name: str | None = None) -> str:
+    """The core that counts: `name`, else what SIGHTBENCH_MASK_CORE says, else the fastest.
+
+    Raises UsageError for a core this machine does not have.
+    """
+    chosen = name or os.environ.get(CORE_VARIABLE) or cores()[0]
+    if chosen not in cores():
+        raise UsageError(f"mask core {chosen!r} is not available here (have: {', '.join(cores())})")
+    return chosen
+
+
+def count(
+    preds: Sequence[Rle],
+    gts: Sequence[Rle],
+    *,
+    inner: bool,
+    element: Element,
+    voids: Sequence[Rle] | None = None,
+    core_name: str | None = None,
+) -> list[Counts]:
+    """The seven integers of each frame, as Counts.
+
+    A prediction of another size than its ground truth is resized to it as Pillow's NEAREST does.
+    Where `voids` are given, their pixels count in neither mask. Raises MaskError with the frame for
+    counts that do not make up a mask; every mask is validated before it is used.
+    """
+    chosen = core(core_name)
+    if chosen == "numpy":
+        found = boundary_numpy.counts(preds, gts, voids, inner, element)
+    else:
+        try:
+            found = _boundary.counts(preds, gts, voids, inner, element, chosen)
+        except ValueError as error:
+            frame, whose, reason = error.args
+            raise MaskError(reason, frame, whose) from None
+    return [Counts(*numbers) for numbers in found]
+
+
+@lru_cache(maxsize=64)
+def diamond(radius: int) -> Element:
+    """The pixels within `radius` steps up, down, left or right: `radius` dilations by the 3x3 cross."""
+    return tuple((abs(dy) - radius, radius - abs(dy)) for dy in range(-radius, radius + 1))
+
+
+@lru_cache(maxsize=1024)
+def disk(radius: float) -> Element:
+    """scikit-image's disk as OpenCV anchors it, a (first, last) column per row; (1, 0) is an empty row.
+
+    For a whole radius it is the pixels within that distance. For any other, scikit-image's grid is
+    not centred on a pixel and the disk reaches farther to one side; that is kept as it is. So is what
+    OpenCV makes of the empty disk of a radius below 0.59: the kernel's first corner alone.
+    Reference: skimage.morphology.disk, cv2.dilate (anchor at the middle, rounded up).
+    """
+    axis = np.arange(-radius, radius + 1)
+    across, down = np.meshgrid(axis, axis)
+    inside = across**2 + down**2 <= radius**2
+    anchor = len(axis) // 2
+    rows = [(1, 0)] * (2 * anchor + 1)
+    for dy, row in enumerate(inside):
+        columns = np.flatnonzero(row)
+        if columns.size:
+            rows[dy] = (int(columns[0]) - anchor, int(columns[-1]) - anchor)
+    if not inside.any():
+        rows[0] = (-anchor, -anchor)
+    return tuple(rows)

@@ -1,0 +1,329 @@
+"""J, F and J&F of one video object by every published definition, from RLE.
+
+    J   region similarity: intersection over union of two masks
+    F   contour accuracy: harmonic mean of boundary precision and boundary recall
+    J&F (mean J + mean F) / 2 over the frames that count
+
+The benchmarks agree on these words and on little else. DEFINITIONS says, line by line, where they
+differ; `scorers.boundaries` counts seven integers per frame, and everything here is arithmetic on them in
+float64, in the order the references do it, so that the numbers are theirs to the last bit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+
+from sightbench import rle
+from sightbench.errors import UsageError
+from sightbench.rle import MaskError, Rle
+from sightbench.scorers.masks import boundary
+from sightbench.scorers.masks.boundary import Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """How one benchmark scores an object.
+
+    `boundary`: "inner" is Dyn-Bench's boundary (mask minus its erosion), "edge" is DAVIS's.
+    `drop_ends`: the first frame (given to the model) and the last one do not count.
+    `from_first_sight`: frames before the object is in either mask do not count.
+    `short`: frames a reply lacks are left out of the mean ("ignored") or are empty masks ("empty").
+    `long`: frames beyond the ground truth are left out ("ignored") or make the reply invalid ("error").
+    `other_size`: a mask of another size is resized (NEAREST) or makes the reply invalid.
+    """
+
+    name: str
+    boundary: Literal["inner", "edge"]
+    reference: str
+    drop_ends: bool = False
+    from_first_sight: bool = False
+    smoothed: bool = False
+    short: Literal["ignored", "empty"] = "empty"
+    long: Literal["ignored", "error"] = "error"
+    other_size: Literal["resize", "error"] = "error"
+
+
+DEFINITIONS: Mapping[str, Definition] = {
+    definition.name: definition
+    for definition in (
+        Definition(
+            "dynbench",
+            "inner",
+            "LilyYang0504/Bench utils/cal_metrics.py: compute_jf_score",
+            short="ignored",
+            long="ignored",
+            other_size="resize",
+        ),
+        Definition("davis", "edge", "davis2017-evaluation, task semi-supervised", drop_ends=True),
+        Definition("davis-unsupervised", "edge", "davis2017-evaluation, task unsupervised"),
+        Definition("mevis", "edge", "MeViS tools/metrics.py; Ref-DAVIS as Sa2VA and VISA score it"),
+        Definition("revos", "edge", "VISA tools/eval_revos.py"),
+        Definition(
+            "vos-benchmark", "edge", "hkchengrex/vos-benchmark", drop_ends=True, from_first_sight=True
+        ),
+        Definition(
+            "sa-v", "edge", "sam2 sav_dataset/sav_evaluator.py", drop_ends=True, from_first_sight=True
+        ),
+        Definition(
+            "mosev2", "edge", "MOSE-api MOSEv2/sam2_rcms/tools/score.py", drop_ends=True, smoothed=True
+        ),
+    )
+}
+
+DYNBENCH_TOLERANCE = 2
+MAX_TOLERANCE = 255
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectScore:
+    """One object's score, 0..1. `js` and `fs` are per frame that counted, in order.
+
+    `j`, `f` are their means (numpy's pairwise mean, as the references take it), `jf` the mean of the
+    two; all three are nan where no frame counts. `detail` holds what the definition publishes beside
+    them; every value can be written as JSON.
+    """
+
+    definition: str
+    j: float
+    f: float
+    jf: float
+    js: tuple[float, ...]
+    fs: tuple[float, ...]
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+def score_object(
+    preds: Sequence[Rle | None],
+    gts: Sequence[Rle],
+    definition: str = "dynbench",
+    *,
+    voids: Sequence[Rle] | None = None,
+    tolerance: int = DYNBENCH_TOLERANCE,
+    core: str | None = None,
+) -> ObjectScore:
+    """J, F and J&F of one object's masks against its ground truth, a mask per frame.
+
+    A prediction that is None is an empty mask. `voids` are pixels that belong to neither mask (DAVIS
+    unsupervised). `tolerance` is Dyn-Bench's `boundary_threshold`, in pixels. `core` forces a core.
+
+    Raises MaskError (with the frame) for masks that cannot be read or that the definition does not
+    allow, UsageError for an unknown definition.
+
+    References: Perazzi et al., A Benchmark Dataset and Evaluation Methodology for Video Object
+    Segmentation, CVPR 2016 (J, F); each definition names its implementation.
+    """
+    rules = _definition(definition)
+    if type(tolerance) is not int or not 1 <= tolerance <= MAX_TOLERANCE:
+        raise UsageError(f"the boundary threshold must be an integer from 1 to {MAX_TOLERANCE} pixels")
+    if rules.short == "ignored" and not (preds and gts):
+        return ObjectScore(definition, 0.0, 0.0, 0.0, (), ())
+    pairs = _pairs(preds, gts, rules)
+    counts = _count(pairs, rules, tolerance, voids, core)
+    kept = _kept(counts, rules)
+    js = [_smoothed_jaccard(counts[i]) if rules.smoothed else jaccard(counts[i]) for i in kept]
+    fs = [boundary_f(counts[i]) for i in kept]
+    detail: dict[str, Any] = {"frames_scored": len(kept)}
+    if rules.name.startswith("davis"):
+        detail |= {f"J_{name}": value for name, value in statistics(js).items()}
+        detail |= {f"F_{name}": value for name, value in statistics(fs).items()}
+    if rules.smoothed and kept:
+        plain, fs = _adaptive([pairs[i] for i in kept], [counts[i] for i in kept], fs, core)
+        detail |= {"F_plain": _mean(plain)} | _visibility(js, fs, [counts[i].gt == 0 for i in kept])
+    j, f = _mean(js), _mean(fs)
+    return ObjectScore(definition, j, f, (j + f) / 2, tuple(js), tuple(fs), detail)
+
+
+def score_revos(
+    preds: Sequence[Rle | None],
+    instances: Sequence[Sequence[Rle]],
+    foregrounds: Sequence[Rle],
+    core: str | None = None,
+) -> ObjectScore:
+    """ReVOS: J and F against the union of a frame's instances, with A and R in `detail`.
+
+    `instances` are the ground-truth masks an expression names, per frame (none of them: an empty
+    frame); `foregrounds` all foreground of the video. The reference sums instances in uint8, so
+    where two overlap its ground truth is 2: such pixels never agree (A) and count 1 - 2 = 255 false
+    pixels each when predicted (R). `A` and `R` are as published, `A_corrected` and `R_corrected` are
+    against the union. Raises MaskError. Reference: cilinyan/VISA tools/eval_revos.py.
+    """
+    sizes = [(mask.h, mask.w) for mask in foregrounds]
+    layers = [rle.levels(masks) if masks else [rle.empty(*sizes[i])] for i, masks in enumerate(instances)]
+    unions = [layer[0] for layer in layers]
+    score = score_object(preds, unions, "revos", core=core)
+    rows = []
+    for (pred, gt), layer, fore in zip(
+        _pairs(preds, unions, _definition("revos")), layers, foregrounds, strict=True
+    ):
+        # pixels of the prediction / of the frame covered by at least 0, 1, 2, ... instances
+        hit = [rle.area(pred), *(_overlap(pred, level, core) for level in layer), 0]
+        all_ = [gt.h * gt.w, *(rle.area(level) for level in layer), 0]
+        hit_exactly = [a - b for a, b in pairwise(hit)]
+        covered_exactly = [a - b for a, b in pairwise(all_)]
+        equal = (covered_exactly[0] - hit_exactly[0]) + hit_exactly[1]
+        false = sum((1 - depth) % 256 * pixels for depth, pixels in enumerate(hit_exactly))
+        equal_union = (covered_exactly[0] - hit_exactly[0]) + hit[1]
+        positive = rle.area(fore) + 1e-6
+        rows.append(
+            (
+                equal / all_[0],
+                max(1 - false / positive, 0.0),
+                equal_union / all_[0],
+                max(1 - hit_exactly[0] / positive, 0.0),
+            )
+        )
+    names = ("A", "R", "A_corrected", "R_corrected")
+    means = {name: _mean(list(column)) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+    return ObjectScore("revos", score.j, score.f, score.jf, score.js, score.fs, {**score.detail, **means})
+
+
+def jaccard(count: Counts) -> float:
+    """Intersection over union; 1.0 where both masks are empty."""
+    union = count.pred + count.gt - count.inter
+    return count.inter / union if union else 1.0
+
+
+def boundary_f(count: Counts) -> float:
+    """Harmonic mean of boundary precision and recall; both boundaries empty 1.0, one of them 0.0."""
+    if not count.boundary_pred or not count.boundary_gt:
+        return 1.0 if count.boundary_pred == count.boundary_gt else 0.0
+    precision = count.hit_pred / count.boundary_pred
+    recall = count.hit_gt / count.boundary_gt
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+@lru_cache(maxsize=256)
+def davis_radius(h: int, w: int) -> int:
+    """DAVIS's boundary tolerance in pixels: 0.8 % of the image diagonal, rounded up."""
+    return int(np.ceil(0.008 * np.linalg.norm((h, w))))
+
+
+def statistics(values: Sequence[float]) -> dict[str, float]:
+    """DAVIS's recall (share of frames above 0.5) and decay (first quarter minus last quarter).
+
+    The reference keeps the quarters' frame numbers in uint8, so its decay is wrong (often nan)
+    beyond 256 frames; here it is right for any length.
+    Reference: davis2017-evaluation, davis2017/metrics.py, db_statistics.
+    """
+    if not values:
+        return {"recall": math.nan, "decay": math.nan}
+    array = np.array(values)
+    edges = (np.round(np.linspace(1, len(values), 5) + 1e-10) - 1).astype(int)
+    first, last = array[edges[0] : edges[1] + 1], array[edges[3] : edges[4] + 1]
+    return {"recall": float(np.mean(array > 0.5)), "decay": float(np.mean(first) - np.mean(last))}
+
+
+def _definition(name: str) -> Definition:
+    if name not in DEFINITIONS:
+        raise UsageError(f"unknown mask definition {name!r} (have: {', '.join(DEFINITIONS)})")
+    return DEFINITIONS[name]
+
+
+def _pairs(preds: Sequence[Rle | None], gts: Sequence[Rle], rules: Definition) -> list[tuple[Rle, Rle]]:
+    if len(preds) > len(gts) and rules.long == "error":
+        raise MaskError(f"{len(preds)} masks for {len(gts)} frames")
+    if rules.short == "empty":
+        preds = [*preds, *[None] * (len(gts) - len(preds))]
+    pairs = []
+    for frame, (pred, gt) in enumerate(zip(preds, gts, strict=False)):
+        if pred is None:
+            pred = rle.empty(gt.h, gt.w)
+        elif rules.other_size == "error" and pred[:2] != gt[:2]:
+            raise MaskError(f"size {[*pred[:2]]} is not the frame's {[*gt[:2]]}", frame)
+        pairs.append((pred, gt))
+    return pairs
+
+
+def _count(
+    pairs: Sequence[tuple[Rle, Rle]],
+    rules: Definition,
+    tolerance: int,
+    voids: Sequence[Rle] | None,
+    core: str | None,
+) -> list[Counts]:
+    """Counts of all frames; those of one size share a structuring element and one call of the core."""
+    found: list[Counts | None] = [None] * len(pairs)
+    for h, w in dict.fromkeys(gt[:2] for _, gt in pairs):
+        frames = [i for i, (_, gt) in enumerate(pairs) if gt[:2] == (h, w)]
+        inner = rules.boundary == "inner"
+        element = boundary.diamond(tolerance) if inner else boundary.disk(float(davis_radius(h, w)))
+        try:
+            counted = boundary.count(
+                [pairs[i][0] for i in frames],
+                [pairs[i][1] for i in frames],
+                inner=inner,
+                element=element,
+                voids=None if voids is None else [voids[i] for i in frames],
+                core_name=core,
+            )
+        except MaskError as error:
+            raise MaskError(error.reason, frames[error.frame or 0], error.whose) from None
+        for i, count in zip(frames, counted, strict=True):
+            found[i] = count
+    return [count for count in found if count is not None]
+
+
+def _kept(counts: Sequence[Counts], rules: Definition) -> list[int]:
+    kept = list(range(1, len(counts) - 1) if rules.drop_ends else range(len(counts)))
+    if rules.from_first_sight:
+        seen = (n for n, i in enumerate(kept) if counts[i].pred or counts[i].gt)
+        kept = kept[next(seen, len(kept)) :]
+    return kept
+
+
+def _adaptive(
+    pairs: Sequence[tuple[Rle, Rle]], counts: Sequence[Counts], plain: list[float], core: str | None
+) -> tuple[list[float], list[float]]:
+    """MOSEv2's F with the usual and with the object-sized tolerance (F-dot), per frame.
+
+    The tolerance is a tenth of the square root of the object's area where that is below 0.8 % of the
+    diagonal. Where it is not, the reference forgets to round the diagonal's share up, and uses the
+    lopsided disk that follows for both numbers; so does this.
+    """
+    plain, adapted = list(plain), []
+    for n, ((pred, gt), count) in enumerate(zip(pairs, counts, strict=True)):
+        widest = 0.008 * float(np.linalg.norm((gt.h, gt.w)))
+        # an empty ground truth has no area: the reference falls back on its own 10 % of the diagonal
+        radius = float(np.ceil(0.1 * np.sqrt(count.gt))) if count.gt else math.inf
+        element = boundary.disk(min(radius, widest))
+        f = boundary_f(boundary.count([pred], [gt], inner=False, element=element, core_name=core)[0])
+        adapted.append(f)
+        if radius >= widest:
+            plain[n] = f
+    return plain, adapted
+
+
+def _smoothed_jaccard(count: Counts) -> float:
+    return (count.inter + 1) / (count.pred + count.gt - count.inter + 1)
+
+
+def _visibility(js: Sequence[float], fs: Sequence[float], hidden: Sequence[bool]) -> dict[str, float | None]:
+    """MOSEv2's J and F over the stretches where the object is gone, and over those where it is back.
+
+    A stretch of either kind counts once, whatever its length. One gone from the start is no
+    disappearance, but what follows it is a reappearance. None where there is no stretch.
+    """
+    turns = [0, *(i for i in range(1, len(hidden)) if hidden[i] != hidden[i - 1]), len(hidden)]
+    found: dict[str, float | None] = {}
+    for name, gone in (("disappear", True), ("reappear", False)):
+        spans = [(a, b) for a, b in pairwise(turns) if a > 0 and hidden[a] == gone]
+        for letter, values in (("J", js), ("F", fs)):
+            means = [_mean(values[a:b]) for a, b in spans]
+            found[f"{name}_{letter}"] = _mean(means) if means else None
+    return found
+
+
+def _overlap(a: Rle, b: Rle, core: str | None) -> int:
+    return boundary.count([a], [b], inner=True, element=boundary.diamond(1), core_name=core)[0].inter
+
+
+def _mean(values: Sequence[float]) -> float:
+    # np.mean adds pairwise from 8 items on; sum() / n differs from it in the last bit
+    return float(np.array(values).mean()) if values else math.nan

@@ -1,0 +1,152 @@
+"""VQA soft accuracy: an answer is as right as people agree on it (Antol et al. 2015).
+
+Four programs compute it, each with its own normalisation:
+
+- `internvl`: the m4c evaluator of MMF and LLaVA (InternVL eval/vqa/textvqa_eval.py), and lmms-eval's TextVQA;
+- `official`: GT-Vision-Lab/VQA vqaEval.py, which compares raw answers when all golds are identical;
+- `vlmevalkit`: vlmeval/dataset/utils/vqa_eval.py, which keeps the period of "2.";
+- `lmms_eval`: lmms-eval's vqav2 task: the official rule without the exception for identical golds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from sightbench.scorers.aggregate import averaged
+from sightbench.scorers.gold import strings
+from sightbench.scorers.score import Fields, Grade, Scorer
+
+_PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
+_ANY_PUNCTUATION = re.compile(f"[{re.escape(_PUNCTUATION)}.]")
+_DIGIT_COMMA_DIGIT = re.compile(r"\d,\d")
+_DIGIT_COMMAS_DIGIT = re.compile(r"\d,+\d")
+_PERIOD_BEFORE_NO_DIGIT = re.compile(r"\.(?!\d)")
+_PERIOD_BETWEEN_NO_DIGITS = re.compile(r"(?<!\d)\.(?!\d)")
+_PERIODS_DELETED = 32
+"""The references pass re.UNICODE, which is 32, where re.sub takes its count."""
+
+_ARTICLES = frozenset(("a", "an", "the"))
+_COUNTS = "zero one two three four five six seven eight nine ten"
+_NUMBERS = {"none": "0"} | {word: str(i) for i, word in enumerate(_COUNTS.split())}
+
+# Written without its apostrophe, a word becomes one of these.
+_ONE_APOSTROPHE = """
+    ain't aren't can't couldn't didn't doesn't don't hadn't hasn't haven't isn't mightn't mustn't needn't
+    oughtn't shan't shouldn't wasn't weren't won't wouldn't
+    could've might've must've not've should've they've we've what've where've who've would've you've
+    he'd how'd it'd someone'd something'd there'd they'd where'd who'd you'd
+    how'll it'll somebody'll someone'll something'll they'll what'll who'll why'll you'll
+    he's how's somebody's someone's that's there's what's when's where's who's why's
+    there're they're what're why're you're
+    ma'am o'clock 'twas y'all
+"""
+# Written with any one of its apostrophes missing, a word becomes one of these.
+_MORE_APOSTROPHES = """
+    couldn't've hadn't've mightn't've shouldn't've wouldn't've he'd've it'd've she'd've somebody'd've
+    someone'd've something'd've there'd've they'd've we'd've who'd've you'd've y'all'll y'all'd've 'ow's'at
+"""
+
+
+def _contractions() -> dict[str, str]:
+    table = {word.replace("'", ""): word for word in _ONE_APOSTROPHE.split()}
+    for word in _MORE_APOSTROPHES.split():
+        for i, letter in enumerate(word):
+            if letter == "'":
+                table[word[:i] + word[i + 1 :]] = word
+    table["somebody'd"] = "somebodyd"  # the references have this pair the wrong way round
+    return table
+
+
+_CONTRACTIONS = _contractions()
+
+
+def _without_punctuation(text: str, grouped: re.Pattern[str], period: re.Pattern[str]) -> str:
+    if not _ANY_PUNCTUATION.search(text):
+        return text
+    number = grouped.search(text) is not None
+    out = text
+    for mark in _PUNCTUATION:
+        if mark in text:
+            glued = not number and f"{mark} " not in text and f" {mark}" not in text
+            out = out.replace(mark, " " if glued else "")
+    return period.sub("", out, count=_PERIODS_DELETED)
+
+
+def _words(text: str) -> str:
+    words = (_NUMBERS.get(word, word) for word in text.lower().split())
+    return " ".join(_CONTRACTIONS.get(word, word) for word in words if word not in _ARTICLES)
+
+
+def one_line(text: str) -> str:
+    """Line breaks and tabs as spaces, then stripped: what every profile does first."""
+    return text.replace("\n", " ").replace("\t", " ").strip()
+
+
+@lru_cache(maxsize=1 << 17)
+def normalized_official(text: str) -> str:
+    """An answer as vqaEval.py compares it (also Tiny LVLM's evaluator)."""
+    return _words(_without_punctuation(one_line(text), _DIGIT_COMMA_DIGIT, _PERIOD_BEFORE_NO_DIGIT))
+
+
+@lru_cache(maxsize=1 << 17)
+def normalized_m4c(text: str) -> str:
+    """An answer as the m4c evaluator compares it: commas and question marks go first, 's is split off."""
+    text = text.lower().replace(",", "").replace("?", "").replace("'s", " 's").strip()
+    return _words(_without_punctuation(one_line(text), _DIGIT_COMMAS_DIGIT, _PERIOD_BEFORE_NO_DIGIT))
+
+
+@lru_cache(maxsize=1 << 17)
+def normalized_vlmevalkit(text: str) -> str:
+    """An answer as VLMEvalKit compares it: a period after a digit stays."""
+    return _words(_without_punctuation(one_line(text), _DIGIT_COMMA_DIGIT, _PERIOD_BETWEEN_NO_DIGITS))
+
+
+@lru_cache(maxsize=1 << 17)
+def normalized_lmms_eval(text: str) -> str:
+    """An answer as lmms-eval's vqav2 compares it: m4c without its first step."""
+    return _words(_without_punctuation(one_line(text), _DIGIT_COMMAS_DIGIT, _PERIOD_BEFORE_NO_DIGIT))
+
+
+_NORMALIZED: dict[str, Callable[[str], str]] = {
+    "internvl": normalized_m4c,
+    "official": normalized_official,
+    "vlmevalkit": normalized_vlmevalkit,
+    "lmms_eval": normalized_lmms_eval,
+}
+
+
+def soft_accuracy(answer: str, golds: Sequence[str]) -> float:
+    """Mean over each left-out gold of min(1, matches among the others / 3), in 0-1.
+
+    With ten golds: one match 0.3, two 0.6, three 0.9, four or more 1.0. Both sides come normalised.
+    """
+    matches = golds.count(answer)
+    if not matches:
+        return 0.0
+    with_own, without_own = min(1.0, (matches - 1) / 3), min(1.0, matches / 3)
+    return sum(with_own if gold == answer else without_own for gold in golds) / len(golds)
+
+
+def _grade(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
+    golds = strings(gold, listed=profile == "vlmevalkit")
+    if profile == "internvl" and len(golds) != 10:
+        raise ValueError(f"gold: this profile's evaluator needs exactly 10 answers, got {len(golds)}")
+    normalize = _NORMALIZED[profile]
+    rule = "normalised"
+    if profile == "official" and len({one_line(answer) for answer in golds}) == 1:
+        normalize, rule = one_line, "unanimous golds: raw comparison"
+    answer = normalize(prediction)
+    return Grade(soft_accuracy(answer, [normalize(each) for each in golds]), answer, rule=rule)
+
+
+VQA_ACCURACY = Scorer(
+    name="vqa_accuracy",
+    grade=_grade,
+    aggregate=averaged("VQA accuracy"),
+    profiles=("internvl", "official", "vlmevalkit", "lmms_eval"),
+    fields={"gold": "the ten answers: a list of strings, or of objects with `answer`"},
+    help="Soft accuracy over ten human answers, each left out in turn (VQAv2, OKVQA, TextVQA, VizWiz).",
+)
