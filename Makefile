@@ -42,7 +42,7 @@ test-vllm: $(VENV)/.installed-dev
 test-engines: $(VENV)/.installed-dev
 	vllm=$$(ci/engines/install.sh vllm) && sglang=$$(ci/engines/install.sh sglang) && \
 	  export SIGHTBENCH_VLLM=$$vllm/bin/vllm SIGHTBENCH_SGLANG=$$sglang/bin/sglang OMP_NUM_THREADS=2 && \
-	  $(BIN)/python -m pytest tests/test_masks_server_torch.py && $(BIN)/python -m pytest -m 'vllm or engines'
+	  $(BIN)/python -m pytest tests/servers/test_masks_server_torch.py && $(BIN)/python -m pytest -m 'vllm or engines'
 
 soak: $(VENV)/.installed-dev
 	SIGHTBENCH_SOAK=1 $(BIN)/python -m pytest -m soak

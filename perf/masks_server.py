@@ -24,7 +24,6 @@ import torch
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "engines"))
 
 from sightbench.servers.masks import selftest
 from sightbench.servers.masks.checkpoint import load_model, split
@@ -107,7 +106,7 @@ def timed(work: Callable[[], NDArray[np.bool_]]) -> tuple[float, NDArray[np.bool
 
 
 def tiny(scratch: Path, image_size: int) -> Path:
-    import tiny_masks
+    from tests.engines import tiny_masks
 
     tiny_masks.make("qwen2_5", scratch / "checkpoint")
     split(scratch / "checkpoint", scratch / "split", image_size)

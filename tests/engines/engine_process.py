@@ -15,6 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.paths import ROOT
+
 
 def borrow(executable: str | None) -> str:
     """The python that has torch: this one, or the engine's, whose packages this one may then import too."""
@@ -26,7 +28,6 @@ def borrow(executable: str | None) -> str:
     return str(folder / "python")
 
 
-ROOT = Path(__file__).parents[2]
 BOOT_S = 400
 
 

@@ -21,8 +21,8 @@ from PIL import Image
 
 from sightbench.servers import launch
 from sightbench.servers.families import load
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared"
 INSTALL = ROOT / "ci" / "engines" / "install.sh"
 BOOT_SECONDS = 400.0

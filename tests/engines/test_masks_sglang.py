@@ -9,21 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from engine_process import borrow, free_port, start, stop
+from tests.engines.engine_process import borrow, free_port, start, stop
 
 SGLANG = os.environ.get("SIGHTBENCH_SGLANG")
 borrow(os.environ.get("SIGHTBENCH_VLLM") or SGLANG)
 pytest.importorskip("torch", reason="the mask server's extra is not installed (pip install '.[masks]')")
 pytest.importorskip("transformers", reason="the mask server's extra is not installed")
-
-import tiny_masks
 
 from sightbench.servers.masks import selftest
 from sightbench.servers.masks.backends.base import Generation
@@ -32,6 +28,7 @@ from sightbench.servers.masks.backends.transformers_model import TransformersBac
 from sightbench.servers.masks.checkpoint import load_model, split
 from sightbench.servers.masks.engine import sglang_command
 from sightbench.servers.masks.serve import load_projection
+from tests.engines import tiny_masks
 
 pytestmark = [
     pytest.mark.engines,

@@ -27,15 +27,12 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco
 
-sys.path.insert(0, str(Path(__file__).parent))
-from engine_process import ROOT, borrow, free_port, start, stop
+from tests.engines.engine_process import ROOT, borrow, free_port, start, stop
 
 VLLM = os.environ.get("SIGHTBENCH_VLLM") or shutil.which("vllm", path=str(Path(sys.executable).parent))
 PYTHON = borrow(VLLM)
 pytest.importorskip("torch", reason="the mask server's extra is not installed (pip install '.[masks]')")
 pytest.importorskip("transformers", reason="the mask server's extra is not installed")
-
-import tiny_masks
 
 from sightbench.servers.masks import selftest
 from sightbench.servers.masks.backends.transformers_model import TransformersBackend
@@ -45,6 +42,7 @@ from sightbench.servers.masks.decoder import Frame
 from sightbench.servers.masks.engine import vllm_command, vllm_environment
 from sightbench.servers.masks.head import Masker
 from sightbench.servers.masks.serve import load_projection
+from tests.engines import tiny_masks
 
 pytestmark = [
     pytest.mark.engines,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sightbench.client.journal import Journal
 from sightbench.client.run import ask
-from tests.client_samples import texts, to
+from tests.client.samples import texts, to
 
 
 async def main(url: str, folder: str, count: str) -> None:

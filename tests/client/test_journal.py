@@ -1,0 +1,179 @@
+"""The journal: whole at any byte, resumed by fingerprint, one writer."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sightbench.client.journal import Journal, from_line, merge, to_line
+from sightbench.errors import RunFolderError
+from sightbench.files import replace_file
+from sightbench.sample import Failure, Reply
+from tests.paths import ROOT
+
+
+def ok(sample: str, text: str = "A", ask: str = "x") -> Reply:
+    return Reply(sample, ask, "ok", text=text, usage={"total_tokens": 3}, sent={"bytes": 7})
+
+
+def failed(sample: str) -> Reply:
+    return Reply(sample, "x", "error", error=Failure("timeout", "no answer", 504), attempts=3)
+
+
+replies = st.builds(
+    Reply,
+    sample=st.text(min_size=1),
+    ask=st.text(alphabet="0123456789abcdef"),
+    status=st.sampled_from(["ok", "error"]),
+    text=st.none() | st.text(),
+    reasoning=st.none() | st.text(min_size=1),
+    masks=st.none() | st.lists(st.dictionaries(st.text(), st.integers(0, 9)), max_size=2),
+    finish_reason=st.none() | st.sampled_from(["stop", "length"]),
+    usage=st.dictionaries(st.text(), st.integers(0, 2**40), max_size=2),
+    latency_s=st.floats(0, 1e6),
+    attempts=st.integers(0, 9),
+    error=st.none() | st.builds(Failure, st.text(min_size=1), st.text(), st.none() | st.integers(100, 599)),
+)
+
+
+@given(replies)
+def test_a_reply_survives_its_line(reply: Reply) -> None:
+    line = to_line(reply)
+    assert line.count(b"\n") == 1 and line.endswith(b"\n")
+    assert from_line(line) == reply
+
+
+def test_lines_of_an_older_version_load() -> None:
+    reply = from_line(b'{"sample": "a", "status": "ok", "text": "B", "some_old_field": 1}\n')
+    assert (reply.sample, reply.text, reply.ask, reply.attempts) == ("a", "B", "", 1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(cut=st.integers(0, 400))
+def test_cut_at_any_byte_every_whole_line_is_kept(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:
+    folder = tmp_path_factory.mktemp("run")
+    with Journal.open(folder) as journal:
+        for index in range(5):
+            journal.append(ok(f"s{index}", "text with \n in it"))
+    path = folder / "replies.jsonl"
+    data = path.read_bytes()
+    cut = min(cut, len(data))
+    path.write_bytes(data[:cut])
+    whole = data[:cut].count(b"\n")
+    with Journal.open(folder) as journal:
+        tail = cut - (data[:cut].rfind(b"\n") + 1)
+        assert journal.torn == tail
+        assert len(journal.index()) == whole
+        journal.append(ok("next"))
+        assert [reply.sample for reply in journal] == [f"s{i}" for i in range(whole)] + ["next"]
+    assert (folder / "replies.torn").exists() == (tail > 0)
+
+
+def test_a_line_longer_than_a_block_is_set_aside_whole(tmp_path: Path) -> None:
+    (tmp_path / "replies.jsonl").write_bytes(to_line(ok("a")) + b'{"sample": "' + b"x" * 300_000)
+    with Journal.open(tmp_path) as journal:
+        assert journal.torn == 300_012
+        assert list(journal.index()) == ["a"]
+
+
+def test_the_newest_ok_reply_wins_else_the_newest_error(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        for reply in (ok("a", "old"), ok("a", "new"), failed("a"), failed("b"), ok("b", "late"), failed("c")):
+            journal.append(reply)
+        read = {sample: journal.read(sample) for sample in ("a", "b", "c", "d")}
+    assert read["a"] is not None and read["a"].text == "new"
+    assert read["b"] is not None and read["b"].text == "late"
+    assert read["c"] is not None and read["c"].error == Failure("timeout", "no answer", 504)
+    assert read["d"] is None
+
+
+def test_broken_lines_in_the_middle_are_counted_not_hidden(tmp_path: Path) -> None:
+    (tmp_path / "replies.jsonl").write_bytes(to_line(ok("a")) + b"garbage\n[1]\n" + to_line(ok("b")))
+    with Journal.open(tmp_path) as journal:
+        assert list(journal.index()) == ["a", "b"]
+        assert journal.broken == [2, 3]
+
+
+def test_a_second_process_is_refused_and_a_killed_one_leaves_no_lock(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from client.journal import Journal\n"
+        "journal = Journal.open(Path(sys.argv[1])); print('open', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None and holder.stdout.readline() == b"open\n"
+        with pytest.raises(RunFolderError, match=f"another process.*pid {holder.pid}"):
+            Journal.open(tmp_path)
+        holder.kill()
+    Journal.open(tmp_path).close()
+
+
+def test_a_full_disk_keeps_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    with Journal.open(tmp_path) as journal:
+        journal.append(ok("a"))
+        monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:10]))
+        with pytest.raises(RunFolderError, match=r"(?i)no space.*start the same run again"):
+            journal.append(ok("b"))
+
+        def refuse(descriptor: int, data: bytes) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(os, "write", refuse)
+        with pytest.raises(RunFolderError):
+            journal.append(ok("c"))
+        monkeypatch.undo()
+        journal.append(ok("d"))
+        assert [reply.sample for reply in journal] == ["a", "d"]
+
+
+def shard(folder: Path, *journal: Reply) -> Path:
+    with Journal.open(folder) as opened:
+        for reply in journal:
+            opened.append(reply)
+    return folder
+
+
+def test_merging_shards_keeps_one_reply_each_and_answers_before_errors(tmp_path: Path) -> None:
+    one = shard(tmp_path / "1", ok("a"), failed("b"), ok("c"))
+    two = shard(tmp_path / "2", ok("b", "B"), ok("c"), failed("a"))
+    merged = merge([one, two], tmp_path / "out")
+    assert (merged.replies, merged.duplicates) == (3, 1)
+    with Journal.open(tmp_path / "out", write=False) as journal:
+        assert {reply.sample: reply.text for reply in journal} == {"a": "A", "b": "B", "c": "A"}
+
+
+@pytest.mark.parametrize(
+    ("other", "words"), [(ok("a", ask="y"), "asked a differently"), (ok("a", "B"), "different answers to a")]
+)
+def test_merging_refuses_conflicts(tmp_path: Path, other: Reply, words: str) -> None:
+    with pytest.raises(RunFolderError, match=words):
+        merge([shard(tmp_path / "1", ok("a")), shard(tmp_path / "2", other)], tmp_path / "out")
+
+
+def test_merging_into_a_folder_with_replies_is_refused(tmp_path: Path) -> None:
+    one = shard(tmp_path / "1", ok("a"))
+    with pytest.raises(RunFolderError, match="new folder"):
+        merge([one], shard(tmp_path / "out", ok("z")))
+
+
+def test_a_replaced_file_is_the_old_or_the_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "run.json"
+    replace_file(path, b"old")
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (_ for _ in ()).throw(OSError(28, "No space left")))
+    with pytest.raises(RunFolderError, match="No space left"):
+        replace_file(path, b"new")
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_reading_a_folder_without_replies_is_an_error_for_people(tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match=r"replies\.jsonl: No such file"):
+        Journal.open(tmp_path, write=False)

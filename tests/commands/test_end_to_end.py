@@ -1,0 +1,49 @@
+"""Every benchmark of the catalog, from a file in its real format to a number, over real HTTP."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sightbench.tasks import catalog
+from tests.tasks import formats
+
+NAMES = [benchmark.name for benchmark in catalog.BENCHMARKS]
+SUBMITTED = [benchmark.name for benchmark in catalog.BENCHMARKS if benchmark.submission]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_benchmark_is_asked_scored_and_reported(name: str, run, baseline: str, tmp_path: Path) -> None:
+    data = formats.make(name, tmp_path / "data")
+    code, out, err = run("--endpoint", baseline, "--task", name, "--data", data, "--out", "RUN", "--quiet")
+    assert code == 0, out + err
+    summary = json.loads(Path("RUN/summary.json").read_text())
+    (benchmark,) = summary["benchmarks"]
+    scores = [json.loads(line) for line in Path("RUN/scores.jsonl").read_text().splitlines()]
+    assert benchmark["name"] == name
+    assert benchmark["coverage"]["answered"] == len(scores) > 0
+    assert all(score["status"] in ("scored", "unparsed", "ungraded") for score in scores)
+    graded = [score for score in scores if score["status"] != "ungraded"]
+    if graded and all(score["value"] is not None for score in scores):
+        value = benchmark["headline"]["value"]
+        assert value is None or isinstance(value, float)
+    assert benchmark["title"] in Path("RUN/report.txt").read_text()
+
+
+@pytest.mark.parametrize("name", SUBMITTED)
+def test_a_hidden_gold_gives_a_submission_and_no_number(
+    name: str, run, baseline: str, tmp_path: Path
+) -> None:
+    data = formats.make(name, tmp_path / "data")
+    code, out, _ = run("--endpoint", baseline, "--task", name, "--data", data, "--out", "RUN", "--quiet")
+    assert code == 0
+    scores = [json.loads(line) for line in Path("RUN/scores.jsonl").read_text().splitlines()]
+    if all(score["status"] == "ungraded" for score in scores):
+        assert "no gold" in out
+        assert json.loads(Path("RUN/summary.json").read_text())["benchmarks"][0]["headline"]["value"] is None
+    code, out, _ = run("export", "RUN", "--format", "submission", "--data", data)
+    assert code == 0
+    written = list(Path("RUN").glob("submission-*"))
+    assert len(written) == 1
+    if written[0].suffix == ".json":
+        assert json.loads(written[0].read_text())

@@ -1,0 +1,313 @@
+"""launch_server.sh with an engine that is a small script: readiness, signals, logs, failures, replicas."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sightbench.servers import launch
+from sightbench.servers.diagnosis import diagnose
+from tests.paths import ROOT
+
+DEADLINE = 30.0
+
+ENGINE = '''#!{python}
+"""`vllm serve MODEL ...` as far as its launcher sees it; what it does beside is told by files in HOME_DIR."""
+import http.server, json, os, pathlib, signal, subprocess, sys, threading, time
+
+home = pathlib.Path(os.environ["HOME_DIR"])
+words = sys.argv[1:]
+value = lambda name: words[words.index(name) + 1]
+port = value("--port")
+if (home / "dies").exists():
+    print((home / "dies").read_text(), file=sys.stderr)
+    sys.exit(1)
+(home / f"started-{{port}}").write_text(json.dumps({{"words": words, "environment": dict(os.environ)}}))
+worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+(home / f"worker-{{port}}").write_text(str(worker.pid))
+
+
+def stop(number, frame):
+    (home / f"stopped-{{port}}").write_text(signal.Signals(number).name)
+    os._exit(0)
+
+
+signal.signal(signal.SIGINT, stop)
+signal.signal(signal.SIGTERM, stop)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.path == "/v1/models" and (home / "loading").exists():
+            return self.say({{"data": [{{"id": "somebody else"}}]}})
+        if self.path == "/v1/models":
+            return self.say({{"data": [{{"id": value("--served-model-name")}}]}})
+        return self.say({{}})
+
+    def say(self, content):
+        body = json.dumps(content).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *what):
+        print("GET", self.path)
+
+
+http.server.ThreadingHTTPServer(("127.0.0.1", int(port)), Handler).serve_forever()
+'''
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def eventually(condition, what: str) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+def gone(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    return True
+
+
+class Launched:
+    """launch_server.sh as a process, its output in files."""
+
+    def __init__(self, home: Path, *words: str, **environment: str) -> None:
+        self.home = home
+        self.port = free_port()
+        self.out, self.err = home / "out", home / "err"
+        command = [str(ROOT / "launch_server.sh"), "Qwen/Qwen2.5-VL-7B-Instruct", "--port", str(self.port)]
+        env = {
+            **os.environ,
+            "PYTHON": sys.executable,
+            "ENGINE_VENV": str(home / "venv"),
+            "HOME_DIR": str(home),
+        }
+        with self.out.open("wb") as out, self.err.open("wb") as err:
+            self.process = subprocess.Popen(
+                [*command, "--gpus", "0", "--log", str(home / "log"), *words],
+                stdout=out,
+                stderr=err,
+                env={**env, **environment},
+                cwd=home,
+            )
+
+    def ready(self) -> None:
+        eventually(lambda: "Next:" in self.out.read_text() or self.process.poll() is not None, "never ready")
+        assert self.process.poll() is None, self.err.read_text()
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(DEADLINE)
+
+    def ended(self) -> tuple[int, str]:
+        return self.process.wait(DEADLINE), self.err.read_text()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    program = tmp_path / "venv" / "bin" / "vllm"
+    program.parent.mkdir(parents=True)
+    program.write_text(ENGINE.format(python=sys.executable))
+    program.chmod(0o755)
+    return tmp_path
+
+
+@pytest.fixture
+def launched(home: Path) -> Iterator:
+    made: list[Launched] = []
+
+    def launch(*words: str, **environment: str) -> Launched:
+        made.append(Launched(home, *words, **environment))
+        return made[-1]
+
+    yield launch
+    for one in made:
+        if one.process.poll() is None:
+            one.stop()
+
+
+def test_it_is_ready_when_the_right_model_is_there_and_not_before(home, launched) -> None:
+    (home / "loading").touch()
+    server = launched("--alias", "model-a")
+    eventually(
+        lambda: (home / "log").exists() and "GET /v1/models" in (home / "log").read_text(), "not asked"
+    )
+    assert "Next:" not in server.out.read_text()
+    (home / "loading").unlink()
+    server.ready()
+    assert f"--endpoint http://127.0.0.1:{server.port}/v1 --model model-a --family qwen2.5-vl" in (
+        server.out.read_text()
+    )
+    assert (home / "log").read_text().startswith("$ ")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_reaches_the_engine_and_nothing_is_left_behind(home, launched, number, code) -> None:
+    server = launched()
+    server.ready()
+    worker = int((home / f"worker-{server.port}").read_text())
+    server.process.send_signal(number)
+    assert server.ended() == (code, "")
+    assert (home / f"stopped-{server.port}").read_text() == number.name
+    # The worker ignores us and has lost its parent; it goes with the group.
+    eventually(lambda: gone(worker), "the worker is still there")
+
+
+def test_a_signal_while_loading_stops_it_too(home, launched) -> None:
+    (home / "loading").touch()
+    server = launched()
+    eventually(lambda: (home / f"worker-{server.port}").exists(), "not started")
+    worker = int((home / f"worker-{server.port}").read_text() or 0)
+    server.process.send_signal(signal.SIGTERM)
+    assert server.ended()[0] == 143
+    eventually(lambda: gone(worker), "the worker is still there")
+
+
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        ("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB.", "out of memory: more GPUs"),
+        (
+            "ValueError: To serve at least one request with the model's max seq len (32768), 7.0 GiB KV "
+            "cache is needed, which is larger than the available KV cache memory (2.1 GiB).",
+            "out of memory: the context does not fit",
+        ),
+        ("RuntimeError: Failed to infer device type, please set", "no GPU that this engine can use"),
+        ("OSError: [Errno 98] Address already in use", "the port is taken"),
+        ("huggingface_hub.errors.RepositoryNotFoundError: 404.", "the hub has no model of this name"),
+        ("huggingface_hub.errors.GatedRepoError: 401 Client Error.", "set HF_TOKEN"),
+        (
+            "OSError: We couldn't connect to 'https://huggingface.co' to load the files",
+            "the weights are not here and the hub cannot be reached",
+        ),
+        ("vllm serve: error: unrecognized arguments: --no-such 1", "the engine does not know --no-such 1"),
+        ("Traceback (most recent call last):\n  x\npkg.mod.SomeError: it broke", "SomeError: it broke"),
+        ("nothing to see", "ended with exit code 1"),
+    ],
+)  # fmt: skip
+def test_an_engine_that_dies_is_explained_in_one_line(tmp_path, log, said) -> None:
+    file = tmp_path / "log"
+    file.write_text(f"torch.OutOfMemoryError: of an earlier start\n{log}\nAnd then it shut down.\n")
+    line = diagnose(file, 1, begin=len("torch.OutOfMemoryError: of an earlier start\n"))
+    assert said in line and "\n" not in line
+
+
+def test_what_the_engine_says_goes_to_the_user_in_one_line(home, launched) -> None:
+    (home / "dies").write_text("torch.OutOfMemoryError: CUDA out of memory.")
+    code, err = launched().ended()
+    assert code == 1 and err.count("\n") == 1
+    assert err.startswith("error: vllm: out of memory") and f"(log: {home / 'log'})" in err
+
+
+def test_an_engine_that_ends_later_ends_the_launch(home, launched) -> None:
+    server = launched()
+    server.ready()
+    words = json.loads((home / f"started-{server.port}").read_text())["words"]
+    assert words[:2] == ["serve", "Qwen/Qwen2.5-VL-7B-Instruct"]
+    pid = int(Path(f"/proc/{(home / f'worker-{server.port}').read_text()}/stat").read_text().split()[3])
+    os.kill(pid, signal.SIGKILL)
+    code, err = server.ended()
+    assert code == 1 and "killed from outside" in err
+
+
+def test_a_taken_port_is_told_before_anything_starts(home, launched) -> None:
+    first = launched()
+    first.ready()
+    command = [str(ROOT / "launch_server.sh"), "Qwen/Qwen2.5-VL-7B-Instruct", "--gpus", "0"]
+    env = {**os.environ, "PYTHON": sys.executable, "ENGINE_VENV": str(home / "venv")}
+    second = subprocess.run(
+        [*command, "--port", str(first.port)], env=env, capture_output=True, text=True, cwd=home
+    )
+    assert second.returncode == 2
+    assert second.stderr == (
+        f"error: port {first.port} is taken by a server of Qwen/Qwen2.5-VL-7B-Instruct: "
+        "choose another with --port\n"
+    )
+
+
+def run_here(home: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "PYTHON": sys.executable, **environment}
+    env.pop("ENGINE_VENV", None)
+    command = [str(ROOT / "launch_server.sh"), "Qwen/Qwen2.5-VL-7B-Instruct", *words]
+    return subprocess.run(command, env=env, capture_output=True, text=True, cwd=home, timeout=DEADLINE)
+
+
+def test_no_gpu_and_too_few_are_told(home) -> None:
+    said = run_here(home, "--engine-venv", str(home / "venv"), CUDA_VISIBLE_DEVICES="")
+    assert said.returncode == 2 and "no GPU was found" in said.stderr and "--gpus 0" in said.stderr
+    said = run_here(home, "--gpus", "4", "--engine-venv", str(home / "venv"), CUDA_VISIBLE_DEVICES="0,1")
+    assert said.returncode == 2 and "4 GPUs are needed and 2 are visible" in said.stderr
+
+
+def test_gpus_of_several_machines_are_not_looked_for_on_one() -> None:
+    assert launch.nodes(("--nnodes", "2", "--node-rank", "1")) == 2
+    assert launch.nodes(("--nnodes=4",)) == 4 and launch.nodes(("--seed", "1")) == 1
+
+
+def test_an_engine_that_is_not_installed_is_told(home) -> None:
+    said = run_here(home, "--gpus", "0", "--engine-venv", str(home))
+    assert said.returncode == 2 and said.stderr.count("\n") == 1
+    assert "pip install 'vllm>=0.32'" in said.stderr and "--engine-venv" in said.stderr
+
+
+def test_replicas_without_a_router_are_endpoints_and_outlive_each_other(home, launched) -> None:
+    (home / "bin").mkdir()
+    path = os.pathsep.join(
+        folder for folder in os.environ["PATH"].split(os.pathsep)
+        if not (Path(folder) / "vllm-router").exists()
+    )  # fmt: skip
+    server = launched("--replicas", "2", PATH=path)
+    server.ready()
+    out = server.out.read_text()
+    one, two = server.port + 1, server.port + 2
+    assert "vllm-router is not installed" in out
+    assert f"--endpoint http://127.0.0.1:{one}/v1 --endpoint http://127.0.0.1:{two}/v1" in out
+    pid = int(Path(f"/proc/{(home / f'worker-{one}').read_text()}/stat").read_text().split()[3])
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: "the others go on" in server.err.read_text(), "the death was not told")
+    with urllib.request.urlopen(f"http://127.0.0.1:{two}/v1/models") as reply:
+        assert reply.status == 200
+    assert (home / "log-vllm-1").exists() and (home / "log-vllm-2").exists()
+    server.stop()
+    assert server.process.returncode == 143
+
+
+def test_the_gateway_takes_the_flags_it_is_started_with(monkeypatch, capsys) -> None:
+    from sightbench.servers.masks import __main__ as gateway
+
+    assert launch.main(["ByteDance/Sa2VA-4B", "--dry-run", "--gpus", "0", "--alias", "m"]) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if "servers.masks serve" in line)
+    words = shlex.split(line)
+    seen = []
+    monkeypatch.setattr(gateway, "_serve", lambda options: seen.append(options) or 0)
+    assert gateway.main(words[words.index("servers.masks") + 1 :]) == 0
+    assert (seen[0].alias, seen[0].backend, seen[0].device) == ("m", "vllm", "cpu")
+
+
+def test_an_engine_inherits_nothing_of_ours(home, launched) -> None:
+    server = launched(PYTHONPATH="/of/the/user")
+    server.ready()
+    environment = json.loads((home / f"started-{server.port}").read_text())["environment"]
+    assert environment["PYTHONPATH"] == "/of/the/user"

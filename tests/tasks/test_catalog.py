@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import base64
+import io
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image as Picture
+
+from sightbench.errors import DatasetError, UsageError
+from sightbench.sample import Image, Media, Sample, Slice, Video
+from sightbench.scorers.score import Metric, Row, Score
+from sightbench.scorers.table import SCORERS
+from sightbench.tasks import catalog
+from sightbench.tasks.benchmark import Benchmark, Selection
+from tests.tasks import formats
+
+BY_NAME = {benchmark.name: benchmark for benchmark in catalog.BENCHMARKS}
+
+
+def samples_of(benchmark: Benchmark, root: Path, profile: str | None = None) -> list[Sample]:
+    return list(catalog.read(Selection(benchmark), formats.make(benchmark.name, root), profile))
+
+
+def media_of(sample: Sample) -> list[Media]:
+    found: list[Media] = []
+    for turn in sample.turns:
+        for part in turn.parts:
+            if isinstance(part, Image):
+                found.append(part.media)
+            elif isinstance(part, Video):
+                found.extend(part.frames or [part.file or Path()])
+    return found
+
+
+def content(media: Media) -> bytes:
+    if isinstance(media, bytes):
+        return media
+    if isinstance(media, Path):
+        return media.read_bytes()
+    with media.path.open("rb") as file:
+        file.seek(media.offset)
+        raw = file.read(media.length)
+    return base64.b64decode(raw, validate=True) if media.encoding == "base64" else raw
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_every_benchmark_reads_its_real_format(name: str, tmp_path: Path) -> None:
+    benchmark = BY_NAME[name]
+    samples = samples_of(benchmark, tmp_path)
+    assert samples
+    assert len({sample.id for sample in samples}) == len(samples)
+    assert {sample.benchmark for sample in samples} == {name}
+    for sample in samples:
+        media = media_of(sample)
+        assert media, "a question without anything to look at"
+        for each in media:
+            image = content(each)
+            if image[4:8] != b"ftyp":
+                with Picture.open(io.BytesIO(image)) as picture:
+                    assert picture.size == (16, 12)
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_every_profile_reads_and_is_one_its_scorer_knows(name: str, tmp_path: Path) -> None:
+    benchmark = BY_NAME[name]
+    assert benchmark.profile in benchmark.profiles
+    for profile in benchmark.profiles:
+        assert samples_of(benchmark, tmp_path, profile)
+        assert benchmark.scored_as(profile) in SCORERS[benchmark.scorer].profiles, profile
+
+
+def perfect(sample: Sample) -> str:
+    """An answer that says the gold in the words its benchmark asks for."""
+    gold = sample.gold[0] if isinstance(sample.gold, list) and sample.benchmark not in PLANS else sample.gold
+    if sample.benchmark.startswith("refcoco"):
+        height, width = sample.meta["hw"]
+        x1, y1, x2, y2 = sample.gold
+        return str([[x1 / width * 1000, y1 / height * 1000, x2 / width * 1000, y2 / height * 1000]])
+    if sample.benchmark in PLANS:
+        return f"```json\n{json.dumps(gold)}\n```"
+    return str(gold)
+
+
+def tree(metric: Metric) -> list[Metric]:
+    return [metric, *(each for part in metric.parts for each in tree(part))]
+
+
+PLANS = ("vlabench",)
+JUDGED = ("mmvet", "llava-bench")
+WRONG = {"pope": "no", "ost_bench": "right"}  # the references read anything else as yes, as the first option
+
+
+@pytest.mark.parametrize("name", [name for name in BY_NAME if name not in JUDGED])
+def test_the_gold_answer_scores_and_another_does_not(name: str, tmp_path: Path) -> None:
+    benchmark = BY_NAME[name]
+    scorer = SCORERS[benchmark.scorer]
+    profile = benchmark.scored_as(benchmark.profile)
+    for sample in samples_of(benchmark, tmp_path):
+        if sample.wants == "text" and sample.gold is not None:
+            fields = {**sample.meta, "category": sample.category}
+            right = scorer.grade(perfect(sample), sample.gold, fields, profile)
+            wrong = scorer.grade(WRONG.get(name, "zzz"), sample.gold, fields, profile)
+            assert right.value is not None and right.value > 0, (perfect(sample), right)
+            assert wrong.value is not None and wrong.value < right.value
+
+
+@pytest.mark.parametrize("name", [name for name in BY_NAME if name not in JUDGED])
+def test_right_answers_to_all_questions_reach_the_headline(name: str, tmp_path: Path) -> None:
+    benchmark = BY_NAME[name]
+    scorer = SCORERS[benchmark.scorer]
+    profile = benchmark.scored_as(benchmark.profile)
+    rows = []
+    for sample in samples_of(benchmark, tmp_path):
+        if sample.wants == "text" and sample.gold is not None:
+            fields = {**sample.meta, "category": sample.category}
+            grade = scorer.grade(perfect(sample), sample.gold, fields, profile)
+            rows.append(Row(sample, Score(sample.id, grade.value, grade.parsed, grade.status, grade.detail)))
+    if rows:
+        assert any(metric.value for metric in tree(scorer.aggregate(rows, profile)))
+
+
+def test_splits_without_gold_name_a_submission_and_others_have_gold(tmp_path: Path) -> None:
+    for benchmark in catalog.BENCHMARKS:
+        hidden = any(
+            sample.gold is None and sample.wants == "text"
+            for sample in samples_of(benchmark, tmp_path / benchmark.name)
+        )
+        assert not hidden or benchmark.submission or benchmark.name == "mathvista-test", benchmark.name
+
+
+def test_names_are_unique_and_every_alias_leads_to_its_own() -> None:
+    assert len(BY_NAME) == len(catalog.BENCHMARKS)
+    claimed: dict[str, str] = {}
+    for benchmark in catalog.BENCHMARKS:
+        for name in (benchmark.name, *benchmark.aliases):
+            assert claimed.setdefault(name, benchmark.name) == benchmark.name
+            assert catalog.resolve([name]) == (Selection(benchmark),)
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("vqa-docvqa-val", "vqa-docvqa-val"),
+        ("refcoco+-testA", "refcoco+-testA"),
+        ("MMBench_DEV_EN_V11", "MMBench_DEV_EN_V11"),
+        ("mmsi_bench", "mmsi_bench"),
+        ("MMSI_Bench", "mmsi_bench"),
+        ("mmbench-dev-en", "mmbench-dev-en"),
+        ("MMBench_DEV_EN", "MMBench_DEV_EN"),
+        ("hallusionbench", "HallusionBench"),
+        ("EgoExoBench_MCQ", "egoexo_bench"),
+        ("OST", "ost_bench"),
+        ("LLaVABench", "llava-bench"),
+        ("MMVet", "mmvet"),
+        ("vqa-gqa-testdev", "vqa-gqa-testdev"),
+        ("infographicsvqa_val", "vqa-infovqa-val"),
+        ("tiny_lvlm", "tiny_lvlm"),
+        ("mathvista-testmini", "mathvista-testmini"),
+    ],
+)
+def test_the_names_users_type_are_known(typed: str, name: str) -> None:
+    assert [selection.benchmark.name for selection in catalog.resolve([typed])] == [name]
+
+
+def test_tasks_of_dynbench() -> None:
+    def chosen(*names: str) -> list[tuple[str, tuple[str, ...] | None]]:
+        return [(selection.benchmark.name, selection.tasks) for selection in catalog.resolve(names)]
+
+    questions, masks = ("cameraqa", "qa", "sceneqa"), ("cameramask", "objmask", "scenemask")
+    assert chosen("all") == [("dynbench", None)]
+    assert chosen("qa") == chosen("dynbench-qa") == [("dynbench", questions)]
+    assert chosen("mask") == chosen("dynbench-mask") == [("dynbench", masks)]
+    assert chosen("scenemask", "cameraqa") == [("dynbench", ("cameraqa", "scenemask"))]
+    assert chosen("objqa") == [("dynbench", ("qa",))]
+    assert chosen("qa", "dynbench") == [("dynbench", None)]
+    assert chosen("vqa-chartqa-test-human") == [("vqa-chartqa-test", ("human",))]
+    assert chosen("vlabench-Spatial") == [("vlabench", ("Spatial",))]
+
+
+def test_groups_hold_what_their_projects_run() -> None:
+    assert {s.benchmark.name for s in catalog.resolve(["internsr"])} == {
+        *("mmsi_bench", "ost_bench", "egoexo_bench", "mmscan_2d")
+    }
+    assert "MMBench_TEST_EN_V11" in {s.benchmark.name for s in catalog.resolve(["internvl2.5"])}
+    assert len(catalog.resolve(["refcoco"])) == 8
+    assert len(catalog.resolve(["internvl", "caption"])) == len(catalog.resolve(["internvl"]))
+
+
+def test_an_unknown_name_is_told_with_its_nearest() -> None:
+    with pytest.raises(UsageError, match=r"no task named 'MMBench_DEV_EN_V1'.*mmbench-dev-en-v11"):
+        catalog.resolve(["MMBench_DEV_EN_V1"])
+
+
+def test_an_unknown_profile_and_missing_files_are_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="mme has no profile 'openai'; it has internvl"):
+        list(catalog.read(Selection(BY_NAME["mme"]), tmp_path, "openai"))
+    for benchmark in catalog.BENCHMARKS:
+        with pytest.raises(UsageError, match=r"--data|is not there|not beside|copy it there"):
+            list(catalog.read(Selection(benchmark), tmp_path))
+
+
+def test_a_task_filter_keeps_only_its_samples_and_an_empty_one_says_so(tmp_path: Path) -> None:
+    benchmark = BY_NAME["vlabench"]
+    formats.make("vlabench", tmp_path)
+    found = list(catalog.read(Selection(benchmark, ("CommonSense",)), tmp_path))
+    assert {sample.task for sample in found} == {"CommonSense"}
+    with pytest.raises(DatasetError, match="no question of Spatial"):
+        list(catalog.read(Selection(benchmark, ("Spatial",)), tmp_path))
+
+
+def test_the_digest_follows_questions_and_not_images(tmp_path: Path) -> None:
+    benchmark = BY_NAME["vqa-textvqa-val"]
+    formats.make(benchmark.name, tmp_path)
+    before = catalog.digest(benchmark, tmp_path)
+    image = tmp_path / "data/textvqa/images/0.jpg"
+    image.write_bytes(formats.picture(99))
+    assert catalog.digest(benchmark, tmp_path) == before
+    annotation = tmp_path / "data/textvqa/textvqa_val.jsonl"
+    annotation.write_text(annotation.read_text().replace("What is it?", "What is that?"))
+    assert catalog.digest(benchmark, tmp_path) != before
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_the_digest_sees_the_questions_of_every_format(name: str, tmp_path: Path) -> None:
+    benchmark = BY_NAME[name]
+    nothing = catalog.digest(benchmark, tmp_path)
+    formats.make(name, tmp_path)
+    assert catalog.digest(benchmark, tmp_path) != nothing
+
+
+def test_the_digest_of_a_big_table_looks_all_over_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog, "SAMPLED_ABOVE", 1000)
+    monkeypatch.setattr(catalog, "BLOCK", 20)
+    benchmark = BY_NAME["MMStar"]
+    table = formats.put(tmp_path / "MMStar.tsv", "index\timage\n" + "x" * 5000)
+    before = catalog.digest(benchmark, tmp_path)
+    for place in (0, 5012 - 1):
+        content = bytearray(table.read_bytes())
+        content[place] = ord("y")
+        formats.put(tmp_path / "MMStar.tsv", bytes(content))
+        assert catalog.digest(benchmark, tmp_path) != before
+
+
+def test_slices_point_at_the_very_bytes(tmp_path: Path) -> None:
+    sample = samples_of(BY_NAME["MMStar"], tmp_path)[2]
+    (media,) = media_of(sample)
+    assert isinstance(media, Slice)
+    assert content(media) == formats.picture(2)

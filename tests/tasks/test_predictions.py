@@ -1,0 +1,94 @@
+"""Answers from other tools' files find the samples they belong to."""
+
+import json
+from pathlib import Path
+
+import pytest
+from openpyxl import Workbook
+
+from sightbench.errors import DatasetError
+from sightbench.sample import Sample
+from sightbench.tasks.readers import predictions
+from tests.tasks import formats
+
+
+def sample(id: str, order: int = 0, **meta: object) -> Sample:
+    return Sample(id, "bench", "task", "", (), order=order, meta=meta)
+
+
+def workbook(path: Path) -> None:
+    book = Workbook()
+    book.active.append(["index", "question", "A", "prediction"])
+    book.active.append([7, "Which?", "cat", "B"])
+    book.save(path)
+
+
+WRITERS = {
+    "ours.jsonl": '{"sample": "bench/7", "ask": "x", "status": "ok", "text": "B"}\n',
+    "plain.jsonl": '{"id": "7", "prediction": "B"}\n',
+    "questions.jsonl": '{"question_id": 7, "text": "B"}\n',
+    "lmms.jsonl": '{"doc_id": 3, "doc": {}, "target": "A", "filtered_resps": ["B"], "resps": [["B."]]}\n',
+    "internvl.json": '[{"question_id": 7, "question": "?", "answer": "B"}]',
+    "mmmu.json": '{"7": "B"}',
+    "rows.json": '[{"index": 7, "question": "?", "prediction": "B"}]',
+    "nested.json": '{"7": {"response": "B"}}',
+    "table.tsv": "index\tquestion\tprediction\n7\twhich\tB\n",
+    "table.csv": 'index,prediction\n7,"B"\n',
+}
+
+
+@pytest.mark.parametrize("name", [*WRITERS, "table.xlsx"])
+def test_each_form_is_read(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    if name == "table.xlsx":
+        workbook(path)
+    else:
+        path.write_text(WRITERS[name])
+    read = predictions.read(path)
+    assert read.find(sample("bench/7", order=3, question_id=7)) == (True, "B")
+    assert read.find(sample("bench/8", order=4, question_id=8)) == (False, None)
+
+
+def test_a_failed_request_of_another_tool_is_no_answer(tmp_path: Path) -> None:
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps([{"index": 1, "prediction": "Failed to obtain answer via API."}]))
+    assert predictions.read(path).find(sample("bench/1")) == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        (
+            "a.jsonl",
+            '{"id": 1, "prediction": "A"}\n{"id": 1, "prediction": "B"}\n',
+            "a.jsonl:2: id '1' is answered twice",
+        ),
+        ("a.jsonl", '{"id": 1, "prediction": "A"}\n{"id": 2}\n', "a.jsonl:2: no answer in this record"),
+        ("a.jsonl", '{"prediction": "A"}\n', "a.jsonl:1: no id in this record"),
+        ("a.jsonl", "nonsense\n", "a.jsonl:1: not valid JSON"),
+        ("a.jsonl", "\n", "holds no answers"),
+        ("a.xlsx", "nonsense", "not a readable xlsx file"),
+        ("a.pdf", "nonsense", "predictions end in"),
+    ],
+)
+def test_a_broken_file_is_named_with_its_line(name: str, content: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text(content)
+    with pytest.raises(DatasetError, match=words.replace("(", r"\(")):
+        predictions.read(path)
+
+
+def test_answers_in_a_spreadsheet_are_graded_as_a_run(run, tmp_path: Path) -> None:
+    data = formats.make("MMStar", tmp_path / "data")
+    code, out, err = run("tasks", "MMStar", "--data", data)
+    assert code == 0
+    index = out.split("prompt of ")[1].split()[0].rsplit("/", 1)[-1]
+    book = Workbook()
+    book.active.append(["index", "prediction"])
+    book.active.append([index, "A"])
+    book.save(tmp_path / "model_MMStar.xlsx")
+    flags = ("--task", "MMStar", "--data", data, "--predictions", tmp_path / "model_MMStar.xlsx")
+    code, out, err = run("grade", *flags, "--out", "RUN")
+    scores = [json.loads(line) for line in Path("RUN/scores.jsonl").read_text().splitlines()]
+    assert sum(score["status"] == "scored" for score in scores) == 1, out + err
+    assert code == (0 if len(scores) == 1 else 1)
