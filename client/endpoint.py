@@ -22,8 +22,9 @@ from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
 from sightbench.client.address import Address, address
-from sightbench.client.retry import error_code, error_message, from_status, one_line, retry_after
+from sightbench.client.retry import error_code, error_message, from_status, retry_after
 from sightbench.sample import Failure
+from sightbench.terminal import plain
 
 MAX_TEXT_REPLY = 16 * 2**20
 MAX_MASK_REPLY = 128 * 2**20
@@ -191,7 +192,7 @@ def parse(status: int, content_type: str, raw: bytes) -> Answer | Failure:
     words = error_message(content)
     if words is not None and not content.get("choices"):
         code = error_code(content)
-        return Failure("bad_reply", one_line(words), status) if code is None else from_status(code, words)
+        return Failure("bad_reply", plain(words), status) if code is None else from_status(code, words)
     choices = content.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         return Failure("no_choices", "the reply has no choices", status)
@@ -203,7 +204,7 @@ def parse(status: int, content_type: str, raw: bytes) -> Answer | Failure:
 
 def from_exception(error: BaseException, timeout: float) -> Failure:
     """The failure an exception of the transport stands for."""
-    words = one_line(f"{type(error).__name__}: {error}", 300)
+    words = plain(f"{type(error).__name__}: {error}", 300)
     match error:
         case ReplyTooLarge():
             return Failure("reply_too_large", str(error))
@@ -222,7 +223,7 @@ def from_exception(error: BaseException, timeout: float) -> Failure:
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError() | ConnectionError():
             return Failure("reset", words)
         case aiohttp.ClientResponseError():
-            return Failure("bad_reply", one_line(f"not an HTTP reply: {error.message}", 300))
+            return Failure("bad_reply", plain(f"not an HTTP reply: {error.message}", 300))
         case _:
             return Failure("bad_reply", words)
 
@@ -242,7 +243,7 @@ def _answer(
     finish = choice.get("finish_reason")
     silent = text is None and not reasoning and not refusal and masks is None
     if silent and finish not in ("length", "content_filter"):
-        return Failure("empty_reply", one_line(f"content is null (finish_reason {finish})"), status)
+        return Failure("empty_reply", plain(f"content is null (finish_reason {finish})"), status)
     return Answer(
         text=text,
         reasoning=None if reasoning is None else str(reasoning),
@@ -262,7 +263,7 @@ def _text(content: str | list[Any] | None) -> str | None:
 
 
 def _excerpt(status: int, content_type: str, raw: bytes) -> str:
-    start = one_line(raw[:200].decode("utf-8", "replace"))
+    start = plain(raw[:200].decode("utf-8", "replace"))
     what = content_type.partition(";")[0] or "no content type"
     return f"HTTP {status}, {what}, not JSON: {start}" if start else f"HTTP {status} with an empty body"
 

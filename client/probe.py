@@ -12,10 +12,11 @@ import aiohttp
 import orjson
 
 from sightbench.client.endpoint import Answer, Endpoint, from_exception
-from sightbench.client.retry import error_message, one_line
+from sightbench.client.retry import error_message
 from sightbench.client.settings import Settings
 from sightbench.errors import EndpointError, SightbenchError
 from sightbench.sample import Failure
+from sightbench.terminal import plain
 
 PROBE_SECONDS = 30.0
 
@@ -163,7 +164,7 @@ def explain(label: str, failure: Failure, model: str | None = None) -> str:
         case _:
             advice = "does not answer as an OpenAI-compatible server does"
     status = f"HTTP {failure.http_status}: " if failure.http_status else ""
-    return f"{label}: {advice} ({status}{one_line(failure.message)})"
+    return f"{label}: {advice} ({status}{plain(failure.message)})"
 
 
 async def _probe_or_error(url: str, settings: Settings) -> ServerInfo | SightbenchError:
@@ -209,9 +210,7 @@ async def _describe(endpoint: Endpoint, model: str | None) -> ServerInfo:
     if entry is None and model and await _lists_a_cache(endpoint):
         return ServerInfo(endpoint.label, model=model)
     if entry is None:
-        shown = one_line(", ".join(served[:10])) + (
-            f" and {len(served) - 10} more" if len(served) > 10 else ""
-        )
+        shown = plain(", ".join(served[:10])) + (f" and {len(served) - 10} more" if len(served) > 10 else "")
         asked = (
             f"does not serve {model!r}; it"
             if model

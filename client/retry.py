@@ -29,6 +29,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 from sightbench.sample import Failure
+from sightbench.terminal import plain
 
 STOPS = frozenset(
     {"unauthorized", "forbidden", "not_found", "no_quota", "media_options_refused", "local_files_refused"}
@@ -139,7 +140,7 @@ def from_status(status: int, message: str) -> Failure:
         if status in statuses and pattern.search(message):
             kind = name
             break
-    return Failure(kind, one_line(message), status)
+    return Failure(kind, plain(message), status)
 
 
 def error_message(content: Any) -> str | None:
@@ -212,13 +213,3 @@ def _number(text: str) -> float | None:
     except ValueError:
         return None
     return value if 0 <= value < 1e12 else None
-
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
-"""What a terminal obeys instead of showing: control characters, and marks that reorder text."""
-
-
-def one_line(message: str, limit: int = 500) -> str:
-    """The message without line breaks and control characters, cut to `limit` characters."""
-    line = " ".join(_CONTROL.sub(" ", message).split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
