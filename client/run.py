@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import resource
 import signal
 import time
@@ -248,7 +247,7 @@ def _form(settings: Settings) -> Form:
 def _family_of(model: str, server: ServerInfo) -> Family:
     found = family(model)
     # A served name can be an alias ("tiny", "default"); what it was loaded from says more.
-    return found if found.match or server.root is None else family(os.path.basename(server.root))
+    return found if found.match or server.root is None else family(server.root)
 
 
 def _next(source: Iterator[Unit]) -> tuple[list[Unit], Exception | None]:

@@ -147,7 +147,7 @@ EVALUATION = (
         type=click.Choice(["images", "video", "file"]),
         help="How frames go out: images, one video part, or file:// paths.  [default: the model family's]",
     ),
-    click.option("--family", help="Model family of servers/models.yaml, if the name does not tell."),
+    click.option("--family", help="Model family of sightbench/models.yaml, if the name does not tell."),
     click.option(
         "--box-mode",
         callback=_box_mode,

@@ -36,15 +36,15 @@ def list_tasks(data: Path | None) -> None:
 
 
 def list_models() -> None:
-    """Prints every family of servers/models.yaml: its models, what they can do, which engines have them."""
-    from sightbench.servers.families import listed
+    """Prints every family of models: what its members are called and can do, and which engines have them."""
+    from sightbench.families import families
 
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("family", "can", "engines", "models"):
         table.add_column(column, overflow="fold")
-    for family in listed():
-        models = "\n".join(family["models"])
-        table.add_row(family["name"], ", ".join(family["can"]), ", ".join(family["engines"]), models)
+    for family in families():
+        engines = ", ".join(family.serving.engines)
+        table.add_row(family.name, ", ".join(family.can), engines, "\n".join(family.models))
     Console().print(table)
 
 

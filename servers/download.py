@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sightbench.errors import SightbenchError, UsageError
-from sightbench.servers.families import load
+from sightbench.families import load
 from sightbench.servers.target import known_id, lacking
 
 Kind = Literal["model", "dataset"]

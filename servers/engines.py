@@ -11,8 +11,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sightbench.errors import UsageError
-from sightbench.servers.families import TEMPLATES, EngineName, Flag
+from sightbench.families import EngineName, Flag
 from sightbench.servers.target import Adapter, Target
+
+TEMPLATES = Path(__file__).with_name("templates")
 
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """What vLLM's --max-lora-rank may be."""
@@ -71,7 +73,7 @@ def rendered(flags: Mapping[str, Flag], extra: Sequence[str] = ()) -> list[str]:
 
 def vllm(target: Target, wish: Wish, executable: Sequence[str]) -> Process:
     """`vllm serve` with the family's flags."""
-    engine = target.family.engines["vllm"]
+    engine = target.family.serving.engines["vllm"]
     flags: dict[str, Flag] = dict(engine.flags)
     if wish.one_tile:
         flags |= engine.one_tile
@@ -91,7 +93,7 @@ def vllm(target: Target, wish: Wish, executable: Sequence[str]) -> Process:
 
 def sglang(target: Target, wish: Wish, executable: Sequence[str]) -> Process:
     """SGLang's server with the family's flags."""
-    flags: dict[str, Flag] = dict(target.family.engines["sglang"].flags)
+    flags: dict[str, Flag] = dict(target.family.serving.engines["sglang"].flags)
     if wish.gpus > 1:
         flags["--tp-size"] = wish.gpus
     if wish.gpus == CPU:
@@ -110,7 +112,7 @@ def transformers(target: Target, wish: Wish, executable: Sequence[str]) -> Proce
         raise UsageError("--engine transformers serves no adapters: merge them, or take vllm or sglang")
     if wish.name != target.name:
         raise UsageError("--engine transformers serves a model under its own name only: leave --alias out")
-    flags: dict[str, Flag] = dict(target.family.engines["transformers"].flags)
+    flags: dict[str, Flag] = dict(target.family.serving.engines["transformers"].flags)
     if wish.gpus == CPU:
         flags["--device"] = "cpu"
     command = [*executable, target.model, *_address(wish), *rendered(flags, wish.extra), *wish.extra]

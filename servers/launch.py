@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sightbench.errors import SightbenchError, UsageError
+from sightbench.families import ENGINES, EngineName, Table, load
 from sightbench.servers import engines, mask_engine
 from sightbench.servers.engines import CPU, Process, Wish
-from sightbench.servers.families import ENGINES, EngineName, Table, load
 from sightbench.servers.supervise import Interrupted, run_step, serve, serving, shown
 from sightbench.servers.target import Target, resolve
 
@@ -51,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--alias", help="the name requests use (default: the model's)")
     made.add_argument("--replicas", type=int, default=1, help="engines of their own behind vllm-router")
     made.add_argument("--lora", action="append", default=[], metavar="NAME=PATH", help="may be repeated")
-    made.add_argument("--family", help="of servers/models.yaml, if the name does not tell")
+    made.add_argument("--family", help="of sightbench/models.yaml, if the name does not tell")
     made.add_argument(
         "--tiles", choices=("one", "all"), default="one", help="of an image (InternVL): one suits frames"
     )
@@ -134,13 +134,13 @@ def engine_of(target: Target, asked: EngineName | None) -> EngineName:
     if family.masks and asked == "vllm":
         asked = "masks"
     if asked is None:
-        return next(iter(family.engines))
-    if asked in family.engines:
+        return next(iter(family.serving.engines))
+    if asked in family.serving.engines:
         return asked
-    others = " or ".join(family.engines)
+    others = " or ".join(family.serving.engines)
     if asked == "masks":
         raise UsageError(f"{target.model} gives no masks ({family.name}): --engine {others}")
-    why = family.without.get(asked, f"{family.name} is not served by it")
+    why = family.serving.without.get(asked, f"{family.name} is not served by it")
     raise UsageError(f"--engine {asked}: {why}; use --engine {others}")
 
 
@@ -186,7 +186,7 @@ def bench_lines(
     """The bench.py line to run next, one per model that is served (the model, and each adapter)."""
     endpoints = [word for url in urls for word in ("--endpoint", f"{url}/v1")]
     # Behind another name the client cannot tell the family.
-    body = target.family.engines[engine].extra_body if wish.one_tile else {}
+    body = target.family.serving.engines[engine].extra_body if wish.one_tile else {}
     served = target.model if engine == "transformers" and not target.family.masks else wish.name
     lines = []
     for adapter in (None, *target.adapters):

@@ -11,9 +11,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from sightbench.errors import UsageError
+from sightbench.families import EngineName
 from sightbench.run_module import module_command
 from sightbench.servers.engines import CPU, Process, Wish, local_url, rendered
-from sightbench.servers.families import EngineName
 from sightbench.servers.target import Target, lacking
 
 DOWNLOADS = Path("models")
@@ -84,7 +84,7 @@ def _vllm(
 ) -> tuple[tuple[str, ...], dict[str, str]]:
     from sightbench.servers.masks.engine import vllm_command, vllm_environment
 
-    flags = rendered(target.family.engines["masks"].flags, wish.extra)
+    flags = rendered(target.family.serving.engines["masks"].flags, wish.extra)
     with tempfile.TemporaryDirectory() as scratch:
         source = folder
         if unsplit:
@@ -110,7 +110,7 @@ def _vllm(
 def _sglang(
     target: Target, wish: Wish, program: Sequence[str], folder: Path, port: int
 ) -> tuple[tuple[str, ...], dict[str, str]]:
-    flags = dict(target.family.engines["sglang"].flags)
+    flags = dict(target.family.serving.engines["sglang"].flags)
     flags |= {"--enable-return-hidden-states": True, "--served-model-name": wish.name}
     flags |= {"--host": "127.0.0.1", "--port": port}
     if wish.gpus == CPU:

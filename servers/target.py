@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sightbench.errors import UsageError
-from sightbench.servers.families import Family, Table
+from sightbench.families import Family, Table
 
 _SIZE = re.compile(r"(?<![a-z0-9.])(\d+(?:\.\d+)?)b(?![a-z0-9])", re.IGNORECASE)
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
@@ -114,7 +114,7 @@ def known_id(given: str, table: Table) -> str | None:
 
 def _on_hub(given: str, table: Table, family: str | None, loras: tuple[Adapter, ...]) -> Target:
     model = known_id(given, table) or given
-    found = table.called(family) if family else table.of_name(model)
+    found = table.named(family) if family else table.of_name(model)
     if found is None or model.count("/") != 1:
         raise UsageError(_unknown(given, table, known=found is not None))
     return Target(model, model, found, billions=size_in_name(model), adapters=loras)
@@ -127,7 +127,9 @@ def _unknown(given: str, table: Table, *, known: bool) -> str:
     hint = f"; did you mean {' or '.join(bare[name] for name in near)}?" if near else ""
     if known:
         return f"{given}: neither a folder here nor ORGANISATION/NAME on the hub{hint or '.'}"
-    return f"{given}: no family in servers/models.yaml has this name{hint or '.'} (--family NAME says which)"
+    return (
+        f"{given}: no family in sightbench/models.yaml has this name{hint or '.'} (--family NAME says which)"
+    )
 
 
 def _checkpoint(path: Path) -> tuple[Path, list[str]]:
@@ -161,27 +163,27 @@ def lacking(folder: Path, *, weightless: bool = False) -> str | None:
 
 def _family_of_folder(folder: Path, table: Table, family: str | None) -> Family:
     if family:
-        return table.called(family)
+        return table.named(family)
     config = _json(folder / "config.json")
     architectures = [*(config.get("architectures") or []), config.get("model_type", "")]
     by_name = table.of_name(f"{folder.parent.name}/{folder.name}")
-    if by_name is not None and set(architectures) & set(by_name.architectures):
+    if by_name is not None and set(architectures) & set(by_name.serving.architectures):
         return by_name
     for architecture in architectures:
         found = table.of_architecture(architecture)
         if found is not None:
             return found
     what = " or ".join(filter(None, architectures)) or "this name"
-    raise UsageError(f"{folder}: no family in servers/models.yaml has {what} (--family NAME says which)")
+    raise UsageError(f"{folder}: no family in sightbench/models.yaml has {what} (--family NAME says which)")
 
 
 def _family_of_split(folder: Path, table: Table, family: str | None) -> Family:
     if family:
-        return table.called(family)
+        return table.named(family)
     held = _json(folder / SPLIT)
     bases = {"qwen3_vl": "sa2va-qwen3-vl", "qwen2_5_vl": "sa2va-qwen2.5-vl"}
     name = "unipixel" if held.get("decoder") == "unipixel" else bases.get(str(held.get("family")), "sa2va")
-    return table.called(name)
+    return table.named(name)
 
 
 def _served_name(folder: Path) -> str:

@@ -1,23 +1,56 @@
-"""The conventions of a model family, read from servers/models.yaml by the model's name."""
+"""Families of models, read from models.yaml: what requests to them look like, and how they are served."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from importlib.resources import files
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field, fields
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
 
 from sightbench.errors import UsageError
 
-MODELS = Path(str(files("sightbench.servers") / "models.yaml"))
+MODELS = Path(__file__).with_name("models.yaml")
+
+EngineName = Literal["vllm", "sglang", "masks", "transformers"]
+ENGINES: tuple[EngineName, ...] = ("masks", "vllm", "sglang", "transformers")
+"""In the order of preference: a family is served by the first of these it has."""
+
+Flag = str | int | float | bool | Mapping[str, Any]
+"""A flag's value; True for one that has none, a mapping for one that takes JSON."""
+
+_HUB_CACHE = re.compile(r"models--(?P<organisation>[^/]+?)--(?P<name>[^/]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFlags:
+    """How one engine serves a family.
+
+    `one_tile` are further flags that make every image one tile; `extra_body` is what requests must carry
+    for the same purpose where the engine has it per request.
+    """
+
+    flags: Mapping[str, Flag] = field(default_factory=dict)
+    one_tile: Mapping[str, Flag] = field(default_factory=dict)
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What the launcher needs of a family: the architectures a config.json may name, the engines that have
+    it (best first) with their flags, and `without`: why not the others."""
+
+    architectures: tuple[str, ...] = ()
+    engines: Mapping[EngineName, EngineFlags] = field(default_factory=dict)
+    without: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """What a family of models expects of a request; None means: as the sample has it.
+    """Models that are asked and served alike; None in what requests look like means: as the sample has it.
 
+    `match` are patterns of names, `models` ids on the hub, `can` holds "qa" and maybe "masks".
     `frames` is "images" or "video", `fps` the rate of frames that come without one, `max_frames` and
     `max_pixels` bound what its context holds, `frame_label` is written before each frame that goes as an
     image ("Frame{}: ", {} its number from 1), `system` is a system prompt sent when a sample has none,
@@ -27,6 +60,8 @@ class Family:
 
     name: str = "default"
     match: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    can: tuple[str, ...] = ("qa",)
     frames: str = "images"
     fps: float | None = None
     frame_label: str | None = None
@@ -37,40 +72,113 @@ class Family:
     suffix: str | None = None
     answer: str | None = None
     box_mode: str | None = None
+    serving: Serving = field(default_factory=Serving)
+
+    @property
+    def masks(self) -> bool:
+        return "masks" in self.can
 
 
-def families(path: Path = MODELS) -> tuple[Family, ...]:
-    """All families of the file, in its order. Raises UsageError when it cannot be read."""
+@dataclass(frozen=True, slots=True)
+class Table:
+    """All families, in the order their patterns are tried, and the GPUs of a size in billions."""
+
+    families: tuple[Family, ...]
+    gpus: tuple[tuple[float, int], ...]
+
+    def of_name(self, name: str) -> Family | None:
+        """The first family one of whose patterns is found in `name` (a hub id, a path, a served name)."""
+        for known in _names(name):
+            for entry in self.families:
+                if any(re.search(pattern, known, re.IGNORECASE) for pattern in entry.match):
+                    return entry
+        return None
+
+    def of_architecture(self, architecture: str) -> Family | None:
+        """The last family with that architecture: the general ones stand below those trained on them."""
+        for entry in reversed(self.families):
+            if architecture in entry.serving.architectures:
+                return entry
+        return None
+
+    def named(self, name: str) -> Family:
+        """The family called `name`. Raises UsageError that lists the names for one nobody knows."""
+        known = {entry.name: entry for entry in (*self.families, Family())}
+        if name not in known:
+            raise UsageError(f"no model family is called {name!r}; known: {', '.join(sorted(known))}")
+        return known[name]
+
+    def gpus_for(self, billions: float | None) -> int:
+        """How many GPUs of 80 GB a model of that many parameters is spread over; 1 if that is unknown."""
+        if billions is None:
+            return 1
+        return next((gpus for up_to, gpus in self.gpus if billions <= up_to), self.gpus[-1][1])
+
+
+@cache
+def load(path: Path = MODELS) -> Table:
+    """The table in `path`. Raises UsageError when it cannot be read."""
     import yaml
 
     try:
-        with path.open(encoding="utf-8") as file:
-            content = yaml.safe_load(file)
-        return tuple(_family(entry) for entry in content["families"])
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        common = {name: entry["flags"] for name, entry in content["engines"].items()}
+        return Table(
+            tuple(_family(entry, common) for entry in content["families"]),
+            tuple(sorted((float(size), int(count)) for size, count in content["gpus"].items())),
+        )
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"{path}: not a table of model families: {' '.join(str(error).split())}") from error
 
 
-def family(model: str, path: Path = MODELS) -> Family:
-    """The first family one of whose `match` patterns is found in the model's name, else the default."""
-    for entry in families(path):
-        if any(re.search(pattern, model, re.IGNORECASE) for pattern in entry.match):
-            return entry
-    return Family()
+def families() -> tuple[Family, ...]:
+    """All families, in the order their patterns are tried."""
+    return load().families
 
 
-def named(name: str, path: Path = MODELS) -> Family:
+def family(model: str) -> Family:
+    """The family of a model's name, hub id or path, else the default."""
+    return load().of_name(model) or Family()
+
+
+def named(name: str) -> Family:
     """The family called `name`. Raises UsageError that lists the names for one nobody knows."""
-    known = {entry.name: entry for entry in (*families(path), Family())}
-    if name not in known:
-        raise UsageError(f"no model family is called {name!r}; known: {', '.join(sorted(known))}")
-    return known[name]
+    return load().named(name)
 
 
-def _family(entry: Mapping[str, Any]) -> Family:
-    # The file also tells how to launch a server; the client reads only its own keys.
-    known = {field.name for field in fields(Family)}
-    values = {key: value for key, value in entry.items() if key in known}
-    match = values.get("match", ())
-    values["match"] = (match,) if isinstance(match, str) else tuple(match)
-    return Family(**values)
+def hub_id(path: str) -> str | None:
+    """ORGANISATION/NAME of a path into the hub's cache (`.../models--ORG--NAME/snapshots/...`), else None."""
+    inside = _HUB_CACHE.search(path)
+    return f"{inside['organisation']}/{inside['name']}" if inside else None
+
+
+def _names(name: str) -> tuple[str, ...]:
+    """What a path may be known by, the best first; a hub id or a served name is known by itself."""
+    if known := hub_id(name):
+        return (known,)
+    if not name.startswith(("/", ".", "~")):
+        return (name,)
+    path = PurePosixPath(name)
+    return path.name, f"{path.parent.name}/{path.name}"
+
+
+def _family(entry: Mapping[str, Any], common: Mapping[str, Mapping[str, Flag]]) -> Family:
+    asking = {each.name for each in fields(Family)} - {"serving"}
+    launching = {"architectures", "without", *ENGINES}
+    if unknown := sorted(set(entry) - asking - launching):
+        raise ValueError(f"{entry['name']} has a key nobody reads: {unknown[0]}")
+    values = {key: value for key, value in entry.items() if key in asking}
+    for key in ("match", "models", "can"):
+        value = values.get(key, ())
+        values[key] = (value,) if isinstance(value, str) else tuple(value)
+    serving = Serving(
+        architectures=tuple(entry.get("architectures", ())),
+        engines={name: _flags(entry[name], common.get(name, {})) for name in ENGINES if name in entry},
+        without=entry.get("without", {}),
+    )
+    return Family(**values, serving=serving)
+
+
+def _flags(entry: Mapping[str, Any], common: Mapping[str, Flag]) -> EngineFlags:
+    own = {name: value for name, value in entry.items() if name.startswith("--")}
+    return EngineFlags({**common, **own}, entry.get("one_tile", {}), entry.get("extra_body", {}))

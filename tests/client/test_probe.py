@@ -12,7 +12,7 @@ import pytest
 from sightbench.client.address import address
 from sightbench.client.probe import ServerInfo, agree, probe, probe_all, probe_masks
 from sightbench.errors import EndpointError, UsageError
-from sightbench.families import families, family, named
+from sightbench.families import families, family, load, named
 from tests.client.samples import run, text, to
 from tests.faults.server import Request, Response, completion, error, serving
 
@@ -212,4 +212,4 @@ def test_families_are_found_by_the_models_name() -> None:
 def test_a_broken_table_of_families_is_a_usage_error(content: str, tmp_path: Path) -> None:
     (tmp_path / "models.yaml").write_text(content)
     with pytest.raises(UsageError, match=r"models\.yaml: not a table of model families"):
-        families(tmp_path / "models.yaml")
+        load(tmp_path / "models.yaml")

@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sightbench.families import load
 from sightbench.servers import launch
-from sightbench.servers.families import load
 from tests.paths import ROOT
 
 SHARED = ROOT.parent / "shared"

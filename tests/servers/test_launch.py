@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from sightbench.families import families, load
 from sightbench.families import family as client_family
 from sightbench.servers import launch
-from sightbench.servers.families import load
 from sightbench.servers.target import resolve, size_in_name
 
 TABLE = load()
@@ -156,7 +156,7 @@ def test_a_mask_model_is_downloaded_split_and_served_behind_the_gateway(dry) -> 
         (("lmms-lab/llava-onevision-qwen2-7b-ov", "--engine", "vllm"), "llava-hf/"),
         (("Qwen3-VL-9B-Instruct",), "did you mean .*Qwen/Qwen3-VL-8B-Instruct"),
         (("some/thing-else-7b",), "--family"),
-        (("some/thing-else-7b", "--family", "no"), "no such family; known: .*qwen3-vl"),
+        (("some/thing-else-7b", "--family", "no"), "no model family is called 'no'; known: .*qwen3-vl"),
         (("./nowhere",), "there is no such folder"),
         (("Qwen/Qwen3-VL-8B-Instruct", "--lora", "x"), "NAME=PATH"),
         (("Qwen/Qwen3-VL-8B-Instruct", "--port", "0"), "--port"),
@@ -190,7 +190,7 @@ def test_a_folder_is_known_by_its_name_else_by_its_configuration(tmp_path) -> No
     assert renamed.family.name == "qwen3-vl"
     # The name says one thing, the configuration another: the configuration is what gets loaded.
     misnamed = checkpoint(tmp_path / "vst-7b-but-qwen3", "Qwen3VLMoeForConditionalGeneration")
-    assert "Moe" in resolve(str(misnamed), TABLE).family.architectures[-1]
+    assert "Moe" in resolve(str(misnamed), TABLE).family.serving.architectures[-1]
 
 
 def test_a_local_model_is_served_offline_under_its_folders_name(tmp_path, dry) -> None:
@@ -239,12 +239,11 @@ def test_missing_weights_are_named(tmp_path, dry, shards, said) -> None:
 
 
 def test_the_table_of_models_lists_what_each_family_can_do() -> None:
-    from sightbench.servers.families import listed
-
-    rows = {row["name"]: row for row in listed()}
-    assert rows["sa2va"]["can"] == ["qa", "masks"] and rows["sa2va"]["engines"] == ["masks", "transformers"]
-    assert rows["qwen3-vl"]["engines"] == ["vllm", "sglang", "transformers"]
-    assert "Qwen/Qwen3-VL-8B-Instruct" in rows["qwen3-vl"]["models"]
+    rows = {row.name: row for row in families()}
+    assert rows["sa2va"].can == ("qa", "masks")
+    assert list(rows["sa2va"].serving.engines) == ["masks", "transformers"]
+    assert list(rows["qwen3-vl"].serving.engines) == ["vllm", "sglang", "transformers"]
+    assert "Qwen/Qwen3-VL-8B-Instruct" in rows["qwen3-vl"].models
 
 
 def test_a_gateway_runs_on_the_engines_python_where_ours_has_no_torch(tmp_path, dry, monkeypatch) -> None:
