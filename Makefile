@@ -12,13 +12,14 @@ demo: $(VENV)/.installed
 	$(BIN)/python bench.py --out runs/demo
 
 test: $(VENV)/.installed-dev lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(if $(CI),--cov)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@# mypy looks for packages where they are imported from, and our rooms lie beside the package's folder
 	mkdir -p .typing/sightbench && ln -sfn $(CURDIR)/sightbench/*.* $(ROOMS:%=$(CURDIR)/%) .typing/sightbench/
+	ln -sfn $(CURDIR)/tests .typing/tests
 	cd .typing && ../$(BIN)/mypy --config-file ../pyproject.toml --cache-dir ../.mypy_cache
 
 $(BIN)/python:

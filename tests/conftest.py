@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-import bench
+from sightbench.commands.command import main
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -21,9 +21,9 @@ def run(monkeypatch, capsys, tmp_path) -> Command:
         if stdin is not None:
             monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
         with pytest.raises(SystemExit) as ended:
-            bench.main()
+            main()
         out = capsys.readouterr()
-        return ended.value.code or 0, out.out, out.err
+        return int(ended.value.code or 0), out.out, out.err
 
     return command
 

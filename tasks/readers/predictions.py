@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,10 +129,11 @@ def _xlsx(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         book = load_workbook(path, read_only=True, data_only=True)
     except (BadZipFile, InvalidFileException, KeyError, OSError) as error:
         raise DatasetError(f"not a readable xlsx file ({error})", path) from None
-    rows = book.worksheets[0].iter_rows(values_only=True)
-    header = [str(cell) for cell in next(rows, ())]
-    for line, row in enumerate(rows, 2):
-        yield line, dict(zip(header, row, strict=False))
+    with closing(book):
+        rows = book.worksheets[0].iter_rows(values_only=True)
+        header = [str(cell) for cell in next(rows, ())]
+        for line, row in enumerate(rows, 2):
+            yield line, dict(zip(header, row, strict=False))
 
 
 def _delimited(path: Path, delimiter: str) -> Iterator[tuple[int, Mapping[str, Any]]]:

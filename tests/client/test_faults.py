@@ -28,6 +28,7 @@ from tests.faults.server import (
     Response,
     Script,
     Scripted,
+    always,
     answer_text,
     completion,
     error,
@@ -125,7 +126,7 @@ FINAL = {
 @pytest.mark.parametrize("kind", FINAL)
 async def test_a_final_fault_is_named_and_not_tried_again(kind: str, tmp_path: Path) -> None:
     for index, response in enumerate(FINAL[kind]):
-        async with serving(lambda request, number, response=response: response) as server:
+        async with serving(always(response)) as server:
             outcome, replies = await run(tmp_path / str(index), to(server.url), texts(1))
         assert (outcome.failed, outcome.stopped, server.count) == (1, None, 1)
         assert replies["q/0"].error is not None and replies["q/0"].error.kind == kind

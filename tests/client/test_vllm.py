@@ -22,7 +22,7 @@ from sightbench.client.journal import REPLIES, Journal, from_line
 from sightbench.client.probe import probe, probe_masks
 from sightbench.client.run import ask, settle
 from sightbench.errors import EndpointError
-from sightbench.sample import Reply, Sample
+from sightbench.sample import Reply, Sample, Video
 from tests.client.samples import about, run, text, to
 from tests.engines.server import BOOT_SECONDS, Server, tiny_model
 from tests.engines.server import vllm as serve_vllm
@@ -88,7 +88,7 @@ async def test_no_frame_is_dropped_and_every_way_of_sending_is_understood(
     vllm: Server, tmp_path: Path
 ) -> None:
     sample = next(s for s in questions() if len(s.turns[0].parts) > 1)
-    video = next(part for part in sample.turns[0].parts if hasattr(part, "frames"))
+    video = next(part for part in sample.turns[0].parts if isinstance(part, Video))
     forty = about(replace(video, frames=(video.frames * 40)[:40]), "forty", max_tokens=1)
     info = await probe(vllm.url)
     tokens = {}

@@ -285,7 +285,7 @@ def dry_lines(engine: str, capsys: pytest.CaptureFixture[str]) -> list[list[str]
     for family in load().families:
         for model in family.models:
             asked = "masks" if family.masks and engine == "vllm" else engine
-            if asked not in family.engines:
+            if asked not in family.serving.engines:
                 continue
             for more in (
                 [],

@@ -79,6 +79,11 @@ def healthy(request: Request, number: int) -> Response:
     return Response(body=completion(answer_text(request.body)))
 
 
+def always(response: Response) -> Script:
+    """A server that gives the same response to everything."""
+    return lambda request, number: response
+
+
 def error(status: int, message: str = "broken", **headers: str) -> Response:
     body = json.dumps({"error": {"message": message, "type": "x", "code": status}}).encode()
     return Response(status, body, {name.replace("_", "-"): value for name, value in headers.items()})

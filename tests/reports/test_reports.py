@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from sightbench.scorers.score import Metric, Row, Score
 from sightbench.scorers.scoring import Coverage, coverage
 
 
-def row(id: str, category: str, wants: str, value: float | None, status: str = "scored", **detail) -> Row:
+def row(id: str, category: str, wants: Any, value: float | None, status: Any = "scored", **detail) -> Row:
     video = "/".join(id.split("/")[:2])
     turns = (Turn("user", (Video(video), Text("?"))),)
     sample = Sample(id, "dynbench", id.split("/")[2], category, turns, gold="A", wants=wants)

@@ -105,17 +105,17 @@ def davis_frame(pred: Mask, gt: Mask, void: Mask | None = None) -> tuple[float, 
         pred, gt = pred & ~void, gt & ~void
     union = np.sum(pred | gt)
     j = np.sum(pred & gt) / union if union else 1.0
-    return float(j), davis_f(pred, gt, np.ceil(0.008 * np.linalg.norm(pred.shape)))
+    return float(j), davis_f(pred, gt, float(np.ceil(0.008 * np.linalg.norm(pred.shape))))
 
 
 def mosev2_frame(pred: Mask, gt: Mask) -> tuple[float, float, float]:
     """MOSE-api metricsv2.py: J, the adaptive F and the usual F (with its unrounded radius)."""
     j = (np.sum(pred & gt) + 1) / (np.sum(pred | gt) + 1)
-    diagonal = np.linalg.norm(pred.shape)
-    radius = np.ceil(0.1 * np.sqrt(np.sum(gt))) if gt.any() else np.ceil(0.1 * diagonal)
+    diagonal = float(np.linalg.norm(pred.shape))
+    radius = float(np.ceil(0.1 * np.sqrt(np.sum(gt))) if gt.any() else np.ceil(0.1 * diagonal))
     radius = min(0.008 * diagonal, radius)
     if radius < 0.008 * diagonal:
-        return float(j), davis_f(pred, gt, radius), davis_f(pred, gt, np.ceil(0.008 * diagonal))
+        return float(j), davis_f(pred, gt, radius), davis_f(pred, gt, float(np.ceil(0.008 * diagonal)))
     f = davis_f(pred, gt, 0.008 * diagonal)
     return float(j), f, f
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ def row(
     )
 
 
-def rows(scorer: Scorer, profile: str, items: Iterable[Mapping[str, Any]]) -> list[Row]:
+def rows(scorer: Scorer, profile: str, items: Iterable[Any]) -> list[Row]:
     """Graded answers, numbered in order where they have no id."""
     return [row(scorer, profile, **{"id": str(index), **item}) for index, item in enumerate(items)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import closing
 from typing import Any
 
 import openpyxl
@@ -348,8 +349,8 @@ def test_mmstar(answer: str, value: float, parsed: str | None, status: str) -> N
 
 
 def test_mmstar_published_score() -> None:
-    sheet = openpyxl.load_workbook(shared("mmstar/llava_next_yi_34b_MMStar.xlsx"), read_only=True).active
-    lines = sheet.iter_rows(values_only=True)
+    with closing(openpyxl.load_workbook(shared("mmstar/llava_next_yi_34b_MMStar.xlsx"))) as book:
+        lines = book.active.iter_rows(values_only=True)
     header = [str(name) for name in next(lines)]
     items = []
     for line in lines:

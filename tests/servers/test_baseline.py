@@ -6,6 +6,7 @@ import ast
 import io
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,7 +45,8 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> list[Seen]:
     for folder in sorted((root / "frames" / "synthetic").iterdir()):
         frames = [path.read_bytes() for path in sorted(folder.iterdir())]
         tables = root / "multi_json" / "synthetic"
-        questions, masks = [], []
+        questions: list[Any] = []
+        masks: list[Any] = []
         for suffix in ("cameraqa", "qa", "sceneqa"):
             path = tables / f"{folder.name}_{suffix}.json"
             questions += json.loads(path.read_text()) if path.exists() else []

@@ -322,7 +322,7 @@ async def _disconnect(gateway: Gateway, request: bytes, ready: asyncio.Event) ->
     async def send(_: Any) -> None:
         pass
 
-    scope = {"type": "http", "method": "POST", "path": "/v1/chat/completions", "headers": []}
+    scope: dict[str, Any] = {"type": "http", "method": "POST", "path": "/v1/chat/completions", "headers": []}
     scope |= {"query_string": b"", "http_version": "1.1", "scheme": "http", "root_path": ""}
     await gateway.app()(scope, receive, send)
 
@@ -342,9 +342,9 @@ async def test_a_client_that_leaves_stops_the_generation() -> None:
 async def test_a_client_that_leaves_stops_the_drawing() -> None:
     leave, drawing, stopped = asyncio.Event(), threading.Event(), threading.Event()
 
-    def slow(*given: Any) -> list[list[str]]:
+    def slow(keys: Any, images: Any, states: Any, normed: Any, size: Any, cancelled: threading.Event) -> Any:
         drawing.set()
-        assert given[-1].wait(10)
+        assert cancelled.wait(10)
         stopped.set()
         return []
 

@@ -93,7 +93,7 @@ def test_cores_check_the_size_themselves(core):
 @settings(max_examples=200, deadline=None)
 def test_cores_and_parser_accept_the_same_text(core, garbage):
     mask, good = Rle(10, 10, garbage), rle.read(GOOD)
-    outcomes = []
+    outcomes: list[str | None] = []
     for use in (lambda: rle.lengths(mask), lambda: score_object([mask], [good], core=core)):
         try:
             use()

@@ -4,6 +4,7 @@ import base64
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -29,7 +30,7 @@ def bytes_of(media: object) -> bytes:
         return base64.b64decode(file.read(media.length), validate=True)
 
 
-cells = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r\0"), max_size=12)
+cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0"), max_size=12)
 
 
 @settings(max_examples=150, deadline=None)
@@ -38,7 +39,7 @@ def test_cells_are_what_was_written(
     tmp_path_factory: pytest.TempPathFactory, pairs: list[tuple[str, str]], quote_all: bool
 ) -> None:
     path = tmp_path_factory.mktemp("tsv") / "a.tsv"
-    quoting = csv.QUOTE_ALL if quote_all else csv.QUOTE_MINIMAL
+    quoting: Any = csv.QUOTE_ALL if quote_all else csv.QUOTE_MINIMAL
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n", quoting=quoting)
         writer.writerow(["index", "question", "hint", "image"])

@@ -202,8 +202,8 @@ def test_right_answers_and_letters_are_level_in_every_family(plain: Path) -> Non
             if not texts["A"].startswith("the "):
                 answers[task, record["family"]][texts[record["answer"]]] += 1
     assert len(answers) >= 9
-    for family, counts in answers.items():
-        assert max(counts.values()) == min(counts.values()), (family, counts)
+    for kind, tally in answers.items():
+        assert max(tally.values()) == min(tally.values()), (kind, tally)
     for (family, options), counts in letters.items():
         level = [counts.get(letter, 0) for letter in "ABCD"[:options]]
         assert max(level) - min(level) <= 1, (family, level)

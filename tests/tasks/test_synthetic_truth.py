@@ -139,15 +139,16 @@ def truth(world: World, family: str, text: str) -> str | None:
         near = "nearer to" if world.distance(t, a) < world.distance(t, b) else "farther from"
         return f"to the {side} and {near} the camera"
     if family == "facing":
-        a, b, c = (world.at[t, k, :2] for k in named)
-        ahead = "in front" if (b - a) @ (c - a) > 0 else "behind"
-        right_hand = np.array([(b - a)[1], -(b - a)[0]])
-        return f"{ahead}, to the {'right' if right_hand @ (c - a) > 0 else 'left'}"
+        here, facing, there = (world.at[t, k, :2] for k in named)
+        forward, toward = facing - here, there - here
+        ahead = "in front" if forward @ toward > 0 else "behind"
+        right_hand = np.array([forward[1], -forward[0]])
+        return f"{ahead}, to the {'right' if right_hand @ toward > 0 else 'left'}"
     if family == "count":
         return str(int(world.masks.any(axis=(0, 2, 3)).sum()))
     if family == "count_shape":
         word = {"spheres": "sphere", "boxes": "box", "cylinders": "cylinder"}[text.split()[2]]
-        seen = world.masks.any(axis=(0, 2, 3))
+        seen = np.asarray(world.masks.any(axis=(0, 2, 3)))
         return str(sum(world.shapes[k] == word and bool(seen[k]) for k in everything))
     if family == "count_moving":
         return str(sum(world.moved(k) > 0.01 for k in everything))
