@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from sightbench.errors import UsageError
-from sightbench.families import EngineName
+from sightbench.families import EngineName, Flag
 from sightbench.run_module import module_command
 from sightbench.servers.engines import CPU, Process, Wish, local_url, rendered
 from sightbench.servers.target import Target, lacking
@@ -110,16 +110,19 @@ def _vllm(
 def _sglang(
     target: Target, wish: Wish, program: Sequence[str], folder: Path, port: int
 ) -> tuple[tuple[str, ...], dict[str, str]]:
-    flags = dict(target.family.serving.engines["sglang"].flags)
-    flags |= {"--enable-return-hidden-states": True, "--served-model-name": wish.name}
-    flags |= {"--host": "127.0.0.1", "--port": port}
-    if wish.gpus == CPU:
-        flags |= {"--device": "cpu", "--dtype": "float32"}
-    else:
-        flags["--mem-fraction-static"] = GPU_SHARE - 0.05
-    if wish.gpus > 1:
-        flags["--tp-size"] = wish.gpus
-    command = [*program, "--model-path", str(folder / "llm"), *rendered(flags, wish.extra), *wish.extra]
+    from sightbench.servers.masks.engine import sglang_command
+
+    flags: dict[str, Flag] = dict(target.family.serving.engines["sglang"].flags)
+    flags |= {"--device": "cpu"} if wish.gpus == CPU else {"--mem-fraction-static": GPU_SHARE - 0.05}
+    command = sglang_command(
+        folder,
+        port,
+        name=wish.name,
+        dtype="float32" if wish.gpus == CPU else "auto",
+        tensor_parallel=max(1, wish.gpus),
+        executable=program,
+        extra=(*rendered(flags, wish.extra), *wish.extra),
+    )
     return tuple(command), {"HF_HUB_OFFLINE": "1"}
 
 

@@ -19,9 +19,9 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from sightbench.byte_cache import ByteCache, SharedWork
 from sightbench.servers.baseline import tokens
 from sightbench.servers.baseline.answer import answer
-from sightbench.servers.baseline.cache import Cache
 from sightbench.servers.baseline.completion import chunks, completion
 from sightbench.servers.baseline.frames import decode, digest
 from sightbench.servers.baseline.perceive import Scene, perceive
@@ -40,7 +40,8 @@ T = TypeVar("T")
 def create_app(*, max_body_bytes: int = MAX_BODY_BYTES, max_frames: int = MAX_FRAMES) -> Starlette:
     """The server as an ASGI application; its cache and threads live as long as it does."""
     pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="look")
-    cache: Cache[Scene] = Cache(CACHE_BYTES, lambda scene: scene.labels.nbytes)
+    cache: ByteCache[bytes, Scene] = ByteCache(CACHE_BYTES, lambda scene: scene.labels.nbytes)
+    scenes = SharedWork(cache)
     counts = {"requests": 0, "refused": 0, "failed": 0, "running": 0}
     started = int(time.time())
 
@@ -82,7 +83,7 @@ def create_app(*, max_body_bytes: int = MAX_BODY_BYTES, max_frames: int = MAX_FR
         body = await _read(request, max_body_bytes)
         chat = await work(lambda: parse_request(body, max_frames=max_frames))
         key = await work(lambda: digest(chat.frames))
-        scene = await cache.get(key, lambda: work(lambda: perceive(decode(chat.frames))))
+        scene = await scenes.get(key, lambda: work(lambda: perceive(decode(chat.frames))))
         looked = time.perf_counter()
         said = await work(lambda: completion(chat, scene, answer(chat.question, scene)))
         said["id"] = f"chatcmpl-{uuid.uuid4().hex}"

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pycocotools import mask as coco
 
+from sightbench import rle
 from sightbench.servers.baseline import tokens
 from sightbench.servers.baseline.answer import Answer
 from sightbench.servers.baseline.perceive import Scene
@@ -75,13 +75,10 @@ def completion(request: ChatRequest, scene: Scene, answer: Answer) -> dict[str, 
 
 def encode(mask: NDArray[np.bool_], size: tuple[int, int]) -> dict[str, Any]:
     """A mask scaled (nearest) to `size` (H, W) as COCO RLE: `{"size": [H, W], "counts": str}`."""
-    pixels = mask.astype(np.uint8)
-    if pixels.shape != size:
-        pixels = np.asarray(
-            Image.fromarray(pixels).resize((size[1], size[0]), Image.Resampling.NEAREST), dtype=np.uint8
-        )
-    rle = coco.encode(np.asfortranarray(pixels))
-    return {"size": list(size), "counts": rle["counts"].decode("ascii")}
+    if mask.shape == size:
+        return rle.encode(mask)
+    pixels = Image.fromarray(mask.astype(np.uint8))
+    return rle.encode(np.asarray(pixels.resize((size[1], size[0]), Image.Resampling.NEAREST)))
 
 
 def chunks(completion: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -16,8 +16,6 @@ either) and enlarge logits twice (input/4 -> input -> output). All store memorie
 from __future__ import annotations
 
 import math
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +27,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from sightbench.byte_cache import ByteCache
 from sightbench.servers.masks.checkpoint import DecoderName
 from sightbench.servers.masks.llm_frames import spread
 from sightbench.servers.masks.sam2 import load_sam2, load_second_decoder
@@ -84,42 +83,6 @@ class _Drawn:
     present: Tensor
 
 
-class FeatureCache:
-    """Encoded frames by digest, least recently used out first, bounded in bytes. Thread-safe."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self.max_bytes = max_bytes
-        self.hits = 0
-        self.misses = 0
-        self._held: OrderedDict[bytes, Features] = OrderedDict()
-        self._bytes = 0
-        self._lock = threading.Lock()
-
-    def get(self, key: bytes) -> Features | None:
-        with self._lock:
-            found = self._held.get(key)
-            if found is None:
-                self.misses += 1
-            else:
-                self.hits += 1
-                self._held.move_to_end(key)
-            return found
-
-    def clear(self) -> None:
-        with self._lock:
-            self._held.clear()
-            self._bytes = 0
-
-    def put(self, key: bytes, features: Features) -> None:
-        with self._lock:
-            if key in self._held:
-                return
-            self._held[key] = features
-            self._bytes += features.nbytes
-            while self._bytes > self.max_bytes and self._held:
-                self._bytes -= self._held.popitem(last=False)[1].nbytes
-
-
 class Decoder:
     """SAM 2 with a language prompt. One at a time: callers hand requests to a single thread.
 
@@ -141,7 +104,7 @@ class Decoder:
         self.size = image_size
         self.device = device
         self.dtype = dtype
-        self.cache = FeatureCache(cache_bytes)
+        self.cache = ByteCache[bytes, Features](cache_bytes, lambda features: features.nbytes)
         # A fixed batch keeps a frame's features the same bits whichever of its neighbours were cached.
         self.encode_batch = 1 if device.type == "cpu" else 4
         rounded = torch.float32 if style == "unipixel" else torch.bfloat16

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sightbench.servers.masks.checkpoint import LLM, load_model
@@ -84,22 +84,15 @@ def sglang_command(
     name: str | None = None,
     dtype: str = "auto",
     tensor_parallel: int = 1,
-    max_model_len: int | None = None,
-    python: str = "python",
+    executable: Sequence[str] = ("python", "-m", "sglang.launch_server"),
     extra: tuple[str, ...] = (),
 ) -> list[str]:
-    """SGLang for a split checkpoint, giving states (the gateway's replay refuses bases it cannot use).
-
-    CheckpointError if `split_dir` was not written by `split`.
-    """
-    load_model(split_dir)
-    command = [python, "-m", "sglang.launch_server", "--model-path", str(split_dir / LLM)]
+    """SGLang for a split checkpoint, giving states (the gateway's replay refuses bases it cannot use)."""
+    command = [*executable, "--model-path", str(split_dir / LLM)]
     command += ["--host", host, "--port", str(port), "--served-model-name", name or split_dir.name]
     command += ["--dtype", dtype, "--enable-return-hidden-states"]
     if tensor_parallel > 1:
         command += ["--tp-size", str(tensor_parallel)]
-    if max_model_len is not None:
-        command += ["--context-length", str(max_model_len)]
     return [*command, *extra]
 
 

@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sightbench import rle
 from sightbench.servers.masks.checkpoint import HEAD, Model
 from sightbench.servers.masks.decoder import Decoder, Frame
-from sightbench.servers.masks.rle import encode
 
 GROUP = 8
 """Objects drawn in one batch; more go in turn, so that memory does not grow with the request."""
@@ -89,7 +89,7 @@ class Masker:
                 if cancelled is not None and cancelled.is_set():
                     raise Cancelled
                 for counts, mask in zip(group, masks, strict=True):
-                    counts.append(encode(mask))
+                    counts.append(rle.encode(mask)["counts"])
             out += group
         return out
 

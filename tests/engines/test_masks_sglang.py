@@ -51,9 +51,8 @@ def test_the_replayed_state_is_the_references(tmp_path: Path) -> None:
         tmp_path / "tiny",
         port,
         dtype="float32",
-        max_model_len=8192,
-        python=str(Path(str(SGLANG)).parent / "python"),
-        extra=(*small, "--skip-server-warmup", "--disable-overlap-schedule"),
+        executable=(str(Path(str(SGLANG)).parent / "python"), "-m", "sglang.launch_server"),
+        extra=(*small, "--context-length", "8192", "--skip-server-warmup", "--disable-overlap-schedule"),
     )
     url = f"http://127.0.0.1:{port}"
     process = start(command, os.environ | {"HF_HUB_OFFLINE": "1"}, tmp_path / "sglang.log", url)

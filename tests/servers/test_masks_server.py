@@ -18,9 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from pycocotools import mask as coco
 
-from sightbench.servers.masks import contract, rle
+from sightbench.servers.masks import contract
 from sightbench.servers.masks.backends.base import Generation
 from sightbench.servers.masks.contract import Ask, Limits, RequestError
 from sightbench.servers.masks.gateway import Gateway, Settings
@@ -402,24 +401,6 @@ async def test_concurrent_requests_get_their_own_answers() -> None:
         for i, answer in enumerate(answers):
             (mask,) = answer.json()["choices"][0]["message"]["masks"]
             assert mask["num_frames"] == 1 + i % 7 and mask["size"] == [1 + i, 5]
-
-
-@given(
-    st.integers(1, 40),
-    st.integers(1, 40),
-    st.integers(0, 2**32 - 1),
-    st.sampled_from([0, 0.02, 0.5, 0.98, 1]),
-)
-def test_run_lengths_are_cocos(height: int, width: int, seed: int, share: float) -> None:
-    mask = np.random.default_rng(seed).random((height, width)) < share
-    expected = coco.encode(np.asfortranarray(mask.astype(np.uint8)))["counts"].decode()
-    assert rle.encode(mask) == expected
-
-
-@given(st.lists(st.integers(1, 2**27), min_size=1, max_size=9))
-def test_long_runs_are_cocos(runs: list[int]) -> None:
-    expected = coco.frPyObjects({"size": [sum(runs), 1], "counts": runs}, sum(runs), 1)["counts"]
-    assert rle.compress(np.array(runs)) == expected.decode()
 
 
 json_values = st.recursive(

@@ -38,7 +38,7 @@ from sightbench.servers.masks.backends.sglang import SglangBackend
 from sightbench.servers.masks.backends.transformers_model import TransformersBackend
 from sightbench.servers.masks.checkpoint import CheckpointError, load_model, split
 from sightbench.servers.masks.contract import RequestError
-from sightbench.servers.masks.decoder import FeatureCache, Features, Frame
+from sightbench.servers.masks.decoder import Frame
 from sightbench.servers.masks.head import Cancelled, Masker
 from sightbench.servers.masks.sam2 import TRUNKS, rename, trunk_of
 from sightbench.servers.masks.serve import load_projection
@@ -162,17 +162,6 @@ def test_a_repeated_frame_is_encoded_once(folders: dict[str, Path]) -> None:
     made = Masker(folder, load_model(folder), "cpu", "float32", 1 << 30)
     made.rles([frames(1)[0]] * 6, states(1), True, (24, 32))
     assert made.decoder.cache.misses == 1
-
-
-def test_the_cache_forgets_the_oldest_and_stays_in_its_bound() -> None:
-    held = Features(*(torch.zeros(10) for _ in range(3)))
-    cache = FeatureCache(2 * held.nbytes)
-    for key in (b"a", b"b"):
-        cache.put(key, held)
-    assert cache.get(b"a") is held
-    cache.put(b"c", held)
-    assert cache.get(b"b") is None and cache.get(b"a") is held and cache.get(b"c") is held
-    FeatureCache(0).put(b"a", held)
 
 
 def test_drawing_stops_when_the_client_has_left(masker: Masker) -> None:
