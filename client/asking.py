@@ -8,15 +8,15 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from sightbench.client.body import Body, Form, Message, answer, body, prompt
-from sightbench.client.endpoint import Answer
+from sightbench.client.body import Body, Message, Template, answer, body, prompt
+from sightbench.client.endpoint import Completion
+from sightbench.client.failures import explain
 from sightbench.client.journal import Journal
 from sightbench.client.limits import Pace
-from sightbench.client.media import Library, MediaError
+from sightbench.client.media import MediaCache, MediaError
 from sightbench.client.order import Unit
 from sightbench.client.pool import Member, open_pool
-from sightbench.client.probe import explain
-from sightbench.client.progress import Counts
+from sightbench.client.progress import Progress
 from sightbench.client.retry import decide
 from sightbench.errors import EndpointError
 from sightbench.sample import Failure, Reply, Sample
@@ -30,20 +30,20 @@ class Asker:
     of the run are spent.
     """
 
-    def __init__(self, form: Form, journal: Journal, on_budget: Callable[[str], None]) -> None:
-        self.counts = Counts(started=time.monotonic())
-        self.pool = open_pool(form.settings, form.provider)
+    def __init__(self, template: Template, journal: Journal, on_budget: Callable[[str], None]) -> None:
+        self.counts = Progress(started=time.monotonic())
+        self.pool = open_pool(template.settings, template.provider)
         self.stopping = False
-        self._form = form
-        self._settings = form.settings
+        self._template = template
+        self._settings = template.settings
         self._journal = journal
         self._answered = journal.index()
-        self._library = Library(form.plan)
-        self._pace = Pace(form.settings.rpm, form.settings.tpm)
+        self._media = MediaCache(template.plan)
+        self._pace = Pace(template.settings.rpm, template.settings.tpm)
         self._on_budget = on_budget
 
     async def close(self) -> None:
-        self._library.close()
+        self._media.close()
         await self.pool.close()
 
     async def ask(self, unit: Unit) -> None:
@@ -66,12 +66,12 @@ class Asker:
                 broken = sample.id
                 continue
             try:
-                asked = await prompt(self._form, self._library, sample, first=not history)
+                turn = await prompt(self._template, self._media, sample, first=not history)
             except MediaError as error:
                 self._write(self._failed(sample, "", Failure("media", str(error))))
                 broken = sample.id
                 continue
-            request = body(self._form, sample, asked, history)
+            request = body(self._template, sample, turn, history)
             reply = self._kept(sample, request, needed=position + 1 < len(unit))
             if reply is None:
                 reply = await self._answer(sample, request, unit[0].affinity)
@@ -81,45 +81,45 @@ class Asker:
             if reply.status != "ok":
                 broken = sample.id
             elif position + 1 < len(unit):
-                history = (*history, *asked.messages, answer(reply.text or ""))
+                history = (*history, *turn.messages, answer(reply.text or ""))
 
     def _kept(self, sample: Sample, request: Body, *, needed: bool) -> Reply | None:
         """The answer the journal has to exactly this request."""
         place = self._answered.get(sample.id)
-        if place is None or not place.ok or place.ask != request.ask.encode():
+        if place is None or not place.ok or place.fingerprint != request.fingerprint.encode():
             return None
         self.counts.kept += 1
-        return self._journal.at(place) if needed else Reply(sample.id, request.ask, "ok")
+        return self._journal.at(place) if needed else Reply(sample.id, request.fingerprint, "ok")
 
     async def _answer(self, sample: Sample, request: Body, affinity: str) -> Reply | None:
         """Asks until there is an answer or no more sense in asking; None when the run is stopping."""
         counts, settings = self.counts, self._settings
         headers = _sticky(affinity)
         masks = sample.wants == "masks"
-        attempt = 0
+        tries = 0
         avoid: Member | None = None
         while True:
-            charged = 0.0 if self._pace.free else await self._pace.take(request.tokens)
-            member = await self.pool.take(affinity, avoid)
+            charged = 0.0 if self._pace.free else await self._pace.acquire(request.tokens)
+            member = await self.pool.acquire(affinity, avoid)
             if self.stopping:
-                self.pool.give_back(member, None)
+                self.pool.release(member, None)
                 return None
-            attempt += 1
+            tries += 1
             counts.in_flight += 1
-            outcome = None
+            attempt = None
             try:
-                outcome = await member.endpoint.ask(request.fragments, request.size, headers, masks=masks)
+                attempt = await member.endpoint.ask(request.fragments, request.size, headers, masks=masks)
             finally:
                 counts.in_flight -= 1
-                self.pool.give_back(member, outcome)
-            result = outcome.result
-            if isinstance(result, Answer):
+                self.pool.release(member, attempt)
+            result = attempt.result
+            if isinstance(result, Completion):
                 used = _total(result)
                 self._pace.settle(request.tokens, charged, used)
                 self._spend(used)
                 return Reply(
                     sample=sample.id,
-                    ask=request.ask,
+                    fingerprint=request.fingerprint,
                     status="ok",
                     text=result.text,
                     reasoning=result.reasoning,
@@ -127,8 +127,8 @@ class Asker:
                     refusal=result.refusal,
                     finish_reason=result.finish_reason,
                     usage=result.usage,
-                    latency_s=round(outcome.seconds, 4),
-                    attempts=attempt,
+                    latency_s=round(attempt.seconds, 4),
+                    attempts=tries,
                     endpoint=member.endpoint.label,
                     at=round(time.time(), 3),
                     sent=request.sent,
@@ -136,9 +136,9 @@ class Asker:
             self._pace.settle(request.tokens, charged, None)
             decision = decide(
                 result,
-                attempt,
+                tries,
                 settings.attempts,
-                retry_after=outcome.retry_after,
+                retry_after=attempt.retry_after,
                 remaining=self._remaining(),
             )
             if decision.action == "again" and decision.delay > settings.patience:
@@ -147,7 +147,7 @@ class Asker:
                     "start the same run again then"
                 )
             if decision.action != "again":
-                reply = self._failed(sample, request.ask, result, attempt, outcome.seconds)
+                reply = self._failed(sample, request.fingerprint, result, tries, attempt.seconds)
                 reply = replace(reply, endpoint=member.endpoint.label, sent=request.sent)
                 if decision.action == "stop":
                     self._write(reply)
@@ -161,11 +161,11 @@ class Asker:
                 await asyncio.sleep(decision.delay)
 
     def _failed(
-        self, sample: Sample, asked: str, failure: Failure, attempts: int = 0, seconds: float = 0.0
+        self, sample: Sample, fingerprint: str, failure: Failure, attempts: int = 0, seconds: float = 0.0
     ) -> Reply:
         return Reply(
             sample=sample.id,
-            ask=asked,
+            fingerprint=fingerprint,
             status="error",
             error=failure,
             attempts=attempts,
@@ -198,6 +198,6 @@ def _sticky(affinity: str) -> dict[str, str]:
     return {"X-Session-ID": name, "X-SMG-Routing-Key": name}
 
 
-def _total(result: Answer) -> int | None:
+def _total(result: Completion) -> int | None:
     total = result.usage.get("total_tokens")
     return total if isinstance(total, int) else None

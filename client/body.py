@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from sightbench.client.media import Encoded, Library, Plan
+from sightbench.client.media import Encoded, MediaCache, Plan
 from sightbench.client.providers import Provider
 from sightbench.client.settings import Settings
 from sightbench.families import Family
@@ -34,19 +34,19 @@ class Fragment:
 class Body:
     """One request, ready to send.
 
-    `ask` is the sha256 of model, messages (media by digest) and parameters; `tokens` a first guess at
+    `fingerprint` is the sha256 of model, messages (media by digest) and parameters; `tokens` a first guess at
     what it costs; `sent` the record of what went out.
     """
 
     fragments: tuple[bytes, ...]
     size: int
-    ask: str
+    fingerprint: str
     tokens: int
     sent: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class Template:
     """How a run's requests are written: settled once, the same for every sample."""
 
     settings: Settings
@@ -107,25 +107,27 @@ class Prompt:
     media: tuple[Encoded, ...]
 
 
-async def build(form: Form, library: Library, sample: Sample, history: Sequence[Message] = ()) -> Body:
+async def build(
+    template: Template, cache: MediaCache, sample: Sample, history: Sequence[Message] = ()
+) -> Body:
     """The request for `sample` after `history` (earlier messages, as `prompt` and `answer` made them).
 
     Raises MediaError when a file cannot be read.
     """
-    return body(form, sample, await prompt(form, library, sample, first=not history), history)
+    return body(template, sample, await prompt(template, cache, sample, first=not history), history)
 
 
-def body(form: Form, sample: Sample, asked: Prompt, history: Sequence[Message] = ()) -> Body:
-    """The request that puts `asked` after `history`."""
-    parameters = form.parameters(sample)
-    io = [encoded.io for encoded in asked.media if encoded.io is not None]
+def body(template: Template, sample: Sample, turns: Prompt, history: Sequence[Message] = ()) -> Body:
+    """The request that puts `turns` after `history`."""
+    parameters = template.parameters(sample)
+    io = [encoded.io for encoded in turns.media if encoded.io is not None]
     if io:
         # One set of options serves all videos of a request, so several only agree on keeping every frame.
         parameters.setdefault("media_io_kwargs", {"video": io[0] if len(io) == 1 else {"num_frames": -1}})
     tail = orjson.dumps(parameters, option=orjson.OPT_SORT_KEYS)
     whole = [b'{"messages":[']
     fingerprint = hashlib.sha256()
-    for index, message in enumerate((*history, *asked.messages)):
+    for index, message in enumerate((*history, *turns.messages)):
         if index:
             whole.append(b",")
         for fragment in message:
@@ -135,21 +137,21 @@ def body(form: Form, sample: Sample, asked: Prompt, history: Sequence[Message] =
     fingerprint.update(tail)
     size = sum(map(len, whole))
     sent: dict[str, Any] = {"bytes": size}
-    if asked.media:
-        sent["media"] = [encoded.sent for encoded in asked.media]
-    text = size - sum(len(encoded.parts) for encoded in asked.media)
-    images = sum(encoded.count for encoded in asked.media)
-    tokens = text // 4 + images * _TOKENS_PER_IMAGE + form.max_tokens(sample)
+    if turns.media:
+        sent["media"] = [encoded.sent for encoded in turns.media]
+    text = size - sum(len(encoded.parts) for encoded in turns.media)
+    images = sum(encoded.count for encoded in turns.media)
+    tokens = text // 4 + images * _TOKENS_PER_IMAGE + template.max_tokens(sample)
     return Body(tuple(whole), size, fingerprint.hexdigest(), tokens, sent)
 
 
-async def prompt(form: Form, library: Library, sample: Sample, *, first: bool = True) -> Prompt:
+async def prompt(template: Template, cache: MediaCache, sample: Sample, *, first: bool = True) -> Prompt:
     """The sample's own turns; the first sample of a conversation gets the family's system prompt."""
     turns = list(sample.turns)
-    if first and form.family.system and not any(turn.role == "system" for turn in turns):
-        turns.insert(0, Turn("system", (Text(form.family.system),)))
-    if form.family.suffix:
-        turns[-1] = replace(turns[-1], parts=(*turns[-1].parts, Text(form.family.suffix)))
+    if first and template.family.system and not any(turn.role == "system" for turn in turns):
+        turns.insert(0, Turn("system", (Text(template.family.system),)))
+    if template.family.suffix:
+        turns[-1] = replace(turns[-1], parts=(*turns[-1].parts, Text(template.family.suffix)))
     messages: list[Message] = []
     media: list[Encoded] = []
     for turn in turns:
@@ -164,7 +166,7 @@ async def prompt(form: Form, library: Library, sample: Sample, *, first: bool = 
             if isinstance(part, Text):
                 pieces.append(Fragment(b'%b{"type":"text","text":%b}' % (comma, orjson.dumps(part.text))))
                 continue
-            encoded = await library.get(part, untouched=sample.wants == "masks")
+            encoded = await cache.get(part, untouched=sample.wants == "masks")
             media.append(encoded)
             pieces += (Fragment(comma), Fragment(encoded.parts, encoded.identity))
         messages.append((*pieces, Fragment(b"]}")))

@@ -22,7 +22,8 @@ from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
 from sightbench.client.address import Address, address
-from sightbench.client.retry import error_code, error_message, from_status, retry_after
+from sightbench.client.failures import error_code, error_message, from_status
+from sightbench.client.retry import retry_after
 from sightbench.sample import Failure
 from sightbench.terminal import plain
 
@@ -33,7 +34,7 @@ _WRITE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Completion:
     """What a model answered, as it came; `model` is the name the server says answered."""
 
     text: str | None
@@ -46,10 +47,10 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Attempt:
     """One attempt: an answer or a failure, how long it took, how long the server asks us to wait."""
 
-    result: Answer | Failure
+    result: Completion | Failure
     seconds: float
     retry_after: float | None = None
 
@@ -101,17 +102,17 @@ class Endpoint:
 
     async def ask(
         self, fragments: Sequence[bytes], size: int, headers: Mapping[str, str], *, masks: bool = False
-    ) -> Outcome:
+    ) -> Attempt:
         """Posts one chat completion. Never raises for what a network or a server can do."""
         started = time.monotonic()
         try:
             limit = MAX_MASK_REPLY if masks else MAX_TEXT_REPLY
             status, answered, raw = await self.request("POST", self._chat, fragments, size, headers, limit)
         except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as error:
-            return Outcome(from_exception(error, self._timeout), time.monotonic() - started)
+            return Attempt(from_exception(error, self._timeout), time.monotonic() - started)
         result = parse(status, answered.get("content-type", ""), raw)
         wait = retry_after(answered, time.time())
-        return Outcome(result, time.monotonic() - started, wait)
+        return Attempt(result, time.monotonic() - started, wait)
 
     async def request(
         self,
@@ -179,7 +180,7 @@ class _Spliced(aiohttp.Payload):
             await writer.write(b"".join(small))
 
 
-def parse(status: int, content_type: str, raw: bytes) -> Answer | Failure:
+def parse(status: int, content_type: str, raw: bytes) -> Completion | Failure:
     """The answer in a response, or why there is none. Pure: neither repairs nor judges the text."""
     try:
         content = orjson.loads(raw)
@@ -230,7 +231,7 @@ def from_exception(error: BaseException, timeout: float) -> Failure:
 
 def _answer(
     content: Mapping[str, Any], choice: Mapping[str, Any], message: Mapping[str, Any], status: int
-) -> Answer | Failure:
+) -> Completion | Failure:
     said = message.get("content")
     if not isinstance(said, str | list | None):
         what = type(said).__name__
@@ -244,7 +245,7 @@ def _answer(
     silent = text is None and not reasoning and not refusal and masks is None
     if silent and finish not in ("length", "content_filter"):
         return Failure("empty_reply", plain(f"content is null (finish_reason {finish})"), status)
-    return Answer(
+    return Completion(
         text=text,
         reasoning=None if reasoning is None else str(reasoning),
         masks=masks if isinstance(masks, list) else None,

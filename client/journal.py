@@ -29,10 +29,10 @@ _LOCK = "lock"
 def to_line(reply: Reply) -> bytes:
     """One JSON object and a newline; fields that hold nothing are left out."""
     values: dict[str, Any] = {}
-    for name in _FIELDS:
+    for name, key in _KEYS.items():
         value = getattr(reply, name)
         if value is not None and value != "" and value != {}:
-            values[name] = value
+            values[key] = value
     if reply.text is not None:
         values["text"] = reply.text
     return orjson.dumps(values, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
@@ -44,8 +44,8 @@ def from_line(line: bytes) -> Reply:
     values = orjson.loads(line)
     if not isinstance(values, dict) or "sample" not in values or values.get("status") not in ("ok", "error"):
         raise ValueError("not a reply")
-    known = {name: values[name] for name in _FIELDS if name in values}
-    known.setdefault("ask", "")
+    known = {name: values[key] for name, key in _KEYS.items() if key in values}
+    known.setdefault("fingerprint", "")
     error = known.get("error")
     if isinstance(error, Mapping):
         known["error"] = Failure(
@@ -60,7 +60,7 @@ class Place:
 
     offset: int
     ok: bool
-    ask: bytes
+    fingerprint: bytes
 
 
 class Journal:
@@ -145,7 +145,7 @@ class Journal:
             for offset, reply in self._scan():
                 before = index.get(reply.sample)
                 if before is None or reply.status == "ok" or not before.ok:
-                    index[reply.sample] = Place(offset, reply.status == "ok", reply.ask.encode())
+                    index[reply.sample] = Place(offset, reply.status == "ok", reply.fingerprint.encode())
             self._index = index
         return self._index
 
@@ -217,14 +217,15 @@ def merge(folders: Sequence[Path], out: Path) -> Merged:
 
 def _check_same(sample: str, one: tuple[Journal, Place], other: tuple[Journal, Place]) -> None:
     where = f"{one[0].path.parent} and {other[0].path.parent}"
-    if one[1].ask != other[1].ask:
+    if one[1].fingerprint != other[1].fingerprint:
         raise RunFolderError(f"{where} asked {sample} differently: they are not shards of one run")
     first, second = one[0].at(one[1]), other[0].at(other[1])
     if (first.text, first.masks) != (second.text, second.masks):
         raise RunFolderError(f"{where} hold different answers to {sample}: keep one of the two")
 
 
-_FIELDS = tuple(field.name for field in fields(Reply))
+_KEYS = {field.name: field.name for field in fields(Reply)} | {"fingerprint": "ask"}
+"""The field of a Reply -> its key in the file, where the fingerprint has kept its first name."""
 
 
 def _set_aside(descriptor: int, torn: Path) -> int:

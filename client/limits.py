@@ -47,7 +47,7 @@ class Pace:
         """True when there is no budget at all, so that nobody has to stand in line."""
         return self._turn is None and self._tokens_per_s is None
 
-    async def take(self, guess: int) -> float:
+    async def acquire(self, guess: int) -> float:
         """Waits for a turn; returns the tokens charged for it, to be handed to `settle`."""
         async with self._gate:
             if self._turn is not None:

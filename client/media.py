@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 import orjson
 import pybase64
 
+from sightbench.cache import SharedCache
 from sightbench.client.frames import decoded, resized, sampled
 from sightbench.client.settings import Mode
 from sightbench.sample import Image, Media, Slice, Video
@@ -95,7 +95,7 @@ def mime(data: bytes, media: Media) -> str:
 
 
 def encode(part: Image | Video, plan: Plan) -> Encoded:
-    """One part of a sample in its wire form; reads files, so never call it on the event loop."""
+    """One part of a sample in its wire template; reads files, so never call it on the event loop."""
     if isinstance(part, Image):
         return _images("image", (part.media,), plan, {})
     if part.file is None:
@@ -118,19 +118,18 @@ def encode(part: Image | Video, plan: Plan) -> Encoded:
     return _images("video", whole.frames, plan, note)
 
 
-class Library:
-    """Encoded media, the least recently used dropped first; each is encoded once however many ask.
+class MediaCache:
+    """Encoded media, bounded by bytes; each is encoded once however many samples show it.
 
     Encoding runs in a few threads: reading, hashing and base64 leave the interpreter lock.
     """
 
-    def __init__(self, plan: Plan, budget: int = CACHE_BYTES, threads: int = 2) -> None:
+    def __init__(self, plan: Plan, max_bytes: int = CACHE_BYTES, threads: int = 2) -> None:
         self._plan = plan
         self._raw = Plan(mode="images", part_ids=plan.part_ids)
-        self._budget = budget
-        self._bytes = 0
-        self._kept: OrderedDict[tuple[Image | Video, Plan], Encoded] = OrderedDict()
-        self._coming: dict[tuple[Image | Video, Plan], asyncio.Future[Encoded]] = {}
+        self._cache: SharedCache[tuple[Image | Video, Plan], Encoded] = SharedCache(
+            max_bytes, lambda encoded: len(encoded.parts)
+        )
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="media")
 
     async def get(self, part: Image | Video, *, untouched: bool = False) -> Encoded:
@@ -138,32 +137,14 @@ class Library:
 
         Raises MediaError when it cannot be read.
         """
-        key = (part, self._raw if untouched else self._plan)
-        kept = self._kept.get(key)
-        if kept is not None:
-            self._kept.move_to_end(key)
-            return kept
-        coming = self._coming.get(key)
-        if coming is None:
-            coming = asyncio.ensure_future(self._encode(key))
-            self._coming[key] = coming
-        # One asker giving up must not take the bytes from the others.
-        return await asyncio.shield(coming)
+        plan = self._raw if untouched else self._plan
+        loop = asyncio.get_running_loop()
+        return await self._cache.get(
+            (part, plan), lambda: loop.run_in_executor(self._threads, encode, part, plan)
+        )
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
-
-    async def _encode(self, key: tuple[Image | Video, Plan]) -> Encoded:
-        try:
-            loop = asyncio.get_running_loop()
-            encoded = await loop.run_in_executor(self._threads, encode, *key)
-        finally:
-            del self._coming[key]
-        self._kept[key] = encoded
-        self._bytes += len(encoded.parts)
-        while self._bytes > self._budget and len(self._kept) > 1:
-            self._bytes -= len(self._kept.popitem(last=False)[1].parts)
-        return encoded
 
 
 def _pick(video: Video, plan: Plan) -> tuple[Sequence[int], dict[str, Any]]:

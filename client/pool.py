@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from sightbench.client.endpoint import Endpoint, Outcome
+from sightbench.client.endpoint import Attempt, Endpoint
+from sightbench.client.failures import kind
 from sightbench.client.limits import Adaptive, Controller, Fixed
 from sightbench.client.providers import Provider
-from sightbench.client.retry import OVERLOAD, UNREACHED
 from sightbench.client.settings import Settings
 from sightbench.errors import EndpointError
 from sightbench.sample import Failure
@@ -67,7 +67,7 @@ class _Waiter:
 
 
 class Pool:
-    """Hands out endpoints; `take` waits until one may have another request, `give_back` says how it went."""
+    """Hands out endpoints; `acquire` waits until one may have another request, `release` says how it went."""
 
     def __init__(self, members: Sequence[Member], provider: Provider, patience: float) -> None:
         self.members = tuple(members)
@@ -85,7 +85,7 @@ class Pool:
         """How many requests may be in flight over all endpoints."""
         return sum(member.controller.limit for member in self.members)
 
-    async def take(self, affinity: str, avoid: Member | None = None) -> Member:
+    async def acquire(self, affinity: str, avoid: Member | None = None) -> Member:
         """An endpoint for a request about `affinity`, another than `avoid` where there is one.
 
         Raises EndpointError once all of them have been dead for longer than the pool's patience.
@@ -106,13 +106,13 @@ class Pool:
                 self._serve()
             raise
 
-    def give_back(self, member: Member, outcome: Outcome | None) -> None:
-        """The request is over; `outcome` None: it was given up by us, which says nothing about the server."""
+    def release(self, member: Member, attempt: Attempt | None) -> None:
+        """The request is over; `attempt` None: it was given up by us, which says nothing about the server."""
         now = time.monotonic()
         in_flight = member.in_flight
         member.in_flight -= 1
-        if outcome is not None:
-            self._learn(member, outcome, in_flight, now)
+        if attempt is not None:
+            self._learn(member, attempt, in_flight, now)
         if self._waiters:
             self._serve()
 
@@ -124,22 +124,22 @@ class Pool:
         for member in self.members:
             await member.endpoint.close()
 
-    def _learn(self, member: Member, outcome: Outcome, in_flight: int, now: float) -> None:
-        failure = outcome.result if isinstance(outcome.result, Failure) else None
-        if outcome.retry_after and (failure is None or failure.kind in OVERLOAD):
+    def _learn(self, member: Member, attempt: Attempt, in_flight: int, now: float) -> None:
+        failure = attempt.result if isinstance(attempt.result, Failure) else None
+        known = None if failure is None else kind(failure)
+        if attempt.retry_after and (known is None or known.overload):
             # A little later than asked, so that several clients do not all come back in one moment.
-            self._pause(member, outcome.retry_after * (1 + 0.25 * random.random()), now)
-        if failure is None or failure.kind not in UNREACHED:
+            self._pause(member, attempt.retry_after * (1 + 0.25 * random.random()), now)
+        if known is None or not known.suspect:
             member.failures, member.unreached = 0, False
-        if failure is None:
+        if known is None:
             member.controller.answered(now, in_flight)
             return
-        if failure.kind in OVERLOAD:
-            member.controller.overloaded(now, outcome.retry_after)
-        if failure.kind in UNREACHED:
+        if known.overload:
+            member.controller.overloaded(now, attempt.retry_after)
+        if known.suspect:
             member.failures += 1
-            if failure.kind in ("unreachable", "dns", "tls"):
-                member.unreached = True
+            member.unreached = member.unreached or known.unreached
             if member.check is None and (member.unreached or member.failures >= _SUSPECT_AFTER):
                 member.check = asyncio.create_task(self._check(member))
 

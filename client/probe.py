@@ -11,8 +11,8 @@ from typing import Any
 import aiohttp
 import orjson
 
-from sightbench.client.endpoint import Answer, Endpoint, from_exception
-from sightbench.client.retry import error_message
+from sightbench.client.endpoint import Completion, Endpoint, from_exception
+from sightbench.client.failures import error_message, explain
 from sightbench.client.settings import Settings
 from sightbench.errors import EndpointError, SightbenchError
 from sightbench.sample import Failure
@@ -133,38 +133,11 @@ async def probe_masks(
         result = (await endpoint.ask((data,), len(data), {}, masks=True)).result
     finally:
         await endpoint.close()
-    if isinstance(result, Answer):
+    if isinstance(result, Completion):
         return result.masks is not None
     if result.http_status is None or result.kind in ("unauthorized", "forbidden"):
         raise EndpointError(explain(endpoint.label, result))
     return False
-
-
-def explain(label: str, failure: Failure, model: str | None = None) -> str:
-    """One line for people: what this failure means, where it happened, what to do."""
-    match failure.kind:
-        case "unauthorized":
-            advice = "the key is missing or wrong: set the environment variable that --api-key-env names"
-        case "forbidden":
-            advice = "the key may not use this model or this server"
-        case "not_found" if model is not None:
-            advice = f"it does not know the model {model!r}, or the URL's path is wrong"
-        case "not_found":
-            advice = "nothing is served at that path; an endpoint's URL usually ends with /v1"
-        case "no_quota":
-            advice = "the account has no quota left"
-        case "media_options_refused":
-            advice = "start vLLM with --trust-request-mm-kwargs, or send frames as images (--media images)"
-        case "local_files_refused":
-            advice = "start vLLM with --allowed-local-media-path DIR, or do not send frames as files"
-        case "unreachable" | "dns":
-            advice = "cannot be reached: is the server up, and the URL right?"
-        case "tls":
-            advice = "its certificate is not trusted (--insecure asks anyway)"
-        case _:
-            advice = "does not answer as an OpenAI-compatible server does"
-    status = f"HTTP {failure.http_status}: " if failure.http_status else ""
-    return f"{label}: {advice} ({status}{plain(failure.message)})"
 
 
 async def _probe_or_error(url: str, settings: Settings) -> ServerInfo | SightbenchError:
@@ -271,7 +244,7 @@ async def _trusts_frame_options(endpoint: Endpoint, info: ServerInfo) -> bool:
         "media_io_kwargs": {"video": {"num_frames": -1}},
     }
     data = orjson.dumps(body)
-    return isinstance((await endpoint.ask((data,), len(data), {})).result, Answer)
+    return isinstance((await endpoint.ask((data,), len(data), {})).result, Completion)
 
 
 def _tiny_png() -> str:

@@ -12,7 +12,7 @@ LOG_EVERY = 30.0
 
 
 @dataclass(slots=True)
-class Counts:
+class Progress:
     """A run so far. Counted as it goes, so that showing it costs the same at any length."""
 
     started: float = 0.0
@@ -28,7 +28,7 @@ class Counts:
         return self.kept + self.answered + self.failed
 
 
-def line(counts: Counts, total: int | None, now: float) -> str:
+def line(counts: Progress, total: int | None, now: float) -> str:
     """One line: done, rate, tokens per second, in flight, errors, time left."""
     elapsed = max(now - counts.started, 1e-9)
     rate = (counts.answered + counts.failed) / elapsed
@@ -49,7 +49,7 @@ def line(counts: Counts, total: int | None, now: float) -> str:
 
 
 @contextmanager
-def shown(total: int | None, stream: TextIO) -> Iterator[Callable[[Counts], None]]:
+def shown(total: int | None, stream: TextIO) -> Iterator[Callable[[Progress], None]]:
     """Gives a function for `ask(..., progress=)`: a live bar if `stream` is a terminal, else a line every
     half minute and one at the end."""
     if stream.isatty():
@@ -57,9 +57,9 @@ def shown(total: int | None, stream: TextIO) -> Iterator[Callable[[Counts], None
             yield show
     else:
         last: list[float] = [time.monotonic()]
-        latest: list[Counts] = []
+        latest: list[Progress] = []
 
-        def log(counts: Counts) -> None:
+        def log(counts: Progress) -> None:
             latest[:] = [counts]
             now = time.monotonic()
             if now - last[0] >= LOG_EVERY:
@@ -72,16 +72,16 @@ def shown(total: int | None, stream: TextIO) -> Iterator[Callable[[Counts], None
 
 
 @contextmanager
-def _live(total: int | None, stream: TextIO) -> Iterator[Callable[[Counts], None]]:
+def _live(total: int | None, stream: TextIO) -> Iterator[Callable[[Progress], None]]:
+    from rich import progress as rich_progress
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
 
-    columns = (BarColumn(), TextColumn("{task.description}"))
+    columns = (rich_progress.BarColumn(), rich_progress.TextColumn("{task.description}"))
     # Drawn when told to and by no thread of its own: `ask` tells it at most five times a second.
-    with Progress(*columns, console=Console(file=stream), auto_refresh=False) as bar:
+    with rich_progress.Progress(*columns, console=Console(file=stream), auto_refresh=False) as bar:
         task = bar.add_task("", total=total)
 
-        def show(counts: Counts) -> None:
+        def show(counts: Progress) -> None:
             bar.update(task, completed=counts.done, description=line(counts, total, time.monotonic()))
             bar.refresh()
 

@@ -14,12 +14,12 @@ from itertools import islice
 from typing import Any
 
 from sightbench.client.asking import Asker
-from sightbench.client.body import Form, build, elided
+from sightbench.client.body import Template, build, elided
 from sightbench.client.journal import Journal
-from sightbench.client.media import Library
+from sightbench.client.media import MediaCache
 from sightbench.client.order import Unit, by_video, mine, units
 from sightbench.client.probe import ServerInfo
-from sightbench.client.progress import Counts
+from sightbench.client.progress import Progress
 from sightbench.client.providers import provider
 from sightbench.client.settings import Mode, Settings, Target
 from sightbench.errors import EndpointError, RunFolderError
@@ -68,12 +68,12 @@ async def preview(sample: Sample, settings: Settings) -> tuple[dict[str, Any], i
 
     Raises MediaError when a file cannot be read.
     """
-    form = _form(settings)
-    library = Library(form.plan)
+    template = _template(settings)
+    cache = MediaCache(template.plan)
     try:
-        request = await build(form, library, sample)
+        request = await build(template, cache, sample)
     finally:
-        library.close()
+        cache.close()
     return elided(request), request.size
 
 
@@ -82,7 +82,7 @@ async def ask(
     settings: Settings,
     journal: Journal,
     *,
-    progress: Callable[[Counts], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
 ) -> Outcome:
     """Asks every sample that has no answer to exactly this request yet; each reply goes to the journal.
 
@@ -116,7 +116,7 @@ class _Run:
     def __init__(self, settings: Settings, journal: Journal) -> None:
         self.settings = settings
         self.journal = journal
-        self.asker = Asker(_form(settings), journal, lambda why: self.stop(why, drain=True))
+        self.asker = Asker(_template(settings), journal, lambda why: self.stop(why, drain=True))
         self.stopped: str | None = None
         self._queue: asyncio.Queue[Unit | None] = asyncio.Queue(maxsize=_BATCH)
         self._ending = asyncio.Event()
@@ -124,7 +124,7 @@ class _Run:
         self._broken: Exception | None = None
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="samples")
 
-    async def drive(self, samples: Iterable[Sample], progress: Callable[[Counts], None] | None) -> None:
+    async def drive(self, samples: Iterable[Sample], progress: Callable[[Progress], None] | None) -> None:
         """Runs reader, workers and clocks until all is asked or something says stop."""
         feeder = asyncio.create_task(self._feed(samples))
         crew: list[asyncio.Task[None]] = []
@@ -228,7 +228,7 @@ class _Run:
         await asyncio.sleep(seconds)
         self.stop(f"the deadline of {seconds:g} s has passed", drain=False)
 
-    async def _show(self, progress: Callable[[Counts], None]) -> None:
+    async def _show(self, progress: Callable[[Progress], None]) -> None:
         while True:
             progress(self.asker.counts)
             await asyncio.sleep(_SHOW_EVERY)
@@ -239,9 +239,9 @@ class _Run:
             await asyncio.to_thread(self.journal.sync)
 
 
-def _form(settings: Settings) -> Form:
+def _template(settings: Settings) -> Template:
     convention = named(settings.family) if settings.family else family(settings.model)
-    return Form(settings, provider(settings.provider), convention)
+    return Template(settings, provider(settings.provider), convention)
 
 
 def _family_of(model: str, server: ServerInfo) -> Family:

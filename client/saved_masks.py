@@ -36,7 +36,7 @@ def reply(sample: Sample, folder: Path) -> Reply | None:
     mask = {"object_id": 0, "token_index": None, "size": size, "num_frames": len(rles), "rles": rles}
     return Reply(
         sample.id,
-        ask="",
+        fingerprint="",
         status="ok",
         text="",
         masks=[mask],

@@ -136,8 +136,8 @@ def _reply(asked: Sample, read: Predictions) -> Reply | None:
         return None
     if text is None:
         failure = Failure("imported_failure", "the other tool's request failed")
-        return Reply(sample, ask="", status="error", error=failure, attempts=0, endpoint="import")
-    return Reply(sample, ask="", status="ok", text=text, attempts=0, endpoint="import")
+        return Reply(sample, fingerprint="", status="error", error=failure, attempts=0, endpoint="import")
+    return Reply(sample, fingerprint="", status="ok", text=text, attempts=0, endpoint="import")
 
 
 def describe(scorer: Scorer, profile: str) -> str:

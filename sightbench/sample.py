@@ -106,14 +106,14 @@ class Failure:
 class Reply:
     """What came back for one sample, as it came: nothing judged, nothing repaired.
 
-    `ask` is the fingerprint of the exact request (model, messages with media digests, parameters).
+    `fingerprint` is the sha256 of the exact request (model, messages with media digests, parameters).
     `masks` is the wire's `message.masks` as parsed JSON, unvalidated; None if the field was absent.
     `sent` says what went out: bytes, media sha256, frame indices where frames were dropped or resized.
     `at` is UTC seconds since the epoch when the request finished; `endpoint` carries no credentials.
     """
 
     sample: str
-    ask: str
+    fingerprint: str
     status: Literal["ok", "error"]
     text: str | None = None
     reasoning: str | None = None

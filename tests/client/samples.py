@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sightbench.client.journal import Journal
-from sightbench.client.progress import Counts
+from sightbench.client.progress import Progress
 from sightbench.client.run import Outcome, ask
 from sightbench.client.settings import Settings, Target
 from sightbench.sample import Image, Reply, Sample, Text, Turn, Video
@@ -36,7 +36,7 @@ def to(*urls: str, **fields: Any) -> Settings:
 
 
 async def run(
-    folder: Path, settings: Settings, samples: Iterable[Sample], seen: list[Counts] | None = None
+    folder: Path, settings: Settings, samples: Iterable[Sample], seen: list[Progress] | None = None
 ) -> tuple[Outcome, dict[str, Reply]]:
     """Asks, and reads the newest reply to every sample back from the journal."""
     with Journal.open(folder) as journal:

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from openai import AsyncOpenAI
 from PIL import Image as Pillow
 
-from sightbench.client.body import Body, Form, build, elided
+from sightbench.client.body import Body, Template, build, elided
 from sightbench.client.frames import sampled
-from sightbench.client.media import Library, MediaError
+from sightbench.client.media import MediaCache, MediaError
 from sightbench.client.probe import ServerInfo
 from sightbench.client.providers import PROVIDERS, provider
 from sightbench.client.run import preview, settle
@@ -43,12 +43,12 @@ def video(tmp_path: Path) -> Video:
 
 async def made(sample: Sample, settings: Settings | None = None, family: Family | None = None) -> Body:
     settings = settings or to("http://x")
-    form = Form(settings, provider(settings.provider), family or Family())
-    library = Library(form.plan)
+    template = Template(settings, provider(settings.provider), family or Family())
+    cache = MediaCache(template.plan)
     try:
-        return await build(form, library, sample)
+        return await build(template, cache, sample)
     finally:
-        library.close()
+        cache.close()
 
 
 def as_json(body: Body) -> Any:
@@ -114,7 +114,7 @@ async def test_an_endpoint_that_segments_may_be_told_not_to_for_text(video: Vide
     plain, told = await made(sample), await made(sample, to("http://x", text_mask_options=True))
     assert "mask_options" not in as_json(plain)
     assert as_json(told)["mask_options"] == {"return_masks": False}
-    assert plain.ask != told.ask
+    assert plain.fingerprint != told.fingerprint
     masks = await made(replace(sample, wants="masks"), to("http://x", text_mask_options=True))
     assert as_json(masks)["mask_options"] == {"return_masks": True}
 
@@ -141,7 +141,7 @@ async def test_a_family_says_what_a_sample_leaves_open(video: Video) -> None:
 async def test_the_fingerprint_is_of_the_question_not_of_the_way_it_is_sent(video: Video) -> None:
     base = await made(about(video, "a"), to("http://one"))
     again = await made(about(video, "b"), to("http://two", concurrency=3, timeout=9.0, api_key="k"))
-    assert base.ask == again.ask
+    assert base.fingerprint == again.fingerprint
     replaced(video.frames[2], stored(video.frames[3]))
     different = [
         await made(about(video, "a"), to("http://one")),
@@ -153,7 +153,7 @@ async def test_the_fingerprint_is_of_the_question_not_of_the_way_it_is_sent(vide
         await made(about(replace(video, fps=6.0), "a"), to("http://one", mode="video")),
         await made(about(video, "a", wants="masks"), to("http://one")),
     ]
-    assert len({base.ask, *(body.ask for body in different)}) == 1 + len(different)
+    assert len({base.fingerprint, *(body.fingerprint for body in different)}) == 1 + len(different)
 
 
 async def test_media_inside_other_files_are_read_when_sent(tmp_path: Path) -> None:
@@ -203,22 +203,22 @@ async def test_media_are_encoded_once_for_all_questions(
     reads: list[Path] = []
     read = Path.read_bytes
     monkeypatch.setattr(Path, "read_bytes", lambda path: (reads.append(path), read(path))[1])
-    library = Library(Form(to("http://x"), provider("generic"), Family()).plan)
-    form = Form(to("http://x"), provider("generic"), Family())
-    bodies = await asyncio.gather(*(build(form, library, about(video, str(i), str(i))) for i in range(20)))
-    library.close()
+    cache = MediaCache(Template(to("http://x"), provider("generic"), Family()).plan)
+    template = Template(to("http://x"), provider("generic"), Family())
+    bodies = await asyncio.gather(*(build(template, cache, about(video, str(i), str(i))) for i in range(20)))
+    cache.close()
     assert len(reads) == 6
     assert len({id(body.fragments[2]) for body in bodies}) == 1
 
 
 async def test_the_library_forgets_what_was_used_longest_ago(video: Video) -> None:
-    form = Form(to("http://x"), provider("generic"), Family())
-    library = Library(form.plan, budget=1)
+    template = Template(to("http://x"), provider("generic"), Family())
+    cache = MediaCache(template.plan, max_bytes=1)
     one, two = Image(video.frames[0]), Image(video.frames[1])
-    first = await library.get(one)
-    await library.get(two)
-    assert await library.get(one) is not first
-    library.close()
+    first = await cache.get(one)
+    await cache.get(two)
+    assert await cache.get(one) is not first
+    cache.close()
 
 
 async def test_preview_shows_the_request_without_its_pixels(video: Video) -> None:
@@ -323,7 +323,7 @@ async def test_frames_are_labelled_and_timed_as_a_family_wants(video: Video) -> 
     ]
     assert [part["type"] for part in content[:4]] == ["text", "image_url"] * 2
     plain = await made(about(video, "a", "Where?"))
-    assert (await made(about(video, "a", "Where?"), family=family)).ask != plain.ask
+    assert (await made(about(video, "a", "Where?"), family=family)).fingerprint != plain.fingerprint
     masks = as_json(await made(replace(about(video, "a", "Where?"), wants="masks"), family=family))
     assert sum(part["type"] == "text" for part in masks["messages"][0]["content"]) == 1
     timed = as_json(await made(about(video, "a"), to("http://x", mode="video"), family))

@@ -30,7 +30,7 @@ def failed(sample: str) -> Reply:
 replies = st.builds(
     Reply,
     sample=st.text(min_size=1),
-    ask=st.text(alphabet="0123456789abcdef"),
+    fingerprint=st.text(alphabet="0123456789abcdef"),
     status=st.sampled_from(["ok", "error"]),
     text=st.none() | st.text(),
     reasoning=st.none() | st.text(min_size=1),
@@ -52,7 +52,7 @@ def test_a_reply_survives_its_line(reply: Reply) -> None:
 
 def test_lines_of_an_older_version_load() -> None:
     reply = from_line(b'{"sample": "a", "status": "ok", "text": "B", "some_old_field": 1}\n')
-    assert (reply.sample, reply.text, reply.ask, reply.attempts) == ("a", "B", "", 1)
+    assert (reply.sample, reply.text, reply.fingerprint, reply.attempts) == ("a", "B", "", 1)
 
 
 @settings(max_examples=40, deadline=None)

@@ -90,7 +90,7 @@ def test_killed_at_random_moments_nothing_is_lost_or_asked_again(tmp_path: Path)
 
 
 @pytest.mark.soak
-@pytest.mark.skipif(not os.environ.get("SIGHTBENCH_SOAK"), reason="long form: make soak")
+@pytest.mark.skipif(not os.environ.get("SIGHTBENCH_SOAK"), reason="long template: make soak")
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_hundred_kills(tmp_path: Path, seed: int) -> None:
     kill_again_and_again(tmp_path, kills=100, count=2000, delay=0.3, seed=seed)

@@ -17,7 +17,7 @@ async def test_a_budget_of_requests_is_spent_evenly_and_in_order() -> None:
     at: list[tuple[int, float]] = []
 
     async def one(number: int) -> None:
-        await pace.take(1)
+        await pace.acquire(1)
         at.append((number, loop.time()))
 
     await asyncio.gather(*(one(number) for number in range(60)))
@@ -40,15 +40,15 @@ async def test_a_budget_of_tokens_follows_what_requests_really_use(monkeypatch: 
     pace = Pace(rpm=None, tpm=60_000, clock=lambda: now)
     assert not pace.free and Pace(None, None).free
     for _ in range(200):
-        charged = await pace.take(100)
+        charged = await pace.acquire(100)
         pace.settle(100, charged, 500.0)
     # 200 requests of 500 tokens at 1,000 a second take 100 s, however wrong the first guesses were.
     assert 98 <= now <= 101
-    charged = await pace.take(100)
+    charged = await pace.acquire(100)
     assert 450 <= charged <= 501
     pace.settle(100, charged, None)
     before = len(waited)
-    pace.settle(100, await pace.take(100), 500.0)
+    pace.settle(100, await pace.acquire(100), 500.0)
     assert len(waited) - before <= 1
 
 

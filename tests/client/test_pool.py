@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sightbench.client.endpoint import Answer, Outcome
+from sightbench.client.endpoint import Attempt, Completion
 from sightbench.client.pool import Pool, gauge_sums, open_pool
 from sightbench.client.providers import provider
 from sightbench.client.settings import Target
@@ -17,7 +17,7 @@ from sightbench.sample import Failure, Video
 from tests.client.samples import about, run, texts, to
 from tests.faults.server import Response, completion, error, serving
 
-OK = Outcome(Answer("A"), 0.1)
+OK = Attempt(Completion("A"), 0.1)
 
 
 def pool(*weights: float, limit: int = 100) -> Pool:
@@ -31,8 +31,8 @@ async def test_a_video_stays_with_its_endpoint_and_videos_spread_by_weight() -> 
     for index in range(2000):
         taken = set()
         for _ in range(3):
-            member = await members.take(f"video {index}")
-            members.give_back(member, OK)
+            member = await members.acquire(f"video {index}")
+            members.release(member, OK)
             taken.add(member.endpoint.label)
         assert len(taken) == 1
         homes.update(taken)
@@ -44,7 +44,7 @@ async def test_a_video_stays_with_its_endpoint_and_videos_spread_by_weight() -> 
 
 async def test_one_video_asked_about_very_often_spills_over() -> None:
     members = pool(1, 1, 1)
-    taken = Counter([(await members.take("the video")).endpoint.label for _ in range(90)])
+    taken = Counter([(await members.acquire("the video")).endpoint.label for _ in range(90)])
     # Up to twice the mean stays where the caches are.
     assert len(taken) == 3 and max(taken.values()) <= 2 * 30 + 1
     await members.close()
@@ -52,18 +52,18 @@ async def test_one_video_asked_about_very_often_spills_over() -> None:
 
 async def test_a_full_pool_makes_wait_in_order_and_a_cancelled_waiter_loses_no_place() -> None:
     members = pool(1, limit=1)
-    first = await members.take("a")
+    first = await members.acquire("a")
     served: list[int] = []
 
     async def waiter(number: int) -> None:
-        member = await members.take("a")
+        member = await members.acquire("a")
         served.append(number)
-        members.give_back(member, OK)
+        members.release(member, OK)
 
     tasks = [asyncio.create_task(waiter(number)) for number in range(4)]
     await asyncio.sleep(0)
     tasks[1].cancel()
-    members.give_back(first, OK)
+    members.release(first, OK)
     await asyncio.gather(*tasks, return_exceptions=True)
     assert served == [0, 2, 3]
     assert members.members[0].in_flight == 0
@@ -72,12 +72,12 @@ async def test_a_full_pool_makes_wait_in_order_and_a_cancelled_waiter_loses_no_p
 
 async def test_a_retry_goes_elsewhere_and_a_pause_keeps_requests_away() -> None:
     members = pool(1, 1)
-    first = await members.take("a")
-    members.give_back(first, Outcome(Failure("server_error", "x", 500), 0.1))
-    other = await members.take("a", avoid=first)
+    first = await members.acquire("a")
+    members.release(first, Attempt(Failure("server_error", "x", 500), 0.1))
+    other = await members.acquire("a", avoid=first)
     assert other is not first
-    members.give_back(other, Outcome(Failure("rate_limited", "x", 429), 0.1, retry_after=30.0))
-    assert all([await members.take("a", avoid=first) is first for _ in range(5)])
+    members.release(other, Attempt(Failure("rate_limited", "x", 429), 0.1, retry_after=30.0))
+    assert all([await members.acquire("a", avoid=first) is first for _ in range(5)])
     await members.close()
 
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightbench.client.endpoint import Answer, ReplyTooLarge, from_exception, parse
-from sightbench.client.retry import STOPS, decide, error_message, from_status, retry_after
+from sightbench.client.endpoint import Completion, ReplyTooLarge, from_exception, parse
+from sightbench.client.failures import KINDS, error_message, from_status
+from sightbench.client.retry import decide, retry_after
 from sightbench.sample import Failure
 from tests.faults.server import completion
 
@@ -37,7 +38,16 @@ def test_what_cannot_pass_is_final(kind: str) -> None:
     assert decide(Failure(kind, "x"), 1, 9).action == "final"
 
 
-@pytest.mark.parametrize("kind", sorted(STOPS))
+STOPS = [
+    *("unauthorized", "forbidden", "not_found", "no_quota", "media_options_refused", "local_files_refused"),
+]
+
+
+def test_every_kind_of_failure_has_its_rule_here() -> None:
+    assert sorted(KINDS) == sorted([*AGAIN, *FINAL, *STOPS])
+
+
+@pytest.mark.parametrize("kind", STOPS)
 def test_what_every_request_would_meet_stops_the_run(kind: str) -> None:
     assert decide(Failure(kind, "x"), 1, 9).action == "stop"
 
@@ -165,7 +175,7 @@ def test_exceptions_of_the_transport_have_names(error: BaseException, kind: str)
 def test_an_answer_is_taken_as_it_came() -> None:
     raw = completion(" B.\n", reasoning_content="hm", masks=[{"object_id": 0}], tokens=7)
     answer = parse(200, "application/json", raw)
-    assert answer == Answer(
+    assert answer == Completion(
         " B.\n", "hm", [{"object_id": 0}], None, "stop",
         {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}, "tiny",
     )  # fmt: skip
@@ -174,14 +184,14 @@ def test_an_answer_is_taken_as_it_came() -> None:
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
-        ({"content": None, "reasoning": "only thoughts"}, Answer(None, "only thoughts")),
-        ({"content": None, "refusal": "I will not"}, Answer(None, refusal="I will not")),
-        ({"content": None, "masks": []}, Answer(None, masks=[])),
-        ({"content": "", "reasoning": "new", "reasoning_content": "old"}, Answer("", "new")),
-        ({"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}, Answer("ab")),
+        ({"content": None, "reasoning": "only thoughts"}, Completion(None, "only thoughts")),
+        ({"content": None, "refusal": "I will not"}, Completion(None, refusal="I will not")),
+        ({"content": None, "masks": []}, Completion(None, masks=[])),
+        ({"content": "", "reasoning": "new", "reasoning_content": "old"}, Completion("", "new")),
+        ({"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}, Completion("ab")),
     ],
 )
-def test_a_message_may_hold_other_things_than_text(message: dict[str, object], expected: Answer) -> None:
+def test_a_message_may_hold_other_things_than_text(message: dict[str, object], expected: Completion) -> None:
     raw = orjson.dumps({"choices": [{"message": message}]})
     assert parse(200, "application/json", raw) == expected
 
@@ -203,7 +213,7 @@ def test_a_servers_words_cannot_steer_the_terminal() -> None:
 
 def test_null_content_cut_by_the_token_limit_is_an_answer_without_text() -> None:
     raw = b'{"choices": [{"message": {"content": null}, "finish_reason": "length"}]}'
-    assert parse(200, "application/json", raw) == Answer(None, finish_reason="length")
+    assert parse(200, "application/json", raw) == Completion(None, finish_reason="length")
 
 
 @given(st.binary(max_size=300), st.sampled_from([200, 400, 429, 500]))
@@ -227,4 +237,4 @@ json_values = st.recursive(
 
 @given(json_values)
 def test_any_json_is_an_answer_or_a_failure_and_never_an_exception(content: object) -> None:
-    assert isinstance(parse(200, "application/json", orjson.dumps(content)), Answer | Failure)
+    assert isinstance(parse(200, "application/json", orjson.dumps(content)), Completion | Failure)

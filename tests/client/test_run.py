@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightbench.client.order import by_video, mine, shard_of, units
-from sightbench.client.progress import Counts, line, shown
+from sightbench.client.progress import Progress, line, shown
 from sightbench.sample import Sample, Text, Turn, Video
 from tests.client.samples import about, run, text, texts, to
 from tests.faults.server import Request, Response, completion, error, healthy, serving
@@ -92,8 +92,8 @@ async def test_another_answer_early_on_makes_the_rest_another_question(tmp_path:
         server.script = lambda request, number: Response(body=completion("B"))
         _, one = await run(tmp_path / "a", to(server.url), conversation(3))
         _, two = await run(tmp_path / "b", to(server.url), conversation(3))
-    assert one["talk/0"].ask == two["talk/0"].ask
-    assert one["talk/2"].ask != two["talk/2"].ask
+    assert one["talk/0"].fingerprint == two["talk/0"].fingerprint
+    assert one["talk/2"].fingerprint != two["talk/2"].fingerprint
 
 
 async def test_a_turn_without_what_comes_before_is_an_error(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ async def test_requests_per_minute_are_kept_with_many_workers(tmp_path: Path) ->
 
 
 async def test_progress_is_told_a_few_times_a_second_whatever_the_speed(tmp_path: Path) -> None:
-    seen: list[Counts] = []
+    seen: list[Progress] = []
     async with serving() as server:
         outcome, _ = await run(tmp_path, to(server.url), texts(2000), seen)
     assert len(seen) <= 2 + outcome.seconds / 0.2
@@ -204,7 +204,7 @@ async def test_progress_is_told_a_few_times_a_second_whatever_the_speed(tmp_path
 
 
 def test_the_progress_line_says_what_matters() -> None:
-    counts = Counts(started=100.0, kept=10, answered=35, failed=5, retries=2, in_flight=8, tokens=4000)
+    counts = Progress(started=100.0, kept=10, answered=35, failed=5, retries=2, in_flight=8, tokens=4000)
     assert line(counts, 100, now=120.0) == (
         "50/100 · 2.0/s · 200 tokens/s · 8 in flight · 5 failed · 10 kept · 2 retries · 0:25 left"
     )
@@ -213,7 +213,7 @@ def test_the_progress_line_says_what_matters() -> None:
 def test_a_log_file_gets_plain_lines_now_and_then(tmp_path: Path) -> None:
     with (tmp_path / "log").open("w") as file, shown(4, file) as show:
         for done in range(1000):
-            show(Counts(answered=done))
+            show(Progress(answered=done))
     assert (tmp_path / "log").read_text().count("\n") == 1
 
 

@@ -19,7 +19,7 @@ from tests.faults.server import Request, Response, Scripted, answer_text, comple
 
 pytestmark = [
     pytest.mark.soak,
-    pytest.mark.skipif(not os.environ.get("SIGHTBENCH_SOAK"), reason="long form: make soak"),
+    pytest.mark.skipif(not os.environ.get("SIGHTBENCH_SOAK"), reason="long template: make soak"),
 ]
 
 
