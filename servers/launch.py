@@ -23,6 +23,9 @@ from sightbench.servers.supervise import Interrupted, run_step, serve, serving, 
 from sightbench.servers.target import Target, resolve
 
 LOGS = Path("runs") / "servers"
+_CHECKOUT = (Path(__file__).resolve().parents[1] / "bench.py").exists()
+_BENCH = ("python", "bench.py") if _CHECKOUT else ("sightbench",)
+_PROGRAM = "launch_server.sh" if _CHECKOUT else "sightbench-serve"
 _COMMANDS = {"vllm": engines.vllm, "sglang": engines.sglang, "transformers": engines.transformers}
 
 
@@ -39,8 +42,8 @@ class Launch:
 def parser() -> argparse.ArgumentParser:
     """The flags of launch_server.sh; what follows `--` goes to the engine as it is."""
     made = argparse.ArgumentParser(
-        prog="launch_server.sh",
-        usage="launch_server.sh MODEL [options] [-- engine flags]",
+        prog=_PROGRAM,
+        usage=f"{_PROGRAM} MODEL [options] [-- engine flags]",
         description="Start a server for a model by its name: a hub id, or the folder of a checkpoint.",
     )
     made.add_argument("model", help="Qwen/Qwen3-VL-8B-Instruct, or /path/to/checkpoint")
@@ -196,7 +199,7 @@ def bench_lines(
             alias = ["--alias", adapter.name]
         elif adapter is not None:
             model = adapter.name
-        words = ["python", "bench.py", *endpoints, "--model", model, *alias]
+        words = [*_BENCH, *endpoints, "--model", model, *alias]
         if table.of_name(model) != target.family:
             words += ["--family", target.family.name]
         if extra:

@@ -82,7 +82,7 @@ def processes(
 def _vllm(
     target: Target, wish: Wish, program: Sequence[str], folder: Path, port: int, unsplit: bool
 ) -> tuple[tuple[str, ...], dict[str, str]]:
-    from sightbench.servers.masks.engine import vllm_command, vllm_environment
+    from sightbench.servers.masks.engine import installed_plugins, vllm_command, vllm_environment
 
     flags = rendered(target.family.serving.engines["masks"].flags, wish.extra)
     with tempfile.TemporaryDirectory() as scratch:
@@ -104,7 +104,9 @@ def _vllm(
         )
     command = [word.replace(str(source), str(folder)) for word in command]
     before = {name: os.environ[name] for name in ("PYTHONPATH", "VLLM_PLUGINS") if name in os.environ}
-    return tuple(command), {**vllm_environment(before), "HF_HUB_OFFLINE": "1"}
+    python = Path(program[0]).with_name("python")
+    installed = installed_plugins(str(python)) if python.exists() and "VLLM_PLUGINS" not in before else ()
+    return tuple(command), {**vllm_environment(before, installed), "HF_HUB_OFFLINE": "1"}
 
 
 def _sglang(

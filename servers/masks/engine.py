@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -96,12 +97,34 @@ def sglang_command(
     return [*command, *extra]
 
 
-def vllm_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """`environment` with the plugins importable and allowed, beside those it already allows."""
+def vllm_environment(environment: Mapping[str, str], installed: Sequence[str] = ()) -> dict[str, str]:
+    """`environment` with our plugins importable and allowed.
+
+    A list of allowed plugins switches every other one off (a platform's, for one), so ours join the list
+    that is there; without one, the `installed` plugins of the engine's environment.
+    """
     path = [str(PLUGIN_DIR), *filter(None, [environment.get("PYTHONPATH")])]
-    allowed = [p for p in environment.get("VLLM_PLUGINS", "").split(",") if p]
+    allowed = environment["VLLM_PLUGINS"].split(",") if "VLLM_PLUGINS" in environment else installed
     return dict(
         environment,
         PYTHONPATH=os.pathsep.join(path),
-        VLLM_PLUGINS=",".join(dict.fromkeys([*allowed, *PLUGINS])),
+        VLLM_PLUGINS=",".join(dict.fromkeys([*filter(None, allowed), *PLUGINS])),
     )
+
+
+def installed_plugins(python: str) -> tuple[str, ...]:
+    """The names of the vLLM plugins in that interpreter's environment that are loaded without being named;
+    none where it cannot be asked."""
+    try:
+        listed = subprocess.run([python, "-c", _LIST], capture_output=True, text=True, timeout=60, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    return tuple(listed.stdout.split())
+
+
+# Not the endpoint plugins: vLLM loads those by name only.
+_LIST = """
+from importlib.metadata import entry_points
+groups = ("general", "platform", "io_processor", "stat_logger")
+print(*sorted({found.name for group in groups for found in entry_points(group=f"vllm.{group}_plugins")}))
+"""
