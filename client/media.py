@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 import pybase64
 
-from sightbench.cache import SharedCache
+from sightbench.byte_cache import ByteCache, SharedWork
 from sightbench.client.frames import decoded, resized, sampled
 from sightbench.client.settings import Mode
 from sightbench.sample import Image, Media, Slice, Video
@@ -127,8 +127,8 @@ class MediaCache:
     def __init__(self, plan: Plan, max_bytes: int = CACHE_BYTES, threads: int = 2) -> None:
         self._plan = plan
         self._raw = Plan(mode="images", part_ids=plan.part_ids)
-        self._cache: SharedCache[tuple[Image | Video, Plan], Encoded] = SharedCache(
-            max_bytes, lambda encoded: len(encoded.parts)
+        self._encoded: SharedWork[tuple[Image | Video, Plan], Encoded] = SharedWork(
+            ByteCache(max_bytes, lambda encoded: len(encoded.parts))
         )
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="media")
 
@@ -139,7 +139,7 @@ class MediaCache:
         """
         plan = self._raw if untouched else self._plan
         loop = asyncio.get_running_loop()
-        return await self._cache.get(
+        return await self._encoded.get(
             (part, plan), lambda: loop.run_in_executor(self._threads, encode, part, plan)
         )
 

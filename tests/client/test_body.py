@@ -211,11 +211,12 @@ async def test_media_are_encoded_once_for_all_questions(
     assert len({id(body.fragments[2]) for body in bodies}) == 1
 
 
-async def test_the_library_forgets_what_was_used_longest_ago(video: Video) -> None:
+async def test_the_cache_forgets_what_was_used_longest_ago(video: Video) -> None:
     template = Template(to("http://x"), provider("generic"), Family())
-    cache = MediaCache(template.plan, max_bytes=1)
+    cache = MediaCache(template.plan, max_bytes=1000)
     one, two = Image(video.frames[0]), Image(video.frames[1])
     first = await cache.get(one)
+    assert await cache.get(one) is first
     await cache.get(two)
     assert await cache.get(one) is not first
     cache.close()
