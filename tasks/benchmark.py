@@ -126,12 +126,12 @@ def parse_json(text: str | bytes, path: Path, line: int | None = None) -> Any:
     """The JSON value in `text`; DatasetError with file and line if it is none or repeats a key."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
+        mapping = dict(pairs)
+        if len(mapping) != len(pairs):
             keys = [key for key, _ in pairs]
             again = next(key for key in keys if keys.count(key) > 1)
             raise DatasetError(f"the key {again!r} appears twice in one object", path, line)
-        return found
+        return mapping
 
     try:
         return json.loads(text if isinstance(text, str) else text.decode(), object_pairs_hook=unique)

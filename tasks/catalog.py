@@ -5,68 +5,78 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
-from functools import partial
 from pathlib import Path
 
 from sightbench.errors import DatasetError, UsageError
 from sightbench.sample import Sample
 from sightbench.tasks.benchmark import Benchmark, Needed, Problems, Selection
-from sightbench.tasks.families import choices, others, short, space
-from sightbench.tasks.prompts import LETTER
+from sightbench.tasks.benchmarks import (
+    captions,
+    crpe,
+    hallusionbench,
+    internsr,
+    mathvista,
+    mmbench,
+    mme,
+    mmmu,
+    mmstar,
+    mmvet,
+    mmvp,
+    pope,
+    refcoco,
+    scienceqa,
+    seedbench,
+    vlabench,
+    vqa,
+)
+from sightbench.tasks.benchmarks.dynbench import DYNBENCH, SYNTHETIC
 from sightbench.tasks.readers import dynbench
 
-VIDEO_TREE = (
-    Needed("questions", ("multi_json/*/*.json",)),
-    Needed("frames", ("frames/*/*/*",), media=True),
-    Needed("masks (for the mask tasks)", ("masks/*/*/*",), media=True),
+INTERNVL: tuple[Benchmark, ...] = (
+    *vqa.INTERNVL_FILES,
+    *mmbench.INTERNVL_FILES,
+    scienceqa.SCIENCEQA,
+    seedbench.SEED,
+    mmvp.MMVP,
+    *captions.CAPTIONS,
+    *refcoco.REFCOCO,
+    mme.MME,
+    pope.POPE,
+    *mmmu.MMMU,
+    mmmu.CMMMU,
+    mmvet.LLAVA_BENCH,
+    mmvet.MMVET,
+    *mathvista.MATHVISTA,
 )
-
-DYNBENCH = Benchmark(
-    name="dynbench",
-    title="Dyn-Bench",
-    family="video choice and masks",
-    scorer="dynbench_qa",
-    mask_tasks=dynbench.MASK_TASKS,
-    read=dynbench.read,
-    prompt="{question}\n{options}\n" + LETTER + "  (masks: {question} alone)",
-    headline="Overall: mean of the three categories' QA accuracy and J&F",
-    metric="QA: the answer's first word is the gold letter. Masks: J (IoU) and F (boundary), averaged "
-    "over frames, J&F their mean",
-    reference="LilyYang0504/Bench utils/cal_metrics.py",
-    files=VIDEO_TREE,
-    aliases=("Dyn-Bench", "dyn-bench"),
-    tasks=dynbench.QA_TASKS + dynbench.MASK_TASKS,
+VLMEVALKIT: tuple[Benchmark, ...] = (
+    *mmbench.TABLES,
+    mmstar.MMSTAR,
+    *mmstar.AI2D,
+    seedbench.SEED_TABLE,
+    *scienceqa.SCIENCEQA_TABLES,
+    mmstar.REALWORLDQA,
+    *crpe.CRPE,
+    hallusionbench.HALLUSION,
+    *mmmu.MMMU_TABLES,
+    mathvista.MATHVISTA_MINI,
+    *vqa.TABLES,
 )
-
-SYNTHETIC = Benchmark(
-    name="synthetic",
-    title="Synthetic scenes",
-    family=DYNBENCH.family,
-    scorer=DYNBENCH.scorer,
-    mask_tasks=DYNBENCH.mask_tasks,
-    read=partial(dynbench.read, benchmark="synthetic"),
-    prompt=DYNBENCH.prompt,
-    headline=DYNBENCH.headline,
-    metric=DYNBENCH.metric,
-    reference=DYNBENCH.reference,
-    files=VIDEO_TREE,
-    tasks=DYNBENCH.tasks,
+INTERNSR: tuple[Benchmark, ...] = (
+    *internsr.MMSI,
+    internsr.OST,
+    internsr.OST_MULTI_ROUND,
+    internsr.EGOEXO,
+    internsr.MMSCAN,
 )
-
 BENCHMARKS: tuple[Benchmark, ...] = (
     DYNBENCH,
     SYNTHETIC,
-    *short.INTERNVL_SET,
-    *choices.INTERNVL_SET,
-    *others.INTERNVL_SET,
-    *choices.VLMEVALKIT_SET,
-    *others.VLMEVALKIT_SET,
-    *short.VLMEVALKIT_SET,
-    *space.INTERNSR_SET,
-    space.VLABENCH,
+    *INTERNVL,
+    *VLMEVALKIT,
+    *INTERNSR,
+    vlabench.VLABENCH,
 )
 
-INTERNVL_SET = (*short.INTERNVL_SET, *choices.INTERNVL_SET, *others.INTERNVL_SET)
 INTERNVL_25 = (
     *("MMBench_TEST_EN_V11", "MMStar", "MMMU_DEV_VAL", "MathVista_MINI", "HallusionBench", "AI2D_TEST"),
     *("OCRBench", "mmvet", "llava-bench", "CRPE_EXIST", "CRPE_RELATION"),
@@ -75,14 +85,14 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "all": ("dynbench",),
     "qa": ("dynbench-qa",),
     "mask": ("dynbench-mask",),
-    "internvl": tuple(benchmark.name for benchmark in INTERNVL_SET),
+    "internvl": tuple(benchmark.name for benchmark in INTERNVL),
     "internvl2.5": INTERNVL_25,
     "vlmevalkit": INTERNVL_25,
     "internsr": ("mmsi_bench", "ost_bench", "egoexo_bench", "mmscan_2d"),
-    "caption": tuple(benchmark.name for benchmark in others.INTERNVL_SET if benchmark.scorer == "caption"),
-    "vqa": tuple(benchmark.name for benchmark in short.INTERNVL_SET if benchmark.name.startswith("vqa-")),
-    "refcoco": tuple(benchmark.name for benchmark in others.INTERNVL_SET if benchmark.scorer == "box_iou"),
-    "crpe": ("CRPE_EXIST", "CRPE_RELATION"),
+    "caption": tuple(benchmark.name for benchmark in captions.CAPTIONS),
+    "vqa": tuple(benchmark.name for benchmark in INTERNVL if benchmark.name.startswith("vqa-")),
+    "refcoco": tuple(benchmark.name for benchmark in refcoco.REFCOCO),
+    "crpe": tuple(benchmark.name for benchmark in crpe.CRPE),
 }
 
 WHOLE = "*"
@@ -134,16 +144,16 @@ def read(
         raise UsageError(
             f"{benchmark.name} has no profile {profile!r}; it has {', '.join(benchmark.profiles)}"
         )
-    found = Problems() if problems is None else problems
+    met = Problems() if problems is None else problems
     empty = True
     wanted = {"tasks": selection.tasks} if benchmark.mask_tasks else {}
-    for sample in benchmark.read(data, profile, found, **wanted):
+    for sample in benchmark.read(data, profile, met, **wanted):
         if selection.tasks is None or sample.task in selection.tasks:
             empty = False
             yield sample
     if problems is None:
-        found.check()
-    if empty and not found.broken:
+        met.check()
+    if empty and not met.broken:
         what = f" of {', '.join(selection.tasks)}" if selection.tasks else ""
         raise DatasetError(f"{benchmark.name}: there is no question{what} in {data}")
 
@@ -172,9 +182,9 @@ def digest(benchmark: Benchmark, data: Path) -> str:
 def located(needed: Needed, data: Path) -> tuple[Path, ...]:
     """The files (of media, folders too) of the first alternative that has any; empty if none has."""
     for pattern in needed.inside or needed.paths:
-        found = tuple(sorted(path for path in data.glob(pattern) if needed.media or path.is_file()))
-        if found:
-            return found
+        paths = tuple(sorted(path for path in data.glob(pattern) if needed.media or path.is_file()))
+        if paths:
+            return paths
     return ()
 
 

@@ -156,13 +156,13 @@ def choice(question: str, options: Mapping[str, str], hint: str | None, profile:
         return f"{head}Question: {question}\n{tail}"
     if profile == "internvl_mpo":
         return REASON_FIRST.format(f"{question}\n{lettered(options)}\n" if options else question).strip()
-    asked = options_then(question, options, hint, "")
-    chinese = CHINESE.search(asked)
+    text = options_then(question, options, hint, "")
+    chinese = CHINESE.search(text)
     if options:
-        asked += "\n" + (LETTER_CN if chinese else LETTER)
+        text += "\n" + (LETTER_CN if chinese else LETTER)
     else:
-        asked += "\n" + (DIRECT_CN if chinese else DIRECT)
-    return f"{asked.replace(LETTER, '').strip()}\n{BOXED_LETTER}" if profile == "internvl_cot" else asked
+        text += "\n" + (DIRECT_CN if chinese else DIRECT)
+    return f"{text.replace(LETTER, '').strip()}\n{BOXED_LETTER}" if profile == "internvl_cot" else text
 
 
 def interleave(text: str, marker: str, media: Sequence[Media]) -> tuple[Part, ...]:

@@ -11,9 +11,9 @@ from sightbench.errors import DatasetError, UsageError
 from sightbench.sample import Sample
 from sightbench.tasks import prompts
 from sightbench.tasks.benchmark import load_json, parse_json
-from sightbench.tasks.readers import jsonl
-from sightbench.tasks.readers.disk import Seen, find, images, user
-from sightbench.tasks.readers.form import FormReader, Source
+from sightbench.tasks.readers.files import jsonl
+from sightbench.tasks.readers.files.disk import Seen, find, images, user
+from sightbench.tasks.readers.files.layout import LayoutReader, Source
 
 Prompt = Callable[[str, str], str]
 """(question, profile) -> the text that is asked."""
@@ -27,7 +27,7 @@ def short_answers(
     unique: bool = True,
     task: str = "",
     types: tuple[str, ...] = (),
-) -> FormReader:
+) -> LayoutReader:
     """{image, question, question_id, answer}; `gold` names the official annotations, which then count.
 
     Without such a file the answer must be a list. `unique` False: question_id names the image, so the id
@@ -150,7 +150,7 @@ def science_qa(source: Source) -> Iterator[Sample]:
             source.problems.broke(f"the answer {row['answer']!r} is no index of a choice", source.path, line)
             continue
         cot = source.profile == "internvl_cot"
-        asked = prompts.options_then(
+        wording = prompts.options_then(
             row["question"], options, row.get("hint"), "" if cot else prompts.LETTER
         ).strip()
         yield Sample(
@@ -158,7 +158,7 @@ def science_qa(source: Source) -> Iterator[Sample]:
             benchmark="",
             task="",
             category=str(row.get("subject", "")),
-            turns=user(media, prompts.REASON_FIRST.format(asked) if cot else asked),
+            turns=user(media, prompts.REASON_FIRST.format(wording) if cot else wording),
             gold=ascii_uppercase[row["answer"]],
             meta={**row, "hint": row.get("hint") or "", "choices": options, **prompts.cot(source.profile)},
         )
@@ -203,14 +203,14 @@ def _pope_labels(source: Source, category: str) -> list[str]:
     path = find(source.path.parent, (f"coco/{name}", name)) or find(source.data, (f"pope/coco/{name}", name))
     if path is None:
         raise UsageError(f"POPE's gold coco/{name} is not beside {source.path}")
-    found = []
+    labels = []
     for line, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if text.strip():
             row = parse_json(text, path, line)
             if not isinstance(row, dict) or "label" not in row:
                 raise DatasetError("has no label", path, line)
-            found.append(row["label"])
-    return found
+            labels.append(row["label"])
+    return labels
 
 
 def seed(source: Source) -> Iterator[Sample]:

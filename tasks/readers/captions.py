@@ -9,11 +9,11 @@ from sightbench.errors import DatasetError
 from sightbench.sample import Sample
 from sightbench.tasks import prompts
 from sightbench.tasks.benchmark import load_json
-from sightbench.tasks.readers.disk import Seen, images, user
-from sightbench.tasks.readers.form import FormReader, Source
+from sightbench.tasks.readers.files.disk import Seen, images, user
+from sightbench.tasks.readers.files.layout import LayoutReader, Source
 
 
-def reader(*image_folders: str) -> FormReader:
+def reader(*image_folders: str) -> LayoutReader:
     """Samples by image id with the list of reference captions as gold; category is NoCaps' domain."""
 
     def read(source: Source) -> Iterator[Sample]:

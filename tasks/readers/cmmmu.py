@@ -8,9 +8,9 @@ from typing import Any
 
 from sightbench.sample import Sample
 from sightbench.tasks import prompts
-from sightbench.tasks.readers import jsonl
-from sightbench.tasks.readers.disk import Seen, images, user
-from sightbench.tasks.readers.form import Source
+from sightbench.tasks.readers.files import jsonl
+from sightbench.tasks.readers.files.disk import Seen, images, user
+from sightbench.tasks.readers.files.layout import Source
 
 COLUMNS = {"A": "option1", "B": "option2", "C": "option3", "D": "option4"}
 
@@ -29,7 +29,7 @@ def read(source: Source) -> Iterator[Sample]:
             if media is None:
                 continue
             try:
-                asked = prompt(row, row["question"])
+                wording = prompt(row, row["question"])
             except ValueError as error:
                 source.problems.broke(str(error), path, line)
                 continue
@@ -38,7 +38,7 @@ def read(source: Source) -> Iterator[Sample]:
                 benchmark="",
                 task="",
                 category=str(row.get("category", "")),
-                turns=user(media, asked),
+                turns=user(media, wording),
                 gold=row["answer"],
                 meta={**row, "choices": options_of(row)},
             )

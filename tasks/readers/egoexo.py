@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from sightbench.sample import Image, Part, Sample, Text, Turn, Video
-from sightbench.tasks.readers import tsv
-from sightbench.tasks.readers.disk import images
-from sightbench.tasks.readers.form import Source
+from sightbench.tasks.readers.files import tsv
+from sightbench.tasks.readers.files.disk import images
+from sightbench.tasks.readers.files.layout import Source
 from sightbench.tasks.readers.vlmevalkit import literal, meta_of
 
 FRAME_RATE = 2.0
@@ -34,10 +34,10 @@ def read(source: Source) -> Iterator[Sample]:
                 raise ValueError(f"has {len(pieces) - 1} places for media and not as many media")
             parts: list[Part] = [Text(pieces[0].strip())] if pieces[0].strip() else []
             for number, (medium, piece) in enumerate(zip(media, pieces[1:], strict=True)):
-                found = _medium(medium, f"{row.text('index')}/{number}", roots, source, row.line)
-                if found is None:
+                part = _medium(medium, f"{row.text('index')}/{number}", roots, source, row.line)
+                if part is None:
                     break
-                parts.append(found)
+                parts.append(part)
                 if piece.strip():
                     parts.append(Text(piece.strip()))
             else:
@@ -59,13 +59,13 @@ def _medium(
 ) -> Part | None:
     kind = medium["type"]
     names = medium["image_paths"] if kind in ("image", "frames") else [medium["video_path"]]
-    found = images(names, roots, source.problems, source.path, line)
-    if found is None:
+    paths = images(names, roots, source.problems, source.path, line)
+    if paths is None:
         return None
     if kind == "image":
-        return Image(found[0])
+        return Image(paths[0])
     if kind == "frames":
-        return Video(id=id, frames=found, fps=FRAME_RATE)
+        return Video(id=id, frames=paths, fps=FRAME_RATE)
     start, end = medium.get("video_start"), medium.get("video_end")
     span = None if start is None or end is None else (float(start), float(end))
-    return Video(id=id, file=found[0], span=span)
+    return Video(id=id, file=paths[0], span=span)

@@ -8,12 +8,12 @@ from typing import Any
 from sightbench.sample import Media, Sample
 from sightbench.tasks import prompts
 from sightbench.tasks.benchmark import load_json
-from sightbench.tasks.readers import parquet
-from sightbench.tasks.readers.disk import find, images, user
-from sightbench.tasks.readers.form import FormReader, Source
+from sightbench.tasks.readers.files import parquet
+from sightbench.tasks.readers.files.disk import find, images, user
+from sightbench.tasks.readers.files.layout import LayoutReader, Source
 
 
-def hub(split: str) -> FormReader:
+def hub(split: str) -> LayoutReader:
     """Samples by pid from data/<split>-*.parquet."""
 
     def read(source: Source) -> Iterator[Sample]:
@@ -30,10 +30,10 @@ def hub(split: str) -> FormReader:
 
 def repository(source: Source) -> Iterator[Sample]:
     """Samples by pid from the repository's own files; the prompt is query.json's."""
-    queries = find(source.path.parent, ("query.json",))
-    asked: Mapping[str, str] = load_json(queries) if queries else {}
+    beside = find(source.path.parent, ("query.json",))
+    queries: Mapping[str, str] = load_json(beside) if beside else {}
     for pid, row in load_json(source.path).items():
-        query = row.get("query") or asked.get(pid)
+        query = row.get("query") or queries.get(pid)
         if query is None:
             source.problems.broke(f"problem {pid} has no query, here or in query.json", source.path)
             continue
@@ -45,14 +45,14 @@ def repository(source: Source) -> Iterator[Sample]:
 
 def _sample(pid: str, row: Mapping[str, Any], query: str, image: Media, profile: str) -> Sample:
     metadata = row.get("metadata") or {}
-    asked = prompts.REASON_FIRST.format(query) if profile == "internvl_cot" else query
+    wording = prompts.REASON_FIRST.format(query) if profile == "internvl_cot" else query
     fields = ("question", "choices", "unit", "precision", "question_type", "answer_type")
     return Sample(
         id=pid,
         benchmark="",
         task=str(metadata.get("task", "")),
         category=str(metadata.get("category", "")),
-        turns=user((image,), asked),
+        turns=user((image,), wording),
         gold=row.get("answer") or None,
         meta={**{key: row.get(key) for key in fields}, **metadata, **prompts.cot(profile)},
     )

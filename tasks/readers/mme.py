@@ -11,8 +11,8 @@ from pathlib import Path
 
 from sightbench.sample import Sample
 from sightbench.tasks import prompts
-from sightbench.tasks.readers.disk import find, images, user
-from sightbench.tasks.readers.form import Source
+from sightbench.tasks.readers.files.disk import find, images, user
+from sightbench.tasks.readers.files.layout import Source
 
 CATEGORIES = (
     *("existence", "count", "position", "color", "posters", "celebrity", "scene", "landmark", "artwork"),
@@ -50,10 +50,10 @@ def read(source: Source) -> Iterator[Sample]:
             source.problems.skip("categories without questions", source.path / category)
 
 
-Line = tuple[Path, int, str, str, str]
+ListedQuestion = tuple[Path, int, str, str, str]
 
 
-def _listed(path: Path, source: Source) -> Iterator[Line]:
+def _listed(path: Path, source: Source) -> Iterator[ListedQuestion]:
     for line, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         cells = text.strip().split("\t")
         if len(cells) == 3:
@@ -62,7 +62,7 @@ def _listed(path: Path, source: Source) -> Iterator[Line]:
             source.problems.broke(f"has {len(cells)} cells, expected image, question, answer", path, line)
 
 
-def _beside_images(folder: Path, source: Source) -> Iterator[Line]:
+def _beside_images(folder: Path, source: Source) -> Iterator[ListedQuestion]:
     pictures = {path.stem: path.name for path in _pictures(folder)}
     texts = sorted((*folder.glob("*.txt"), *folder.glob("questions_answers_YN/*.txt")))
     for path in texts:

@@ -9,14 +9,14 @@ from typing import Any
 
 from sightbench.sample import Image, Media, Part, Sample, Text, Turn
 from sightbench.tasks import prompts
-from sightbench.tasks.readers import parquet
-from sightbench.tasks.readers.form import FormReader, Source
+from sightbench.tasks.readers.files import parquet
+from sightbench.tasks.readers.files.layout import LayoutReader, Source
 
 IMAGES = tuple(f"image_{number}" for number in range(1, 8))
 HIDDEN = "?"
 
 
-def reader(split: str) -> FormReader:
+def reader(split: str) -> LayoutReader:
     """Samples by id (`validation_Accounting_1`), the subject as category."""
 
     def read(source: Source) -> Iterator[Sample]:
@@ -72,10 +72,10 @@ def parts(question: str, options: Sequence[str], images: Sequence[Media], profil
         listed = "".join(
             f"({letter}) {text}\n" for letter, text in zip(ascii_uppercase, options, strict=False)
         )
-        asked = f"{question}\n{listed}\n{prompts.LETTER}" if options else f"{question}\n{prompts.SHORT}"
+        wording = f"{question}\n{listed}\n{prompts.LETTER}" if options else f"{question}\n{prompts.SHORT}"
     else:
         stripped = [text.strip() for text in options]
         instruction = prompts.LETTER if options else prompts.SHORT
         lettered = dict(zip(ascii_uppercase, stripped, strict=False))
-        asked = prompts.options_then(question.strip(), lettered, None, instruction).strip()
-    return (*(Image(image) for image in images), Text(asked))
+        wording = prompts.options_then(question.strip(), lettered, None, instruction).strip()
+    return (*(Image(image) for image in images), Text(wording))

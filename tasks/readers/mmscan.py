@@ -21,9 +21,9 @@ from PIL import ImageDraw, ImageFont
 from sightbench.errors import DatasetError, UsageError
 from sightbench.sample import Sample
 from sightbench.tasks.benchmark import load_json
-from sightbench.tasks.readers import jsonl
-from sightbench.tasks.readers.disk import Seen, images, user
-from sightbench.tasks.readers.form import Source
+from sightbench.tasks.readers.files import jsonl
+from sightbench.tasks.readers.files.disk import Seen, images, user
+from sightbench.tasks.readers.files.layout import Source
 
 VIEWS = 24
 OPENING = "Answer the qusetion based on the images of the scene. "
@@ -84,10 +84,12 @@ def read(source: Source) -> Iterator[Sample]:
 
 def prompt(question: str, boxes: int) -> str:
     """The reference's wording, its typing error included."""
-    asked = question.replace("<video>\n", "")
-    if "<boxes>" in asked:
-        asked = BOXES.format(count=boxes, numbers=list(range(1, boxes + 1))) + asked.split("<boxes>. ")[-1]
-    return OPENING + asked
+    wording = question.replace("<video>\n", "")
+    if "<boxes>" in wording:
+        wording = (
+            BOXES.format(count=boxes, numbers=list(range(1, boxes + 1))) + wording.split("<boxes>. ")[-1]
+        )
+    return OPENING + wording
 
 
 def evenly(length: int) -> list[int]:

@@ -8,10 +8,10 @@ from typing import Any
 
 from sightbench.sample import Media, Sample, Text
 from sightbench.tasks import prompts
-from sightbench.tasks.readers import parquet
-from sightbench.tasks.readers.disk import user
-from sightbench.tasks.readers.form import FormReader, Source
-from sightbench.tasks.readers.options import rotated, written
+from sightbench.tasks.readers.files import parquet
+from sightbench.tasks.readers.files.disk import user
+from sightbench.tasks.readers.files.layout import LayoutReader, Source
+from sightbench.tasks.readers.files.options import rotated, written
 
 ROTATIONS = 4
 
@@ -42,11 +42,11 @@ def sample(
     )
 
 
-def circular(form: FormReader) -> FormReader:
+def circular(read_once: LayoutReader) -> LayoutReader:
     """Each question four times, its options moved on by one letter each time; a group per question."""
 
     def read(source: Source) -> Iterator[Sample]:
-        for once in form(source):
+        for once in read_once(source):
             for turns in range(ROTATIONS):
                 try:
                     question, answer = rotated(once.meta["question"], once.gold, turns)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from sightbench.errors import DatasetError
 from sightbench.sample import Sample
 from sightbench.tasks import prompts
-from sightbench.tasks.readers.disk import Seen, images, user
-from sightbench.tasks.readers.form import Source
+from sightbench.tasks.readers.files.disk import Seen, images, user
+from sightbench.tasks.readers.files.layout import Source
 
 LETTERS = {"(a)": "A", "(b)": "B"}
 
@@ -33,9 +33,9 @@ def read(source: Source) -> Iterator[Sample]:
             )
             if media is None:
                 continue
-            first, found, second = (row["Options"] or "").partition("(b)")
+            first, mark, second = (row["Options"] or "").partition("(b)")
             answer = LETTERS.get((row["Correct Answer"] or "").strip())
-            if not found or answer is None:
+            if not mark or answer is None:
                 source.problems.broke("has no options (a) and (b), or no answer", source.path, line)
                 continue
             options = {"A": first.replace("(a)", "").strip(), "B": second.strip()}

@@ -7,17 +7,17 @@ from typing import Any
 
 from sightbench.sample import Image, Part, Sample, Text, Turn
 from sightbench.tasks import prompts
-from sightbench.tasks.readers import jsonl
-from sightbench.tasks.readers.disk import images
-from sightbench.tasks.readers.form import Source
-from sightbench.tasks.readers.tsv import Row
+from sightbench.tasks.readers.files import jsonl
+from sightbench.tasks.readers.files.disk import images
+from sightbench.tasks.readers.files.layout import Source
+from sightbench.tasks.readers.files.tsv import TableRow
 from sightbench.tasks.readers.vlmevalkit import literal, meta_of
 
 MARKER = "<ImageHere>"
 MAX_TOKENS = 4096
 
 
-def interleaved(row: Row, profile: str) -> Sample:
+def interleaved(row: TableRow, profile: str) -> Sample:
     """One row is one question with all that was seen before it; each <ImageHere> is the next image."""
     question = row.text("question")
     option = row.cells.get("option")

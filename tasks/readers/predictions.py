@@ -1,6 +1,6 @@
 """Answers that somebody already has on disk, by sample: the result files of this and other tools.
 
-Known forms, told apart by their ending and keys:
+Known layouts, told apart by their ending and keys:
     replies.jsonl   ours: {"sample", "status", "text", ...}
     .jsonl          lmms-eval samples ({"doc_id", "filtered_resps"}), or {"id", "prediction"} and kin
     .json           InternVL result list ({"question_id", "answer"}), VLMEvalKit rows, or {id: answer}

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from sightbench.sample import Sample
 from sightbench.tasks import prompts
-from sightbench.tasks.readers import jsonl
-from sightbench.tasks.readers.disk import images, user
-from sightbench.tasks.readers.form import Source
+from sightbench.tasks.readers.files import jsonl
+from sightbench.tasks.readers.files.disk import images, user
+from sightbench.tasks.readers.files.layout import Source
 
 
 def read(source: Source) -> Iterator[Sample]:

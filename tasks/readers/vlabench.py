@@ -16,8 +16,8 @@ from pathlib import Path
 from sightbench.errors import DatasetError, UsageError
 from sightbench.sample import Image, Part, Sample, Text, Turn
 from sightbench.tasks.benchmark import load_json
-from sightbench.tasks.readers.disk import find
-from sightbench.tasks.readers.form import Source
+from sightbench.tasks.readers.files.disk import find
+from sightbench.tasks.readers.files.layout import Source
 
 DIMENSIONS = {
     "M&T": ("M&T",),
@@ -117,5 +117,5 @@ def _example(dimension: str, task: str, folder: Path, opening: str, source: Sour
 
 
 def _number(path: Path) -> tuple[int, str]:
-    found = re.search(r"\d+", path.name)
-    return (int(found[0]) if found else -1, path.name)
+    digits = re.search(r"\d+", path.name)
+    return (int(digits[0]) if digits else -1, path.name)

@@ -14,19 +14,20 @@ from typing import Any
 
 from sightbench.sample import Image, Part, Sample, Text, Turn
 from sightbench.tasks import prompts
-from sightbench.tasks.readers import cmmmu, mmmu, mmsi, tsv
-from sightbench.tasks.readers.disk import user
-from sightbench.tasks.readers.form import FormReader, Source
-from sightbench.tasks.readers.options import written
-from sightbench.tasks.readers.tsv import Row
+from sightbench.tasks.readers import cmmmu, mmmu, mmsi
+from sightbench.tasks.readers.files import tsv
+from sightbench.tasks.readers.files.disk import user
+from sightbench.tasks.readers.files.layout import LayoutReader, Source
+from sightbench.tasks.readers.files.options import written
+from sightbench.tasks.readers.files.tsv import TableRow
 
-Build = Callable[[Row, str], Sample]
+Build = Callable[[TableRow, str], Sample]
 """(row, profile) -> sample; ValueError says what is wrong with the row."""
 
 CIRCLE = 1_000_000
 
 
-def table(build: Build, *image_folders: str, group_of: int = 0, hidden: bool = False) -> FormReader:
+def table(build: Build, *image_folders: str, group_of: int = 0, hidden: bool = False) -> LayoutReader:
     """Reads a TSV with `build`; `image_path` is looked for below images/<folder>.
 
     `group_of` rows in a row make a group (MMVP's pairs, CRPE's fours). A row without gold is broken,
@@ -57,18 +58,20 @@ def table(build: Build, *image_folders: str, group_of: int = 0, hidden: bool = F
     return read
 
 
-def options_of(row: Row) -> dict[str, str]:
+def options_of(row: TableRow) -> dict[str, str]:
     """The columns A, B, C, ... that have a value."""
     return {letter: text for letter in ascii_uppercase if (text := row.cells.get(letter)) is not None}
 
 
-def meta_of(row: Row, **more: Any) -> dict[str, Any]:
+def meta_of(row: TableRow, **more: Any) -> dict[str, Any]:
     left_out = {"image", "image_path", "answer", *ascii_uppercase}
     kept = {key: value for key, value in row.cells.items() if key not in left_out and value is not None}
     return {**kept, **more}
 
 
-def _sample(row: Row, turns: tuple[Turn, ...], gold: Any, meta: Mapping[str, Any], **more: Any) -> Sample:
+def _sample(
+    row: TableRow, turns: tuple[Turn, ...], gold: Any, meta: Mapping[str, Any], **more: Any
+) -> Sample:
     return Sample(
         id=row.text("index"),
         benchmark="",
@@ -81,18 +84,18 @@ def _sample(row: Row, turns: tuple[Turn, ...], gold: Any, meta: Mapping[str, Any
     )
 
 
-def choice(row: Row, profile: str) -> Sample:
+def choice(row: TableRow, profile: str) -> Sample:
     """A question with options in columns, or written in its text ("Options: A: ..., B: ...")."""
     options = options_of(row)
     if options:
-        asked = prompts.choice(_question(row), options, row.cells.get("hint"), profile)
+        wording = prompts.choice(_question(row), options, row.cells.get("hint"), profile)
     else:
-        asked, options = f"{_question(row)}\n{prompts.LETTER}", written(_question(row))
+        wording, options = f"{_question(row)}\n{prompts.LETTER}", written(_question(row))
     meta = meta_of(row, choices=options, **prompts.cot(profile, "boxed"))
-    return _sample(row, user(row.images, asked), row.cells.get("answer"), meta)
+    return _sample(row, user(row.images, wording), row.cells.get("answer"), meta)
 
 
-def circular(row: Row, profile: str) -> Sample:
+def circular(row: TableRow, profile: str) -> Sample:
     """Like `choice`; rows whose index is equal modulo a million are rotations of one question."""
     sample = choice(row, profile)
     try:
@@ -105,13 +108,13 @@ def circular(row: Row, profile: str) -> Sample:
 def circular_internvl(instruction: str) -> Build:
     """InternVL's MMBench prompt, its instruction fixed by the file's language."""
 
-    def build(row: Row, profile: str) -> Sample:
+    def build(row: TableRow, profile: str) -> Sample:
         sample = circular(row, profile)
         if profile != "internvl":
             return sample
         options = options_of(row)
-        asked = prompts.options_then(_question(row), options, row.cells.get("hint"), instruction)
-        return replace(sample, turns=user(row.images, asked))
+        wording = prompts.options_then(_question(row), options, row.cells.get("hint"), instruction)
+        return replace(sample, turns=user(row.images, wording))
 
     return build
 
@@ -122,7 +125,7 @@ def short(prompt: Callable[[str, str], str], *, listed: bool = True, reasoned: b
     `reasoned`: the prompt asks for reasoning under the profiles that do, and the answer is then marked.
     """
 
-    def build(row: Row, profile: str) -> Sample:
+    def build(row: TableRow, profile: str) -> Sample:
         question = _question(row)
         gold: Any = row.cells.get("answer")
         if listed and gold is not None and gold.startswith("[") and gold.endswith("]"):
@@ -134,51 +137,51 @@ def short(prompt: Callable[[str, str], str], *, listed: bool = True, reasoned: b
     return build
 
 
-def mme(row: Row, profile: str) -> Sample:
+def mme(row: TableRow, profile: str) -> Sample:
     return _sample(
         row, user(row.images, prompts.mme(_question(row), profile)), row.cells.get("answer"), meta_of(row)
     )
 
 
-def yes_no(row: Row, profile: str) -> Sample:
+def yes_no(row: TableRow, profile: str) -> Sample:
     meta = meta_of(row, **prompts.cot(profile, "boxed"))
     return _sample(
         row, user(row.images, prompts.yes_no(_question(row), profile)), row.cells.get("answer"), meta
     )
 
 
-def mmmu_row(row: Row, profile: str) -> Sample:
+def mmmu_row(row: TableRow, profile: str) -> Sample:
     """MMMU: images at their "<image n>" (`vlmevalkit`), or before the text, numbered if several."""
     options = options_of(row)
     turns: tuple[Turn, ...]
     if profile == "official":
         turns = (Turn("user", mmmu.parts(_question(row), list(options.values()), row.images, profile)),)
     else:
-        asked = prompts.choice(_question(row), options, row.cells.get("hint"), profile)
-        turns = at_their_place(asked, row) if profile == "vlmevalkit" else numbered(asked, row)
+        wording = prompts.choice(_question(row), options, row.cells.get("hint"), profile)
+        turns = at_their_place(wording, row) if profile == "vlmevalkit" else numbered(wording, row)
     kind = "multiple-choice" if options else "open"
     meta = {"question_type": kind, **meta_of(row, choices=options, **prompts.cot(profile, "boxed"))}
     gold = row.cells.get("answer")
     return _sample(row, turns, None if gold == mmmu.HIDDEN else gold, meta, task=row.text("split"))
 
 
-def numbered(asked: str, row: Row) -> tuple[Turn, ...]:
+def numbered(wording: str, row: TableRow) -> tuple[Turn, ...]:
     """Images first; several are each announced as "Image-1: "."""
     if len(row.images) == 1:
-        return user(row.images, asked)
+        return user(row.images, wording)
     announced = (
         part
         for number, image in enumerate(row.images, start=1)
         for part in (Text(f"Image-{number}: "), Image(image))
     )
-    return (Turn("user", (*announced, Text(asked))),)
+    return (Turn("user", (*announced, Text(wording))),)
 
 
-def at_their_place(asked: str, row: Row) -> tuple[Turn, ...]:
-    """`asked` with each "<image n>" replaced by the n-th image; without any, images first."""
-    pieces = re.split(r"<image (\d)>", asked)
+def at_their_place(wording: str, row: TableRow) -> tuple[Turn, ...]:
+    """`wording` with each "<image n>" replaced by the n-th image; without any, images first."""
+    pieces = re.split(r"<image (\d)>", wording)
     if len(pieces) == 1:
-        return user(row.images, asked)
+        return user(row.images, wording)
     parts: list[Part] = []
     for position, piece in enumerate(pieces):
         if position % 2 == 0:
@@ -191,7 +194,7 @@ def at_their_place(asked: str, row: Row) -> tuple[Turn, ...]:
     return (Turn("user", tuple(parts)),)
 
 
-def math_vista(row: Row, profile: str) -> Sample:
+def math_vista(row: TableRow, profile: str) -> Sample:
     """MathVista as VLMEvalKit's table has it: the hint is part of the question column."""
     cells = row.cells
     # The reference reads no "Final answer:" out of MathVista's answers; its judge does.
@@ -199,11 +202,13 @@ def math_vista(row: Row, profile: str) -> Sample:
     for key in ("choices", "skills"):
         if meta.get(key):
             meta[key] = literal(meta[key], key)
-    asked = prompts.reasoned(_question(row), profile)
-    return _sample(row, user(row.images, asked), row.cells.get("answer"), meta, task=cells.get("task") or "")
+    wording = prompts.reasoned(_question(row), profile)
+    return _sample(
+        row, user(row.images, wording), row.cells.get("answer"), meta, task=cells.get("task") or ""
+    )
 
 
-def cmmmu_row(row: Row, profile: str) -> Sample:
+def cmmmu_row(row: TableRow, profile: str) -> Sample:
     return _sample(
         row,
         user(row.images, cmmmu.prompt(row.cells, row.text("question"))),
@@ -212,20 +217,20 @@ def cmmmu_row(row: Row, profile: str) -> Sample:
     )
 
 
-def mm_vet(row: Row, profile: str) -> Sample:
+def mm_vet(row: TableRow, profile: str) -> Sample:
     capability = [name for name in row.text("capability").split(",") if name]
-    asked = prompts.reasoned(_question(row), profile)
+    wording = prompts.reasoned(_question(row), profile)
     meta = meta_of(row, capability=capability or [row.text("category")])
-    return _sample(row, user(row.images, asked), row.cells.get("answer"), meta)
+    return _sample(row, user(row.images, wording), row.cells.get("answer"), meta)
 
 
-def llava_bench(row: Row, profile: str) -> Sample:
+def llava_bench(row: TableRow, profile: str) -> Sample:
     tail = prompts.DETAIL_VLMEVALKIT if profile == "vlmevalkit" else prompts.DETAIL
     meta = meta_of(row, context=row.text("caption"))
     return _sample(row, user(row.images, _question(row) + tail), row.cells.get("gpt4_ans"), meta)
 
 
-def mmsi_row(row: Row, profile: str) -> Sample:
+def mmsi_row(row: TableRow, profile: str) -> Sample:
     return mmsi.sample(
         row.text("index"), _question(row), row.text("answer") or None, row.images, meta_of(row)
     )
@@ -239,7 +244,7 @@ def literal(text: str, column: str) -> Any:
         raise ValueError(f"the {column} {text:.60} is no list") from None
 
 
-def _question(row: Row) -> str:
+def _question(row: TableRow) -> str:
     question = row.cells.get("question")
     if question is None:
         raise ValueError("has no question")

@@ -196,13 +196,13 @@ def _appearing(facts: Facts, wanted: list[int]) -> int | None:
 
 
 def count(facts: Facts) -> str | None:
-    found = _appearing(facts, list(range(len(facts.things))))
-    return None if found is None else str(found)
+    count = _appearing(facts, list(range(len(facts.things))))
+    return None if count is None else str(count)
 
 
 def count_shape(facts: Facts, shape: str) -> str | None:
-    found = _appearing(facts, [k for k, thing in enumerate(facts.things) if thing.shape == shape])
-    return None if found is None or found > 3 else str(found)
+    count = _appearing(facts, [k for k, thing in enumerate(facts.things) if thing.shape == shape])
+    return None if count is None or count > 3 else str(count)
 
 
 def _movers(facts: Facts) -> list[int] | None:

@@ -8,13 +8,13 @@ from string import ascii_uppercase
 
 import numpy as np
 
-from sightbench.tasks.synthetic.questions import Asked
+from sightbench.tasks.synthetic.questions import Question
 
 Place = tuple[int, int]
 """(scene, position in its list)."""
 
 
-def select(scenes: list[list[Asked]], rng: np.random.Generator) -> list[list[Asked]]:
+def select(scenes: list[list[Question]], rng: np.random.Generator) -> list[list[Question]]:
     """The questions that stay, scene by scene and in the order they were in.
 
     Among the questions with the same set of possible answers every answer stays equally often: as often as
@@ -23,8 +23,8 @@ def select(scenes: list[list[Asked]], rng: np.random.Generator) -> list[list[Ask
     """
     groups: dict[tuple[str, tuple[str, ...]], dict[str, list[Place]]] = defaultdict(lambda: defaultdict(list))
     keep: set[Place] = set()
-    for scene, asked in enumerate(scenes):
-        for position, question in enumerate(asked):
+    for scene, questions in enumerate(scenes):
+        for position, question in enumerate(questions):
             if question.kind is None:
                 keep.add((scene, position))
             else:
@@ -36,12 +36,12 @@ def select(scenes: list[list[Asked]], rng: np.random.Generator) -> list[list[Ask
         for _, places in sorted(by_kind.items()):
             keep.update(places[i] for i in rng.permutation(len(places))[:level])
     return [
-        [question for position, question in enumerate(asked) if (scene, position) in keep]
-        for scene, asked in enumerate(scenes)
+        [question for position, question in enumerate(questions) if (scene, position) in keep]
+        for scene, questions in enumerate(scenes)
     ]
 
 
-def arrange(asked: list[Asked], rng: np.random.Generator) -> list[tuple[str, ...]]:
+def arrange(questions: list[Question], rng: np.random.Generator) -> list[tuple[str, ...]]:
     """The order of the options of each question, the same for a video and its twins.
 
     Drawn among the orders that keep the right letters (of the twins too) level within each family and
@@ -49,7 +49,7 @@ def arrange(asked: list[Asked], rng: np.random.Generator) -> list[tuple[str, ...
     """
     used: dict[tuple[str, int], Counter[int]] = defaultdict(Counter)
     orders = []
-    for question in asked:
+    for question in questions:
         count = used[question.family, len(question.choices)]
         possible = list(permutations(question.choices))
         costs = [sum(count[order.index(str(answer))] for answer in question.answers) for order in possible]

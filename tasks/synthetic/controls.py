@@ -53,12 +53,12 @@ def chance(root: Path) -> Mapping[str, float]:
 
     DatasetError if `root` holds no questions.
     """
-    found = {task: [100 / len(question.options) for question in _read(root, (task,))] for task in QA}
-    everything = [value for values in found.values() for value in values]
+    chances = {task: [100 / len(question.options) for question in _read(root, (task,))] for task in QA}
+    everything = [value for values in chances.values() for value in values]
     if not everything:
         raise DatasetError("holds no questions", root / "multi_json")
     return {
-        **{task: math.fsum(values) / len(values) for task, values in found.items() if values},
+        **{task: math.fsum(values) / len(values) for task, values in chances.items() if values},
         "all": math.fsum(everything) / len(everything),
     }
 
@@ -73,23 +73,23 @@ def text_only_prior(train: Path, test: Path) -> Prior:
     """
     index: dict[str, int] = {}
     fit = list(_read(train, QA))
-    held = list(_read(test, QA))
-    for root, questions in ((train, fit), (test, held)):
+    exam = list(_read(test, QA))
+    for root, questions in ((train, fit), (test, exam)):
         if not questions:
             raise DatasetError("holds no questions", root / "multi_json")
     weights = _fitted(_Design.of(fit, index, grow=True), len(index))
-    design = _Design.of(held, index, grow=False)
+    design = _Design.of(exam, index, grow=False)
     scores = design.scores(weights)
     hits = sum(
         int(scores[start:end].argmax()) == question.right
-        for question, start, end in zip(held, design.starts, (*design.starts[1:], len(scores)), strict=True)
+        for question, start, end in zip(exam, design.starts, (*design.starts[1:], len(scores)), strict=True)
     )
-    rates = [1 / len(question.options) for question in held]
+    rates = [1 / len(question.options) for question in exam]
     return Prior(
-        accuracy=100 * hits / len(held),
-        chance=100 * math.fsum(rates) / len(held),
-        stderr=100 * math.sqrt(math.fsum(rate * (1 - rate) for rate in rates)) / len(held),
-        n=len(held),
+        accuracy=100 * hits / len(exam),
+        chance=100 * math.fsum(rates) / len(exam),
+        stderr=100 * math.sqrt(math.fsum(rate * (1 - rate) for rate in rates)) / len(exam),
+        n=len(exam),
     )
 
 
@@ -203,8 +203,8 @@ def _features(question: _Question, position: int) -> Iterator[str]:
         yield feature
         yield f"{template} {feature}"
     for word in words:
-        for asked in set(NAME.findall(question.text)):
-            yield f"{asked} asked, {word} offered"
+        for name in set(NAME.findall(question.text)):
+            yield f"{name} asked, {word} offered"
 
 
 def _fitted(design: _Design, width: int) -> Floats:

@@ -31,7 +31,7 @@ from sightbench.errors import DatasetError, SightbenchError, UsageError
 from sightbench.tasks.synthetic.balance import arrange, lettered, select
 from sightbench.tasks.synthetic.facts import describe, observe
 from sightbench.tasks.synthetic.knobs import Knobs
-from sightbench.tasks.synthetic.questions import Asked, expressions, questions
+from sightbench.tasks.synthetic.questions import Question, expressions, questions
 from sightbench.tasks.synthetic.render import MAX_DEPTH, Frame, render
 from sightbench.tasks.synthetic.scene import make_scene
 
@@ -65,8 +65,8 @@ class Manifest:
 class _Rendered:
     """What is left of a scene once its pictures are on disk."""
 
-    asked: list[Asked]
-    shown: list[Asked]
+    questions: list[Question]
+    expressions: list[Question]
     shapes: tuple[str, ...]
 
 
@@ -153,8 +153,8 @@ def _render_scene(out: Path, seed: int, knobs: Knobs, index: int) -> _Rendered:
         _write_json(out / "scenes" / DATASET / f"{name}.json", describe(version))
     rng = np.random.default_rng([seed, 5, index, 99])
     return _Rendered(
-        asked=questions(versions, rng),
-        shown=expressions(versions, rng),
+        questions=questions(versions, rng),
+        expressions=expressions(versions, rng),
         shapes=tuple(thing.shape for thing in scene.things),
     )
 
@@ -191,15 +191,15 @@ def _copy_reversed(out: Path, source: str, target: str, frames: int) -> None:
 
 def _write_questions(out: Path, seed: int, knobs: Knobs, rendered: list[_Rendered]) -> Manifest:
     rng = np.random.default_rng([seed, 6, 99])
-    kept = select([scene.asked for scene in rendered], rng)
-    orders = iter(arrange([question for asked in kept for question in asked], rng))
+    kept = select([scene.questions for scene in rendered], rng)
+    orders = iter(arrange([question for each in kept for question in each], rng))
     tasks: Counter[str] = Counter()
     families: Counter[str] = Counter()
     letters: Counter[str] = Counter()
     twins = TWINS if knobs.twins else TWINS[:1]
-    for index, (scene, asked) in enumerate(zip(rendered, kept, strict=True)):
+    for index, (scene, chosen) in enumerate(zip(rendered, kept, strict=True)):
         files: dict[tuple[str, str], Any] = {}
-        for number, question in enumerate(asked):
+        for number, question in enumerate(chosen):
             options = lettered(order := next(orders))
             for twin, answer in zip(twins, question.answers, strict=True):
                 letter = options[order.index(str(answer))][0]
@@ -207,7 +207,7 @@ def _write_questions(out: Path, seed: int, knobs: Knobs, rendered: list[_Rendere
                 record |= _additions(question, seed, index, number, twin, knobs.twins)
                 files.setdefault((twin, question.task), []).append(record)
                 letters[letter] += 1
-        for number, question in enumerate(scene.shown):
+        for number, question in enumerate(scene.expressions):
             for twin, answer in zip(twins, question.answers, strict=True):
                 record = {
                     "question": f"Please segment {question.text}.",
@@ -220,7 +220,7 @@ def _write_questions(out: Path, seed: int, knobs: Knobs, rendered: list[_Rendere
             path = out / "multi_json" / DATASET / f"{scene_name(seed, index, twin)}_{task}.json"
             _write_json(path, content)
             tasks[task] += len(content)
-        for question in (*asked, *scene.shown):
+        for question in (*chosen, *scene.expressions):
             families[f"{question.task}/{question.family}"] += len(twins)
     return Manifest(
         version=VERSION,
@@ -234,7 +234,9 @@ def _write_questions(out: Path, seed: int, knobs: Knobs, rendered: list[_Rendere
     )
 
 
-def _additions(question: Asked, seed: int, index: int, number: int, twin: str, twins: bool) -> dict[str, str]:
+def _additions(
+    question: Question, seed: int, index: int, number: int, twin: str, twins: bool
+) -> dict[str, str]:
     added = {"family": question.family}
     if twins:
         added |= {"pair": f"{scene_name(seed, index)}/{question.task}/{number}", "twin": twin}

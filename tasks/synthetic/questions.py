@@ -35,7 +35,7 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Question:
     """A question with its answers: one for the video and one for each twin, in the order of the twins.
 
     `choices` is unordered, `()` for a mask task; `answers` are option texts, or object indices of masks.
@@ -52,32 +52,32 @@ class Asked:
     classes: tuple[str, ...] = ()
 
 
-def questions(versions: list[Facts], rng: np.random.Generator) -> list[Asked]:
+def questions(versions: list[Facts], rng: np.random.Generator) -> list[Question]:
     """At most one question of every family. `versions` is the video, then its twins.
 
     Within a family a rare answer is taken where there is one: first an answer is drawn among those that
     the video allows, then a question that has it.
     """
-    found: dict[str, dict[str, list[tuple[Draft, tuple[str | int, ...]]]]] = {}
+    candidates: dict[str, dict[str, list[tuple[Draft, tuple[str | int, ...]]]]] = {}
     for draft in _questions(versions[0], rng):
         answers = _answers(draft, versions)
         if answers is not None:
             kind = "" if draft.options is None else str(answers[0])
-            found.setdefault(draft.family, {}).setdefault(kind, []).append((draft, answers))
-    asked = []
-    for by_kind in found.values():
+            candidates.setdefault(draft.family, {}).setdefault(kind, []).append((draft, answers))
+    chosen = []
+    for by_kind in candidates.values():
         drafts = by_kind[sorted(by_kind)[int(rng.integers(len(by_kind)))]]
         draft, answers = drafts[int(rng.integers(len(drafts)))]
-        asked.append(_with_choices(draft, answers, versions[0], rng))
-    return [question for question in asked if question is not None]
+        chosen.append(_with_choices(draft, answers, versions[0], rng))
+    return [question for question in chosen if question is not None]
 
 
-def expressions(versions: list[Facts], rng: np.random.Generator) -> list[Asked]:
+def expressions(versions: list[Facts], rng: np.random.Generator) -> list[Question]:
     """Referring expressions in random order, no object twice in a task (a file has one per object)."""
     drafts = list(_expressions(versions[0]))
     used: set[tuple[str, int, int]] = set()
     families: set[tuple[str, str]] = set()
-    asked = []
+    chosen = []
     for i in rng.permutation(len(drafts)):
         draft = drafts[i]
         answers = _answers(draft, versions)
@@ -88,8 +88,8 @@ def expressions(versions: list[Facts], rng: np.random.Generator) -> list[Asked]:
             continue
         used |= targets
         families.add((draft.task, draft.family))
-        asked.append(Asked(draft.task, draft.family, draft.text, answers))
-    return asked
+        chosen.append(Question(draft.task, draft.family, draft.text, answers))
+    return chosen
 
 
 def _answers(draft: Draft, versions: list[Facts]) -> tuple[str | int, ...] | None:
@@ -104,7 +104,7 @@ def _answers(draft: Draft, versions: list[Facts]) -> tuple[str | int, ...] | Non
 
 def _with_choices(
     draft: Draft, answers: tuple[str | int, ...], facts: Facts, rng: np.random.Generator
-) -> Asked | None:
+) -> Question | None:
     if draft.options is None:
         right = sorted({int(answer) for answer in answers})
         others = [k for k in draft.others if k not in right]
@@ -114,14 +114,14 @@ def _with_choices(
         if len(choices) < 2:
             return None
         texts = tuple(f"the {names[int(answer)]}" for answer in answers)
-        return Asked(draft.task, draft.family, draft.text, texts, tuple(f"the {name}" for name in choices))
+        return Question(draft.task, draft.family, draft.text, texts, tuple(f"the {name}" for name in choices))
     choices = draft.options
     if draft.family == "camera_motion":
         choices = _two_pairs(str(answers[0]), rng)
     if not set(answers) <= set(choices):
         return None
     classes = draft.options
-    return Asked(draft.task, draft.family, draft.text, answers, choices, str(answers[0]), classes)
+    return Question(draft.task, draft.family, draft.text, answers, choices, str(answers[0]), classes)
 
 
 def _two_pairs(answer: str, rng: np.random.Generator) -> tuple[str, ...]:

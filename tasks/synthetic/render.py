@@ -246,8 +246,8 @@ def _meet_box(thing: Thing, start: tuple[Any, ...], ray: tuple[Any, ...]) -> tup
     leave: Any = np.inf
     for at, along, half in zip(start, ray, (thing.half, thing.half, thing.height / 2), strict=True):
         inverse = 1 / along
-        one, two = (-half - at) * inverse, (half - at) * inverse
-        enter, leave = np.maximum(enter, np.minimum(one, two)), np.minimum(leave, np.maximum(one, two))
+        low, high = (-half - at) * inverse, (half - at) * inverse
+        enter, leave = np.maximum(enter, np.minimum(low, high)), np.minimum(leave, np.maximum(low, high))
     return (enter < leave) & (enter > 0), enter
 
 
@@ -259,9 +259,9 @@ def _meet_cylinder(thing: Thing, start: tuple[Any, ...], ray: tuple[Any, ...]) -
     root = b * b - a * c
     spread = np.sqrt(np.maximum(root, 0))
     inverse = 1 / ray[2]
-    one, two = (-top - start[2]) * inverse, (top - start[2]) * inverse
-    enter = np.maximum((-b - spread) / a, np.minimum(one, two))
-    leave = np.minimum((-b + spread) / a, np.maximum(one, two))
+    low, high = (-top - start[2]) * inverse, (top - start[2]) * inverse
+    enter = np.maximum((-b - spread) / a, np.minimum(low, high))
+    leave = np.minimum((-b + spread) / a, np.maximum(low, high))
     return (root > 0) & (enter < leave) & (enter > 0), enter
 
 

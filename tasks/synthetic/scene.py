@@ -191,7 +191,7 @@ def _place(rng: np.random.Generator, count: int, movers: int, knobs: Knobs) -> t
     identities = _identities(rng, count, knobs.look_alikes)
     for k, (colour, shape) in enumerate(identities):
         hidden = bool(placed) and rng.random() < knobs.occlusion
-        found = None
+        best = None
         for _ in range(24):
             radius, yaw = float(rng.uniform(0.42, 0.68)), float(rng.uniform(0, math.pi / 2))
             spot = _behind(rng, placed) if hidden else _spot(rng)
@@ -204,14 +204,14 @@ def _place(rng: np.random.Generator, count: int, movers: int, knobs: Knobs) -> t
             if not _inside(path) or not _apart(thing, path, placed, paths):
                 continue
             overlap = 0.0 if hidden else _overlap(thing, path, placed, paths)
-            if found is None or overlap < found[0]:
-                found = (overlap, thing, path)
+            if best is None or overlap < best[0]:
+                best = (overlap, thing, path)
             if overlap == 0:
                 break
-        if found is None:
+        if best is None:
             return None
-        placed.append(found[1])
-        paths.append(found[2])
+        placed.append(best[1])
+        paths.append(best[2])
     return tuple(placed[i] for i in rng.permutation(count))
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sightbench.tasks.families import short
+from sightbench.tasks.benchmarks import vqa as vqa_rows
 
 
 def picture(seed: int = 0, kind: str = "JPEG") -> bytes:
@@ -77,7 +77,7 @@ def dynbench(root: Path) -> None:
         put(root / f"multi_json/davis/cow_{task}.json", {"object_1": {"question": "Segment the cow."}})
 
 
-def vqa(split: short.Split) -> Callable[[Path], None]:
+def vqa(split: vqa_rows.Split) -> Callable[[Path], None]:
     def write(root: Path) -> None:
         folder = split.file.split("/")[0]
         rows: list[dict[str, Any]] = []
@@ -526,10 +526,10 @@ def vlabench(root: Path) -> None:
 MAKERS: dict[str, Callable[[Path], None]] = {
     "dynbench": dynbench,
     "synthetic": dynbench,
-    **{split.name: vqa(split) for split in short.SPLITS},
+    **{split.name: vqa(split) for split in vqa_rows.SPLITS},
     "vqa-chartqa-test": chartqa,
     "tiny_lvlm": tiny_lvlm,
-    **{name: short_table(name) for name, _, _ in short.TABLES},
+    **{name: short_table(name) for name, _, _ in vqa_rows.TABLE_ROWS},
     "OCRBench": short_table("OCRBench"),
     "mmbench-dev-en": circular("data/mmbench/mmbench_dev_20230712.tsv", False),
     "mmbench-dev-en-20231003": circular("mmbench/mmbench_dev_en_20231003.tsv", False),

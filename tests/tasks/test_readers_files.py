@@ -13,8 +13,8 @@ from sightbench.sample import Image, Sample, Text, Video
 from sightbench.tasks import catalog
 from sightbench.tasks.benchmark import Problems, Selection
 from sightbench.tasks.readers import mmscan
-from sightbench.tasks.readers.disk import locate
-from sightbench.tasks.readers.options import rotated, written
+from sightbench.tasks.readers.files.disk import locate
+from sightbench.tasks.readers.files.options import rotated, written
 from tests import paths
 from tests.tasks import formats
 

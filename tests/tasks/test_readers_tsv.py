@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sightbench.errors import DatasetError
 from sightbench.sample import Slice
 from sightbench.tasks.benchmark import Problems
-from sightbench.tasks.readers import tsv
+from sightbench.tasks.readers.files import tsv
 from tests.tasks import formats
 
 

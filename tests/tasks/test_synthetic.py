@@ -21,7 +21,7 @@ from sightbench.tasks.readers import dynbench
 from sightbench.tasks.synthetic.balance import arrange, select
 from sightbench.tasks.synthetic.generate import MASKS, QA, Manifest, generate, read_manifest
 from sightbench.tasks.synthetic.knobs import Knobs
-from sightbench.tasks.synthetic.questions import Asked
+from sightbench.tasks.synthetic.questions import Question
 from sightbench.tasks.synthetic.scene import COLOURS, SHAPES, make_scene
 from tests.paths import ROOT
 
@@ -211,7 +211,9 @@ def test_right_answers_and_letters_are_level_in_every_family(plain: Path) -> Non
 
 @given(st.lists(st.lists(st.sampled_from("xyz"), max_size=4), max_size=12), st.integers(0, 99))
 def test_selection_keeps_every_answer_equally_often(scenes: list[list[str]], seed: int) -> None:
-    asked = [[Asked("qa", "f", "?", (kind,), tuple("xyz"), kind, tuple("xyz")) for kind in s] for s in scenes]
+    asked = [
+        [Question("qa", "f", "?", (kind,), tuple("xyz"), kind, tuple("xyz")) for kind in s] for s in scenes
+    ]
     counts = Counter(kind for scene in scenes for kind in scene)
     kept = Counter(q.kind for scene in select(asked, np.random.default_rng(seed)) for q in scene)
     if len(counts) < 2:
@@ -223,7 +225,7 @@ def test_selection_keeps_every_answer_equally_often(scenes: list[list[str]], see
 
 @given(st.lists(st.tuples(st.sampled_from("xyz"), st.sampled_from("xyz")), min_size=1, max_size=30))
 def test_letters_stay_level_for_twins_too(answers: list[tuple[str, str]]) -> None:
-    asked = [Asked("qa", "f", "?", pair, tuple("xyz")) for pair in answers]
+    asked = [Question("qa", "f", "?", pair, tuple("xyz")) for pair in answers]
     orders = arrange(asked, np.random.default_rng(0))
     used = Counter(order.index(a) for order, pair in zip(orders, answers, strict=True) for a in pair)
     level = [used[i] for i in range(3)]

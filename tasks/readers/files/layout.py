@@ -1,4 +1,4 @@
-"""A form: one way a benchmark may lie on disk. A benchmark has one or several; the first found is read."""
+"""Layouts: the ways a benchmark may lie on disk. The first of a benchmark's that is there is read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sightbench.tasks.prompts import COT_TOKENS
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a form's reader is called with: the file or folder found, the data root, whose prompts."""
+    """What a layout's reader is called with: the file or folder, the data root, whose prompts."""
 
     path: Path
     data: Path
@@ -22,12 +22,12 @@ class Source:
     problems: Problems
 
 
-FormReader = Callable[[Source], Iterator[Sample]]
+LayoutReader = Callable[[Source], Iterator[Sample]]
 """Yields samples whose `benchmark` and, unless it matters, `order` are filled in by `reader_of`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class Layout:
     """`paths` below the data root are alternatives for one file or folder that `read` understands.
 
     Where they are folders, `files` are globs for the question files in them; a folder without any does
@@ -36,7 +36,7 @@ class Form:
 
     what: str
     paths: tuple[str, ...]
-    read: FormReader
+    read: LayoutReader
     files: tuple[str, ...] = ()
 
     def find(self, data: Path) -> Path | None:
@@ -48,8 +48,8 @@ class Form:
         return None
 
 
-def reader_of(benchmark: str, forms: tuple[Form, ...], tokens: int | None = None) -> Read:
-    """A Read for the first form that is there; `order` counts its samples.
+def reader_of(benchmark: str, layouts: tuple[Layout, ...], tokens: int | None = None) -> Read:
+    """A Read for the first layout that is there; `order` counts its samples.
 
     `tokens` is what an answer may take, unless the sample says so itself or has to reason first.
 
@@ -57,14 +57,14 @@ def reader_of(benchmark: str, forms: tuple[Form, ...], tokens: int | None = None
     """
 
     def read(data: Path, profile: str, problems: Problems) -> Iterator[Sample]:
-        for form in forms:
-            path = form.find(data)
+        for layout in layouts:
+            path = layout.find(data)
             if path is not None:
-                for order, sample in enumerate(form.read(Source(path, data, profile, problems))):
+                for order, sample in enumerate(layout.read(Source(path, data, profile, problems))):
                     room = sample.max_tokens or (COT_TOKENS if "cot" in sample.meta else tokens)
                     yield replace(sample, benchmark=benchmark, order=order, max_tokens=room)
                 return
-        wanted = ", ".join(path for need in needed(forms) for path in need.paths)
+        wanted = ", ".join(path for need in needed(layouts) for path in need.paths)
         raise UsageError(
             f"{benchmark}: its questions are not below {data}; looked for {wanted} (--data gives the folder)"
         )
@@ -72,15 +72,15 @@ def reader_of(benchmark: str, forms: tuple[Form, ...], tokens: int | None = None
     return read
 
 
-def needed(forms: tuple[Form, ...], *media: str) -> tuple[Needed, ...]:
-    """The forms' files, as alternatives, and the media folders, for Benchmark.files."""
-    what = " or ".join(dict.fromkeys(form.what for form in forms))
-    paths = tuple(path for form in forms for path in form.paths)
+def needed(layouts: tuple[Layout, ...], *media: str) -> tuple[Needed, ...]:
+    """The layouts' files, as alternatives, and the media folders, for Benchmark.files."""
+    what = " or ".join(dict.fromkeys(layout.what for layout in layouts))
+    paths = tuple(path for layout in layouts for path in layout.paths)
     inside = tuple(
         f"{path}/{each}" if each else path
-        for form in forms
-        for path in form.paths
-        for each in form.files or ("",)
+        for layout in layouts
+        for path in layout.paths
+        for each in layout.files or ("",)
     )
     folders = (Needed("images", (path, f"data/{path}"), media=True) for path in media)
     return (Needed(what, paths, inside=inside if inside != paths else ()), *folders)

@@ -36,15 +36,15 @@ def locate(name: str, bases: Sequence[Path]) -> Path | None:
 def images(
     names: Iterable[str], bases: Sequence[Path], problems: Problems, path: Path, line: int | None
 ) -> tuple[Path, ...] | None:
-    """All images a row names, or None with the missing one told to `problems`."""
-    found: list[Path] = []
+    """All images a row names, or None naming the missing one to `problems`."""
+    paths: list[Path] = []
     for name in names:
         image = locate(name, bases) if isinstance(name, str) else None
         if image is None:
             problems.broke(f"the image {name} is not on disk", path, line)
             return None
-        found.append(image)
-    return tuple(found)
+        paths.append(image)
+    return tuple(paths)
 
 
 def user(media: Iterable[Media], text: str) -> tuple[Turn, ...]:
@@ -61,7 +61,7 @@ class Seen:
         self._problems = problems
 
     def again(self, id: str, line: int) -> bool:
-        """True, and told to the problems, if `id` was there before."""
+        """True, and named in the problems, if `id` was there before."""
         first = self._lines.setdefault(id, line)
         if first == line:
             return False

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from sightbench.sample import Sample
 from sightbench.tasks import prompts
-from sightbench.tasks.readers import parquet
-from sightbench.tasks.readers.disk import user
-from sightbench.tasks.readers.form import Source
-from sightbench.tasks.readers.options import written
+from sightbench.tasks.readers.files import parquet
+from sightbench.tasks.readers.files.disk import user
+from sightbench.tasks.readers.files.layout import Source
+from sightbench.tasks.readers.files.options import written
 
 
-def choice(source: Source) -> Iterator[Sample]:
+def read(source: Source) -> Iterator[Sample]:
     """Samples by `index` from {index, question, image, answer, category, l2_category}."""
     paths = sorted(source.path.glob("**/*.parquet")) if source.path.is_dir() else [source.path]
     for path, number, row in parquet.rows(paths):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sightbench.tasks import prompts
 from sightbench.tasks.benchmark import Benchmark
-from sightbench.tasks.families.shape import (
+from sightbench.tasks.benchmarks.shared import (
     BY_VLMEVALKIT,
     INTERNVL,
     SHORT_PROFILES,
@@ -16,7 +16,7 @@ from sightbench.tasks.families.shape import (
     table_file,
 )
 from sightbench.tasks.readers import annotated, ocrbench, tiny_lvlm, vlmevalkit
-from sightbench.tasks.readers.form import Form, needed, reader_of
+from sightbench.tasks.readers.files.layout import Layout, needed, reader_of
 
 METRICS = {
     "vqa_accuracy": "soft accuracy against ten annotators: 0.3 for each that agrees, at most 1",
@@ -149,7 +149,8 @@ SPLITS = (
     ),
 )
 
-TABLES = (
+
+TABLE_ROWS = (
     ("TextVQA_VAL", "TextVQA val", "vqa_accuracy"),
     ("DocVQA_VAL", "DocVQA val", "anls"),
     ("DocVQA_TEST", "DocVQA test", "anls"),
@@ -169,12 +170,12 @@ def _split(split: Split) -> Benchmark:
         unique=split.unique,
         types=annotation(*split.types),
     )
-    forms = (Form("questions (JSON lines)", annotation(split.file), read),)
+    layouts = (Layout("questions (JSON lines)", annotation(split.file), read),)
     return _benchmark(
         split.name,
         split.title,
         split.scorer,
-        forms,
+        layouts,
         images=(split.file.split("/")[0],),
         reference=INTERNVL + "vqa/evaluate_vqa.py",
         prompt=split.prompt,
@@ -189,12 +190,12 @@ def _split(split: Split) -> Benchmark:
 def _table(name: str, title: str, scorer: str) -> Benchmark:
     hidden = name in ("DocVQA_TEST", "InfoVQA_TEST")
     read = vlmevalkit.table(vlmevalkit.short(prompts.short), hidden=hidden)
-    forms = (Form("questions and images (TSV)", table_file(name), read),)
+    layouts = (Layout("questions and images (TSV)", table_file(name), read),)
     return _benchmark(
         name,
         f"{title}, VLMEvalKit's table",
         scorer,
-        forms,
+        layouts,
         reference=VLMEVALKIT + "image_vqa.py",
         profiles=SHORT_PROFILES,
         profile="vlmevalkit",
@@ -206,7 +207,7 @@ def _benchmark(
     name: str,
     title: str,
     scorer: str,
-    forms: tuple[Form, ...],
+    layouts: tuple[Layout, ...],
     *,
     reference: str,
     prompt: annotated.Prompt = prompts.short,
@@ -224,12 +225,12 @@ def _benchmark(
         title=title,
         family="short answers",
         scorer=scorer,
-        read=reader_of(name, forms, tokens),
+        read=reader_of(name, layouts, tokens),
         prompt=prompt("{question}", profile),
         headline=HEADLINES.get(scorer, "accuracy"),
         metric=METRICS[scorer],
         reference=reference,
-        files=needed(forms, *images),
+        files=needed(layouts, *images),
         profiles=profiles,
         profile=profile,
         aliases=aliases,
@@ -245,7 +246,7 @@ CHARTQA = _benchmark(
     "ChartQA test, human and augmented",
     "relaxed_accuracy",
     (
-        Form(
+        Layout(
             "test_human and test_augmented (JSON lines or the release's JSON)",
             (
                 *annotation("chartqa/test_human.jsonl"),
@@ -264,18 +265,17 @@ CHARTQA = _benchmark(
     aliases=("chartqa_test", "chartqa"),
     tasks=("human", "augmented"),
 )
-
 OCRBENCH = _benchmark(
     "OCRBench",
     "OCRBench",
     "ocrbench",
     (
-        Form(
+        Layout(
             "questions and images (TSV)",
             table_file("OCRBench"),
             vlmevalkit.table(vlmevalkit.short(prompts.ocr_bench)),
         ),
-        Form("OCRBench.json", ("OCRBench/OCRBench.json", "OCRBench.json"), ocrbench.read),
+        Layout("OCRBench.json", ("OCRBench/OCRBench.json", "OCRBench.json"), ocrbench.read),
     ),
     images=("OCRBench_Images",),
     reference=VLMEVALKIT + "utils/ocrbench.py",
@@ -284,13 +284,12 @@ OCRBENCH = _benchmark(
     profile="internvl",
     scoring=WRAPPER,
 )
-
 TINY_LVLM = _benchmark(
     "tiny_lvlm",
     "Tiny LVLM-eHub",
     "tiny_lvlm",
     (
-        Form(
+        Layout(
             "dataset.json of five abilities, images beside it",
             annotation("tiny_lvlm/updated_datasets"),
             tiny_lvlm.read,
@@ -304,5 +303,6 @@ TINY_LVLM = _benchmark(
     aliases=("tiny-lvlm-ehub",),
 )
 
-INTERNVL_SET: tuple[Benchmark, ...] = (*map(_split, SPLITS), CHARTQA, TINY_LVLM)
-VLMEVALKIT_SET: tuple[Benchmark, ...] = (OCRBENCH, *(_table(*row) for row in TABLES))
+
+INTERNVL_FILES = (*map(_split, SPLITS), CHARTQA, TINY_LVLM)
+TABLES = (OCRBENCH, *(_table(*row) for row in TABLE_ROWS))

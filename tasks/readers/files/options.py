@@ -9,10 +9,10 @@ OPTIONS = re.compile(r"Options:\s*A: (.*)", re.DOTALL)
 
 def written(question: str) -> dict[str, str]:
     """Letter -> text of the options at the end of `question`; empty if there are none."""
-    found = OPTIONS.search(question)
-    if found is None:
+    match = OPTIONS.search(question)
+    if match is None:
         return {}
-    pieces = re.split(r",?\s*\b([B-Z]): ", found[1].strip())
+    pieces = re.split(r",?\s*\b([B-Z]): ", match[1].strip())
     return {"A": pieces[0], **dict(zip(pieces[1::2], pieces[2::2], strict=True))}
 
 
@@ -27,8 +27,8 @@ def rotated(question: str, answer: str, turns: int) -> tuple[str, str]:
         raise ValueError("has no options A, B, ... written in its text, so they cannot be re-ordered")
     texts = list(options.values())
     moved = [texts[(position + turns) % len(texts)] for position in range(len(texts))]
-    found = OPTIONS.search(question)
-    assert found is not None
+    match = OPTIONS.search(question)
+    assert match is not None
     listed = ", ".join(f"{letter}: {text}" for letter, text in zip(letters, moved, strict=True))
     now = letters[(letters.index(answer) - turns) % len(letters)]
-    return f"{question[: found.start()]}Options: {listed}", now
+    return f"{question[: match.start()]}Options: {listed}", now

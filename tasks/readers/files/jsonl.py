@@ -9,10 +9,10 @@ from typing import Any
 from sightbench.errors import DatasetError
 from sightbench.tasks.benchmark import Problems, load_json, parse_json
 
-Row = tuple[int, dict[str, Any]]
+NumberedObject = tuple[int, dict[str, Any]]
 
 
-def rows(path: Path, problems: Problems, needs: Sequence[str] = ()) -> Iterator[Row]:
+def rows(path: Path, problems: Problems, needs: Sequence[str] = ()) -> Iterator[NumberedObject]:
     """(line, object) of every good line; a line that is no object or lacks a key of `needs` is broken.
 
     In a file that is one list, the position (from 1) stands for the line. DatasetError if the file cannot

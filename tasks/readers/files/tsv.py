@@ -17,8 +17,8 @@ from pathlib import Path
 from sightbench.errors import DatasetError
 from sightbench.sample import Media, Slice
 from sightbench.tasks.benchmark import Problems
-from sightbench.tasks.readers.disk import Seen
-from sightbench.tasks.readers.disk import images as images_on_disk
+from sightbench.tasks.readers.files.disk import Seen
+from sightbench.tasks.readers.files.disk import images as images_on_disk
 
 NA = frozenset(
     (
@@ -36,7 +36,7 @@ Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """`line` is where the row begins (from 1), `cells` its values without the images, None for NA."""
 
     line: int
@@ -48,7 +48,7 @@ class Row:
         return self.cells.get(column) or ""
 
 
-def rows(path: Path, problems: Problems, roots: Sequence[Path]) -> Iterator[Row]:
+def rows(path: Path, problems: Problems, roots: Sequence[Path]) -> Iterator[TableRow]:
     """The rows that have an image, in file order; a row without any is left out, as VLMEvalKit does.
 
     An `image` cell of up to 64 characters is another row's index and stands for its image. Without such a
@@ -93,18 +93,18 @@ def rows(path: Path, problems: Problems, roots: Sequence[Path]) -> Iterator[Row]
                 if pointer and pointer not in known and not complete:
                     known |= _all_images(data, path, columns)
                     complete = True
-                found = known.get(pointer, ()) if pointer else _slices(data, span, path)
-                if not found:
+                pictures = known.get(pointer, ()) if pointer else _slices(data, span, path)
+                if not pictures:
                     what = f"points to the image of {pointer}, which has none" if pointer else "is no image"
                     problems.broke(f"the image cell {what}", path, line)
                     continue
-                known[index] = found
-                media = found
+                known[index] = pictures
+                media = pictures
             else:
                 media = images_on_disk(_names(cells.get("image_path")), roots, problems, path, line)
                 if media is None:
                     continue
-            yield Row(line, cells, media)
+            yield TableRow(line, cells, media)
 
 
 def _mapped(path: Path) -> mmap.mmap:
@@ -189,22 +189,22 @@ def _slices(data: mmap.mmap, span: Span, path: Path) -> tuple[Slice, ...]:
     if data[start : start + 1] != b"[":
         return (Slice(path, start, end - start, "base64"),) if BASE64.match(data, start, end) else ()
     return tuple(
-        Slice(path, found.start(), found.end() - found.start(), "base64")
-        for found in BASE64.finditer(data, start, end)
+        Slice(path, match.start(), match.end() - match.start(), "base64")
+        for match in BASE64.finditer(data, start, end)
     )
 
 
 def _all_images(data: mmap.mmap, path: Path, columns: Sequence[str]) -> dict[str, tuple[Slice, ...]]:
     """index -> images of every row that holds its own: for the row that points ahead."""
-    found: dict[str, tuple[Slice, ...]] = {}
+    images: dict[str, tuple[Slice, ...]] = {}
     records = _records(data, path, Problems())
     next(records)
     for _, spans in records:
         if len(spans) == len(columns):
             slices = _slices(data, spans[columns.index("image")], path)
             if slices:
-                found[_text(data, spans[columns.index("index")])] = slices
-    return found
+                images[_text(data, spans[columns.index("index")])] = slices
+    return images
 
 
 def _names(cell: str | None) -> tuple[str, ...]:

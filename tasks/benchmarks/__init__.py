@@ -1,0 +1,1 @@
+"""The rows of the catalog, in modules named after the benchmarks."""

@@ -1,0 +1,38 @@
+"""VLABench: planning in six dimensions."""
+
+from __future__ import annotations
+
+from sightbench.tasks.benchmark import Benchmark, Needed
+from sightbench.tasks.readers import vlabench
+from sightbench.tasks.readers.files.layout import Layout, needed, reader_of
+
+VLABENCH_PLACES = ("dataset/vlm_evaluation_v1.0", "vlm_evaluation_v1.0", ".")
+VLABENCH_LAYOUTS = (
+    Layout(
+        "operation_sequence.json of every example",
+        VLABENCH_PLACES,
+        vlabench.read,
+        ("*/*/example*/output/operation_sequence.json",),
+    ),
+)
+VLABENCH = Benchmark(
+    name="vlabench",
+    title="VLABench planning in six dimensions",
+    family="planning",
+    scorer="vlabench",
+    read=reader_of("vlabench", VLABENCH_LAYOUTS, vlabench.MAX_TOKENS),
+    prompt="{eval_vlm_en.txt} Input picture <image> Input picture with numbered tags <image> "
+    "Language instruction: {instruction} Please give the output skill sequence",
+    headline="total_score (the official one, of 80)",
+    metric="0.4 x skills + 0.4 x entities matched; exact matches beside it",
+    reference="OpenMOSS/VLABench VLABench/evaluation/utils.py; Evan-Joseph/leap-code",
+    files=(
+        *needed(VLABENCH_LAYOUTS),
+        Needed("VLABench's own prompt", vlabench.PROMPTS),
+        Needed("pictures", ("**/example*/input/*.png",), media=True),
+    ),
+    profiles=("official", "cot"),
+    scoring={"cot": "official"},
+    tasks=tuple(vlabench.DIMENSIONS),
+    max_tokens=vlabench.MAX_TOKENS,
+)

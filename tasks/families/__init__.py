@@ -1,1 +1,0 @@
-"""The catalog's rows, by the family of files and prompts they share."""
