@@ -17,7 +17,7 @@ from sightbench.tasks.readers.files import tsv
 from tests.tasks import formats
 
 
-def read(path: Path, *roots: Path) -> tuple[list[tsv.Row], list[str], Problems]:
+def read(path: Path, *roots: Path) -> tuple[list[tsv.TableRow], list[str], Problems]:
     problems = Problems()
     rows = list(tsv.rows(path, problems, roots))
     return rows, [str(error).removeprefix(str(path)) for error in problems.broken], problems
