@@ -21,7 +21,7 @@ from rich.table import Table
 
 from sightbench.servers.baseline.answer import answer
 from sightbench.servers.baseline.frames import decode
-from sightbench.servers.baseline.perceive import Scene, perceive
+from sightbench.servers.baseline.sight.perceive import Scene, perceive
 from sightbench.tasks.synthetic.generate import generate
 
 T = TypeVar("T")

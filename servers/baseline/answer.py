@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sightbench.servers.baseline.perceive import Scene
 from sightbench.servers.baseline.question import Question, parse_question
-from sightbench.servers.baseline.shapes import drawn, outline
-from sightbench.servers.baseline.solids import Stand
+from sightbench.servers.baseline.sight.perceive import Scene
+from sightbench.servers.baseline.sight.shapes import drawn, outline
+from sightbench.servers.baseline.sight.solids import Stand
 
 Floats = NDArray[np.float64]
 

@@ -24,8 +24,8 @@ from sightbench.servers.baseline import tokens
 from sightbench.servers.baseline.answer import answer
 from sightbench.servers.baseline.completion import chunks, completion
 from sightbench.servers.baseline.frames import decode, digest
-from sightbench.servers.baseline.perceive import Scene, perceive
 from sightbench.servers.baseline.refusal import Refusal
+from sightbench.servers.baseline.sight.perceive import Scene, perceive
 from sightbench.servers.baseline.wire import MODEL, ChatRequest, parse_request
 
 WORKERS = 2

@@ -12,8 +12,8 @@ from PIL import Image
 from sightbench import rle
 from sightbench.servers.baseline import tokens
 from sightbench.servers.baseline.answer import Answer
-from sightbench.servers.baseline.perceive import Scene
 from sightbench.servers.baseline.refusal import Refusal
+from sightbench.servers.baseline.sight.perceive import Scene
 from sightbench.servers.baseline.wire import MODEL, ChatRequest
 
 

@@ -18,10 +18,10 @@ from PIL import Image
 
 from sightbench.servers.baseline import tokens
 from sightbench.servers.baseline.answer import answer
-from sightbench.servers.baseline.components import components
 from sightbench.servers.baseline.frames import Frames, decode, look_size
-from sightbench.servers.baseline.perceive import Scene, perceive
 from sightbench.servers.baseline.question import MASK_FORMS, TEXT_FORMS, parse_question
+from sightbench.servers.baseline.sight.components import components
+from sightbench.servers.baseline.sight.perceive import Scene, perceive
 from sightbench.tasks.synthetic.generate import generate
 from tests.paths import ROOT
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sightbench.servers.baseline.camera import Camera
-from sightbench.servers.baseline.palette import (
+from sightbench.servers.baseline.sight.camera import Camera
+from sightbench.servers.baseline.sight.palette import (
     AMBIENT,
     BRIGHTEST,
     COLOURS,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sightbench.servers.baseline.camera import Camera
-from sightbench.servers.baseline.components import components
-from sightbench.servers.baseline.palette import MAT_CLASS
+from sightbench.servers.baseline.sight.camera import Camera
+from sightbench.servers.baseline.sight.components import components
+from sightbench.servers.baseline.sight.palette import MAT_CLASS
 
 Floats = NDArray[np.float64]
 

@@ -8,11 +8,11 @@ from itertools import permutations
 import numpy as np
 from numpy.typing import NDArray
 
-from sightbench.servers.baseline.blobs import Blob
-from sightbench.servers.baseline.camera import Camera
-from sightbench.servers.baseline.palette import SHAPES
-from sightbench.servers.baseline.shapes import fit_shapes
-from sightbench.servers.baseline.solids import Stand, stand
+from sightbench.servers.baseline.sight.blobs import Blob
+from sightbench.servers.baseline.sight.camera import Camera
+from sightbench.servers.baseline.sight.palette import SHAPES
+from sightbench.servers.baseline.sight.shapes import fit_shapes
+from sightbench.servers.baseline.sight.solids import Stand, stand
 
 Floats = NDArray[np.float64]
 

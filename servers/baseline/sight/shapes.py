@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sightbench.servers.baseline.blobs import Blob
-from sightbench.servers.baseline.camera import Camera
-from sightbench.servers.baseline.palette import SHAPES
-from sightbench.servers.baseline.solids import HALF, TALL, Stand, stand
+from sightbench.servers.baseline.sight.blobs import Blob
+from sightbench.servers.baseline.sight.camera import Camera
+from sightbench.servers.baseline.sight.palette import SHAPES
+from sightbench.servers.baseline.sight.solids import HALF, TALL, Stand, stand
 
 Floats = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sightbench.servers.baseline.palette import CHECKER_M, FIELD_OF_VIEW, FOG_M, HORIZON
+from sightbench.servers.baseline.sight.palette import CHECKER_M, FIELD_OF_VIEW, FOG_M, HORIZON
 
 Floats = NDArray[np.float64]
 

@@ -11,8 +11,8 @@ from math import asin, atan2, cos, hypot, isfinite, sin, tan
 import numpy as np
 from numpy.typing import NDArray
 
-from sightbench.servers.baseline.blobs import Blob
-from sightbench.servers.baseline.camera import Camera, level_ray
+from sightbench.servers.baseline.sight.blobs import Blob
+from sightbench.servers.baseline.sight.camera import Camera, level_ray
 
 HALF = {"sphere": 1.0, "box": 1.1, "cylinder": 0.89}
 """Half of the width as seen, in r: of a box from most sides, of a cylinder's nearer boundary."""

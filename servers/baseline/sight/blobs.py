@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sightbench.servers.baseline.components import components
-from sightbench.servers.baseline.palette import MAT_CLASS, WHITE
+from sightbench.servers.baseline.sight.components import components
+from sightbench.servers.baseline.sight.palette import MAT_CLASS, WHITE
 
 SMALLEST = 40 / (320 * 240)
 """Of the picture: pieces smaller than this are noise (white ones, which the ground mimics, 3 times this)."""

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sightbench.servers.baseline.blobs import find_blobs
-from sightbench.servers.baseline.camera import Camera, locate
 from sightbench.servers.baseline.frames import Frames
-from sightbench.servers.baseline.mat import Mat, find_mat
-from sightbench.servers.baseline.palette import COLOURS, GROUND, classify
-from sightbench.servers.baseline.paths import Path, fit_path
-from sightbench.servers.baseline.segment import ground_kind, whiten
-from sightbench.servers.baseline.solids import TALL
-from sightbench.servers.baseline.track import follow, stands
+from sightbench.servers.baseline.sight.blobs import find_blobs
+from sightbench.servers.baseline.sight.camera import Camera, locate
+from sightbench.servers.baseline.sight.mat import Mat, find_mat
+from sightbench.servers.baseline.sight.palette import COLOURS, GROUND, classify
+from sightbench.servers.baseline.sight.paths import Path, fit_path
+from sightbench.servers.baseline.sight.segment import ground_kind, whiten
+from sightbench.servers.baseline.sight.solids import TALL
+from sightbench.servers.baseline.sight.track import follow, stands
 
 Floats = NDArray[np.float64]
 

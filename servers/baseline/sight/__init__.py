@@ -1,0 +1,1 @@
+"""What the pixel baseline sees: frames in, a scene of solids, paths and a moving camera out."""
