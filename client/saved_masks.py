@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from sightbench.errors import DatasetError
-from sightbench.sample import Reply, Sample
+from sightbench.sample import MaskTruth, Reply, Sample
 
 
 def reply(sample: Sample, folder: Path) -> Reply | None:
@@ -49,7 +49,8 @@ def reply(sample: Sample, folder: Path) -> Reply | None:
 def _layouts(sample: Sample, folder: Path) -> Iterator[list[Path]]:
     dataset, scene, suffix, object_id = sample.id.split("/")
     number = object_id.split("_")[-1]
-    frames = range(int(sample.meta["num_frames"]))
+    assert isinstance(sample.gold, MaskTruth)
+    frames = range(sample.gold.frames)
     for parent in (folder / scene, folder / dataset / scene):
         yield [parent / f"frame_{i:04d}_obj{number}.png" for i in frames]
     for root in (folder, folder / "mask_details"):

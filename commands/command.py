@@ -65,12 +65,10 @@ def score(ctx: click.Context, /, run: Path, data: Path | None, **flags: Any) -> 
     """Score a run again from its replies; nothing is asked."""
     from sightbench.commands.runs import rescore
 
-    extra = {}
-    if flags["unparsed"]:
-        extra = {"unparsed": flags["unparsed"], "seed": flags["seed"]}
-    if flags["box_mode"]:
-        extra["box_mode"] = flags["box_mode"]
-    ctx.exit(rescore(run, data, flags["on_error"], extra))
+    changes = {name: flags[name] for name in ("on_error", "unparsed", "box_mode") if flags[name]}
+    if "unparsed" in changes:
+        changes["seed"] = flags["seed"]
+    ctx.exit(rescore(run, data, changes))
 
 
 @cli.command()
@@ -149,20 +147,20 @@ def grade(ctx: click.Context, /, metric: str | None, task: str | None, asked: bo
             click.echo(describe(*scorer_named(metric, flags["profile"])))
             ctx.exit()
         raise UsageError("give --metric or --task, not both")
-    extra: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
     if flags["unparsed"] == "random":
-        extra = {"unparsed": "random", "seed": flags["seed"]}
+        changes = {"unparsed": "random", "seed": flags["seed"]}
     if flags["box_mode"]:
-        extra["box_mode"] = flags["box_mode"]
+        changes["box_mode"] = flags["box_mode"]
     if metric is not None:
         from sightbench.commands.grade import filter_lines
 
-        ctx.exit(filter_lines(sys.stdin.buffer, sys.stdout.buffer, metric, flags["profile"], extra))
+        ctx.exit(filter_lines(sys.stdin.buffer, sys.stdout.buffer, metric, flags["profile"], changes))
     from sightbench.commands.grade import grade_predictions
 
     assert task is not None
     ctx.exit(
-        grade_predictions(task, flags["data"], flags["predictions"], flags["out"], flags["profile"], extra)
+        grade_predictions(task, flags["data"], flags["predictions"], flags["out"], flags["profile"], changes)
     )
 
 

@@ -31,6 +31,7 @@ from sightbench.families import Family, named
 from sightbench.files import replace_file
 from sightbench.reports import tables
 from sightbench.reports.summary import Summary
+from sightbench.scorers.scoring_options import ScoringOptions, scoring_options
 from sightbench.tasks.benchmark import Problems
 
 RUN = "run.json"
@@ -92,8 +93,7 @@ def _run(options: Options, chosen: tuple[Chosen, ...], about: dict[str, Any] | N
         outcome = asyncio.run(_ask(chosen, settings, journal, tally.total, options.quiet))
         if settings.shard:
             return _shard_done(folder, settings, outcome)
-        extra = _extra(options, settings)
-        summary = score_run(folder, journal, chosen, run, on_error=options.on_error, extra=extra)
+        summary = score_run(folder, journal, chosen, run, _scoring(options, settings))
     return finish(folder, summary, outcome)
 
 
@@ -125,17 +125,18 @@ def finish(folder: Path, summary: Summary, outcome: Outcome | None = None) -> in
     return 0 if summary.complete else 1
 
 
-def _extra(options: Options, settings: Settings) -> dict[str, Any]:
-    """Fields every scorer gets beside a sample's own: what was asked for, else what the model family does."""
+def _scoring(options: Options, settings: Settings) -> ScoringOptions:
+    """What was asked for, else what the model family does."""
     convention = named(settings.family) if settings.family else Family()
-    fields: dict[str, Any] = {}
-    if options.unparsed == "random":
-        fields |= {"unparsed": "random", "seed": options.unparsed_seed}
-    if box_mode := options.box_mode or convention.box_mode:
-        fields["box_mode"] = box_mode
-    if convention.answer:
-        fields["answer"] = convention.answer
-    return fields
+    return scoring_options(
+        {
+            "on_error": options.on_error,
+            "unparsed": options.unparsed,
+            "seed": options.unparsed_seed,
+            "box_mode": options.box_mode or convention.box_mode,
+            "answer": convention.answer,
+        }
+    )
 
 
 async def _ask(
@@ -201,7 +202,7 @@ def _remember(
         "alias": options.alias,
         "request": request(settings),
         "benchmarks": [one.to_json() for one in chosen],
-        "scoring": {"on_error": options.on_error, **_extra(options, settings)},
+        "scoring": _scoring(options, settings).to_json(),
         "servers": [info.record() for info in infos],
         "shard": list(settings.shard) if settings.shard else None,
         "python": platform.python_version(),

@@ -37,7 +37,7 @@ def _finite(_ctx: click.Context, param: click.Parameter, value: float | None) ->
 
 def _box_mode(_ctx: click.Context, _param: click.Parameter, name: str | None) -> str | None:
     if name is not None and name != "auto":
-        from sightbench.scorers.text.boxes import box_mode
+        from sightbench.scorers.text.box_modes import box_mode
 
         try:
             box_mode(name)

@@ -15,6 +15,7 @@ from sightbench.errors import UsageError
 from sightbench.evaluation.selection import check, choose
 from sightbench.sample import Failure, Reply, Sample
 from sightbench.scorers.score import Scorer
+from sightbench.scorers.scoring_options import scoring_options
 from sightbench.scorers.table import SCORERS
 from sightbench.tasks.readers import predictions as predictions_file
 from sightbench.tasks.readers.predictions import Predictions
@@ -94,6 +95,7 @@ def filter_lines(
 ) -> int:
     """Grades `lines` into `out`. Returns the exit code: 1 if a line could not be graded."""
     scorer, chosen = scorer_named(metric, profile)
+    scoring_options(extra)
     if extra.get("unparsed") == "random":
         extra = {**extra, "generator": random.Random(extra["seed"])}
     bad = 0
@@ -117,6 +119,7 @@ def grade_predictions(
     A sample the file does not answer, or whose answer is a request the other tool failed, is an error and
     in no number. Raises UsageError if no answer fits any sample.
     """
+    scoring_options(extra)
     if predictions is None:
         raise UsageError("--task needs --predictions FILE: the answers to grade")
     read = predictions_file.read(predictions)
@@ -126,7 +129,7 @@ def grade_predictions(
     found = ((sample.id, _reply(sample, read)) for one in chosen for sample in one.samples())
     run = imported(predictions.stem, predictions, chosen)
     keep(folder, run, found, f"{predictions}: none of its ids is an id of {task}")
-    return rescore(folder, data, None, extra)
+    return rescore(folder, data, extra)
 
 
 def _reply(asked: Sample, read: Predictions) -> Reply | None:

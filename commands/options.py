@@ -9,7 +9,7 @@ from typing import Any
 
 from sightbench.client.settings import Mode
 from sightbench.errors import RunFolderError, UsageError
-from sightbench.scorers.scoring import OnError
+from sightbench.scorers.scoring_options import OnError
 
 
 @dataclass(frozen=True, slots=True)

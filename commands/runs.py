@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,9 @@ from sightbench.evaluation.selection import Chosen, check, choose, remembered
 from sightbench.files import replace_file
 from sightbench.reports import dynbench_files
 from sightbench.reports.submission import FORMATS, submission
-from sightbench.sample import Reply
+from sightbench.sample import Json, Reply
 from sightbench.scorers.dynbench_overall import dynbench
-from sightbench.scorers.scoring import OnError
+from sightbench.scorers.scoring_options import scoring_options
 
 
 def load(folder: Path, data: Path | None = None) -> tuple[dict[str, Any], tuple[Chosen, ...]]:
@@ -38,13 +39,15 @@ def load(folder: Path, data: Path | None = None) -> tuple[dict[str, Any], tuple[
     return run, remembered(entries, data, folder)
 
 
-def rescore(folder: Path, data: Path | None, on_error: OnError | None, extra: dict[str, Any]) -> int:
-    """Scores the replies of a run again; nothing is asked. Returns the exit code."""
+def rescore(folder: Path, data: Path | None, changes: Mapping[str, Json]) -> int:
+    """Scores the replies of a run again, nothing is asked; `changes` are options other than the run's own.
+
+    Returns the exit code. Raises UsageError for an option that means nothing.
+    """
     run, chosen = load(folder, data)
-    scoring = dict(run.get("scoring", {}))
-    before: OnError = scoring.pop("on_error", "leave-out")
+    options = scoring_options({**run.get("scoring", {}), **changes})
     with Journal.open(folder, write=False) as journal:
-        summary = score_run(folder, journal, chosen, run, on_error=on_error or before, extra=scoring | extra)
+        summary = score_run(folder, journal, chosen, run, options)
     return finish(folder, summary)
 
 
@@ -70,7 +73,7 @@ def import_masks(task: Sequence[str], data: Path | None, masks: Path, out: Path,
     if missing:
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
         print(f"note: {len(missing)} of {total} samples have no saved masks: {shown}", file=sys.stderr)
-    return rescore(out, data, None, {})
+    return rescore(out, data, {})
 
 
 def imported(model: str, source: Path, chosen: Sequence[Chosen]) -> dict[str, Any]:
@@ -119,7 +122,7 @@ def merge(folders: Sequence[Path], out: Path, data: Path | None) -> int:
     merged = merge_journals(folders, out)
     remember(out, runs[0] | {"shard": None, "merged": [str(folder) for folder in folders]})
     print(f"{merged.replies} replies, {merged.duplicates} duplicates left out")
-    return rescore(out, data, None, {})
+    return rescore(out, data, {})
 
 
 def export(folder: Path, format: str, out: Path | None, data: Path | None) -> int:
@@ -135,7 +138,7 @@ def export(folder: Path, format: str, out: Path | None, data: Path | None) -> in
             kind = one.selection.benchmark.submission if format == "submission" else format
             if kind is None:
                 continue
-            found = list(answers(one, journal, run.get("scoring", {})))
+            found = list(answers(one, journal, scoring_options(run.get("scoring", {}))))
             ending, content = submission(kind, found)
             path = (out or folder) / f"submission-{one.selection.benchmark.name}{ending}"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -163,7 +166,8 @@ def _dynbench(
     wanted = [one for one in chosen if one.selection.benchmark.mask_tasks]
     if not wanted:
         raise UsageError(f"{folder} holds no benchmark in the Dyn-Bench layout")
-    rows = [row for one in wanted for row in rows_of(one, journal, "leave-out", run.get("scoring", {}))]
+    options = replace(scoring_options(run.get("scoring", {})), on_error="leave-out")
+    rows = [row for one in wanted for row in rows_of(one, journal, options)]
     model = str(run.get("alias") or run["model"])
     files = dynbench_files.write(out, model, rows, journal.read, _decoded, dynbench(rows))
     print(f"{out}: {files} files in Dyn-Bench's layout")

@@ -16,16 +16,18 @@ from sightbench.files import replace_file
 from sightbench.reports import tables
 from sightbench.reports.submission import Answer
 from sightbench.reports.summary import BenchmarkSummary, Summary, totals
-from sightbench.sample import Reply, Sample, Turn, Video
+from sightbench.sample import MaskTruth, Reply, Sample, Turn, Video
 from sightbench.scorers import dynbench_overall
 from sightbench.scorers.answer import boxed_or_rest, final_answer, set_aside_reasoning
 from sightbench.scorers.masks.reply import grade_masks
-from sightbench.scorers.masks.truth import Cache, Object, open_cache
+from sightbench.scorers.masks.truth import Cache, open_cache
 from sightbench.scorers.score import Grade, Metric, Row
-from sightbench.scorers.scoring import OnError, coverage, score
+from sightbench.scorers.scoring import coverage, score
+from sightbench.scorers.scoring_options import ScoringOptions
 from sightbench.scorers.table import SCORERS
 
 Grader = Callable[[Sample, Reply], Grade]
+DEFAULT = ScoringOptions()
 
 
 def score_run(
@@ -33,21 +35,18 @@ def score_run(
     journal: Journal,
     chosen: Sequence[Chosen],
     run: Mapping[str, Any],
-    *,
-    on_error: OnError = "leave-out",
-    extra: Mapping[str, Any] | None = None,
+    options: ScoringOptions = DEFAULT,
 ) -> Summary:
     """Scores every sample of the run in file order and writes the three files; returns the Summary.
 
     The same replies always give the same bytes in scores.jsonl, whatever order they came in.
-    `extra` goes to every scorer as further fields (`unparsed`, `seed`, `box_mode`).
     """
     usages = []
     benchmarks = []
     lines = []
     for one in chosen:
         rows = []
-        for row, reply in _scored(one, journal, on_error, extra or {}):
+        for row, reply in _scored(one, journal, options):
             if reply is not None:
                 usages.append(reply.usage)
             lines.append(orjson.dumps(row.score, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
@@ -60,25 +59,23 @@ def score_run(
     return summary
 
 
-def rows_of(one: Chosen, journal: Journal, on_error: OnError, extra: Mapping[str, Any]) -> list[Row]:
+def rows_of(one: Chosen, journal: Journal, options: ScoringOptions = DEFAULT) -> list[Row]:
     """The scored samples of one benchmark, in file order."""
-    return [row for row, _ in _scored(one, journal, on_error, extra)]
+    return [row for row, _ in _scored(one, journal, options)]
 
 
-def answers(one: Chosen, journal: Journal, extra: Mapping[str, Any]) -> Iterator[Answer]:
+def answers(one: Chosen, journal: Journal, options: ScoringOptions = DEFAULT) -> Iterator[Answer]:
     """The answered samples of one benchmark for a submission, in file order."""
-    for row, reply in _scored(one, journal, "leave-out", extra):
+    for row, reply in _scored(one, journal, options):
         if reply is not None and reply.status == "ok":
-            yield Answer(row.sample, answer_of(row.sample, reply, extra), row.score.parsed)
+            yield Answer(row.sample, answer_of(row.sample, reply, options), row.score.parsed)
 
 
-def _scored(
-    one: Chosen, journal: Journal, on_error: OnError, extra: Mapping[str, Any]
-) -> Iterator[tuple[Row, Reply | None]]:
-    grade = grader(one, extra)
+def _scored(one: Chosen, journal: Journal, options: ScoringOptions) -> Iterator[tuple[Row, Reply | None]]:
+    grade = grader(one, options)
     for sample in one.samples():
         reply = journal.read(sample.id)
-        yield Row(_lean(sample), score(sample, reply, grade, on_error)), reply
+        yield Row(_lean(sample), score(sample, reply, grade, options.on_error)), reply
 
 
 def _lean(sample: Sample) -> Sample:
@@ -90,26 +87,30 @@ def _lean(sample: Sample) -> Sample:
     return replace(sample, turns=tuple(turn for turn in turns if turn.parts))
 
 
-def grader(one: Chosen, extra: Mapping[str, Any]) -> Grader:
+def grader(one: Chosen, options: ScoringOptions) -> Grader:
     """The function that judges replies of this benchmark: masks against ground truth, texts by its scorer."""
     benchmark = one.selection.benchmark
     scorer = SCORERS[benchmark.scorer]
     profile = benchmark.scored_as(one.profile)
     truth = _truth(one) if one.only(masks=True) else None
-    if extra.get("unparsed") == "random":
+    extra: dict[str, Any] = {}
+    if options.box_mode:
+        extra["box_mode"] = options.box_mode
+    if options.unparsed == "random":
         # One generator through the file, as the references draw.
-        extra = {**extra, "generator": random.Random(extra["seed"])}
+        extra |= {"unparsed": "random", "seed": options.seed, "generator": random.Random(options.seed)}
 
     def grade(sample: Sample, reply: Reply) -> Grade:
         if sample.wants == "masks":
-            assert truth is not None
-            return grade_masks(sample, reply.masks, truth.object_rles(*_object(sample)))
+            assert truth is not None and isinstance(sample.gold, MaskTruth)
+            rles = truth.object_rles(sample.gold.folder, sample.gold.object, sample.gold.frames)
+            return grade_masks(sample.gold.frames, reply.masks, rles)
         if benchmark.family == "judged":
             return Grade(None, None, "ungraded", "needs a judge")
         if sample.gold is None and "choices" not in sample.meta:
             return Grade(None, None, "ungraded", "no gold")
         fields = {**sample.meta, "id": sample.id, "category": sample.category, **extra}
-        return scorer.grade(answer_of(sample, reply, extra), sample.gold, fields, profile)
+        return scorer.grade(answer_of(sample, reply, options), sample.gold, fields, profile)
 
     return grade
 
@@ -117,22 +118,19 @@ def grader(one: Chosen, extra: Mapping[str, Any]) -> Grader:
 def _truth(one: Chosen) -> Cache:
     """The ground-truth masks of a benchmark, those that are not cached yet read in parallel."""
     cache = open_cache(one.data)
-    cache.build(_object(sample) for sample in one.samples() if sample.wants == "masks")
+    truths = (sample.gold for sample in one.samples() if isinstance(sample.gold, MaskTruth))
+    cache.build((truth.folder, truth.object, truth.frames) for truth in truths)
     return cache
 
 
-def _object(sample: Sample) -> Object:
-    return sample.meta["mask_dir"], sample.meta["object_id"], sample.meta["num_frames"]
-
-
-def answer_of(sample: Sample, reply: Reply, extra: Mapping[str, Any]) -> str:
+def answer_of(sample: Sample, reply: Reply, options: ScoringOptions) -> str:
     """What an extractor sees of a reply: reasoning set aside, and where the prompt (a sample's `cot`) or the
     model family (`answer`) asked for a marked answer after the reasons, what the mark holds."""
-    if extra.get("answer") == "boxed":
+    if options.answer == "boxed":
         return boxed_or_rest(reply.text or "")
     text, _ = set_aside_reasoning(reply.text or "")
     marked = sample.meta.get("cot")
-    return final_answer(text, marked) if marked else text
+    return final_answer(text, str(marked)) if marked else text
 
 
 def _summarise(one: Chosen, rows: list[Row], run: Mapping[str, Any]) -> BenchmarkSummary:

@@ -32,7 +32,6 @@ from scipy import ndimage
 from skimage.morphology import disk
 
 from sightbench import rle
-from sightbench.sample import Sample
 from sightbench.scorers.masks import boundary
 from sightbench.scorers.masks.jf import score_object
 from sightbench.scorers.masks.reply import grade_masks
@@ -268,9 +267,8 @@ def score_journal(root: Path, frames: int) -> None:
     with (root / "replies.jsonl").open("rb") as journal:
         for line in journal:
             reply = orjson.loads(line)
-            sample = Sample(reply["sample"], "dynbench", "objmask", "c", (), meta={"num_frames": frames})
             truth = cache.object_rles(root / "masks", f"object_{reply['sample']}", frames)
-            value = grade_masks(sample, reply["masks"], truth).value
+            value = grade_masks(frames, reply["masks"], truth).value
             total += 0.0 if value is None else value
             done += 1
     figures = {

@@ -70,13 +70,13 @@ def _mmbench(answers: list[Answer]) -> bytes:
     """One sheet, a row per question: index, question, the options, prediction (the answer as it came)."""
     from openpyxl import Workbook
 
-    letters = sorted({letter for answer in answers for letter in answer.sample.meta["choices"]})
+    letters = sorted({letter for answer in answers for letter in answer.sample.choices})
     book = Workbook(write_only=True)
     sheet = book.create_sheet("Sheet1")
     sheet.append(["index", "question", *letters, "prediction"])
     for answer in answers:
         meta = answer.sample.meta
-        options = [meta["choices"].get(letter) for letter in letters]
+        options = [answer.sample.choices.get(letter) for letter in letters]
         sheet.append([meta["index"], meta["question"], *options, answer.text])
     out = io.BytesIO()
     book.save(out)

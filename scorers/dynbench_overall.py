@@ -51,7 +51,7 @@ def dynbench_chance(rows: Sequence[Row]) -> dict[str, float]:
     """Category -> expected QA accuracy in % of guessing a letter, over the questions that have options."""
     chances: dict[str, list[float]] = {}
     for row in rows:
-        choices = row.sample.meta.get("choices")
+        choices = row.sample.choices
         if row.sample.wants == "text" and choices:
             chances.setdefault(row.sample.category, []).append(100 / len(choices))
     return {category: sum(values) / len(values) for category, values in chances.items()}

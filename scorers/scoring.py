@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from sightbench.sample import Reply, Sample
 from sightbench.scorers.answer import is_refusal, set_aside_reasoning
 from sightbench.scorers.score import Grade, Row, Score
-
-OnError = Literal["leave-out", "zero"]
+from sightbench.scorers.scoring_options import OnError
 
 
 @dataclass(frozen=True, slots=True)

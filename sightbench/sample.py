@@ -5,10 +5,13 @@ A leaf: standard library only, so every room may import it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
+
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
+"""A value of a JSON file, or of a table's cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,22 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class MaskTruth:
+    """Where an object's true masks lie: `folder`, the object's id (`object_1`), and a mask per frame."""
+
+    folder: str
+    object: str
+    frames: int
+
+
+Gold: TypeAlias = "MaskTruth | Json"
+"""What is right: where the true masks lie, or a letter, texts, a number, a box, a plan as the file has it."""
+
+Kind = Literal["text", "masks"]
+"""What a sample asks for; a benchmark says which scorer judges which."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One question, with all that is needed to ask it and to judge the answer.
 
@@ -67,7 +86,8 @@ class Sample:
     source: pairs and groups go by it, never by the order replies came in. `group` names the set it is
     judged with (circular set, MME pair, figure). `follows` is the id of the sample whose turns and
     reply come before this one in a conversation; readers yield a conversation's samples in a row.
-    `meta` holds what a scorer needs beside gold, under the field names of `bench.py grade`.
+    `gold` is None where it is hidden. `meta` holds the source row's own columns, and what a scorer needs
+    beside gold under the field names of `bench.py grade`.
     """
 
     id: str
@@ -75,13 +95,21 @@ class Sample:
     task: str
     category: str
     turns: tuple[Turn, ...]
-    gold: Any = None
-    wants: Literal["text", "masks"] = "text"
+    gold: Gold = None
+    wants: Kind = "text"
     group: str | None = None
     follows: str | None = None
     order: int = 0
     max_tokens: int | None = None
-    meta: Mapping[str, Any] = field(default_factory=dict)
+    meta: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def choices(self) -> Mapping[str, str]:
+        """The options of the question by letter; empty where its row has none in this form."""
+        choices = self.meta.get("choices")
+        if not isinstance(choices, Mapping):
+            return {}
+        return {letter: text for letter, text in choices.items() if isinstance(text, str)}
 
     @property
     def affinity(self) -> str:

@@ -140,7 +140,7 @@ def seed_accuracy(rows: Sequence[Row], profile: str) -> Metric:
 
 def _is_video(row: Row) -> bool:
     kind = row.sample.meta.get("question_type_id")
-    return row.sample.meta.get("data_type") == "video" or (kind is not None and int(kind) > 9)
+    return row.sample.meta.get("data_type") == "video" or (kind is not None and int(str(kind)) > 9)
 
 
 def crpe(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:

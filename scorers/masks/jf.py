@@ -4,8 +4,8 @@
     F   contour accuracy: harmonic mean of boundary precision and boundary recall
     J&F (mean J + mean F) / 2 over the frames that count
 
-The benchmarks agree on these words and on little else. DEFINITIONS says, line by line, where they
-differ; `scorers.boundaries` counts seven integers per frame, and everything here is arithmetic on them in
+The benchmarks agree on these words and on little else. definitions.py says, line by line, where they
+differ; boundary.py counts seven integers per frame, and everything here is arithmetic on them in
 float64, in the order the references do it, so that the numbers are theirs to the last bit.
 """
 
@@ -16,69 +16,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from sightbench import rle
-from sightbench.errors import UsageError
 from sightbench.rle import MaskError, Rle
 from sightbench.scorers.masks import boundary
 from sightbench.scorers.masks.boundary import Counts
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """How one benchmark scores an object.
-
-    `boundary`: "inner" is Dyn-Bench's boundary (mask minus its erosion), "edge" is DAVIS's.
-    `drop_ends`: the first frame (given to the model) and the last one do not count.
-    `from_first_sight`: frames before the object is in either mask do not count.
-    `short`: frames a reply lacks are left out of the mean ("ignored") or are empty masks ("empty").
-    `long`: frames beyond the ground truth are left out ("ignored") or make the reply invalid ("error").
-    `other_size`: a mask of another size is resized (NEAREST) or makes the reply invalid.
-    """
-
-    name: str
-    boundary: Literal["inner", "edge"]
-    reference: str
-    drop_ends: bool = False
-    from_first_sight: bool = False
-    smoothed: bool = False
-    short: Literal["ignored", "empty"] = "empty"
-    long: Literal["ignored", "error"] = "error"
-    other_size: Literal["resize", "error"] = "error"
-
-
-DEFINITIONS: Mapping[str, Definition] = {
-    definition.name: definition
-    for definition in (
-        Definition(
-            "dynbench",
-            "inner",
-            "LilyYang0504/Bench utils/cal_metrics.py: compute_jf_score",
-            short="ignored",
-            long="ignored",
-            other_size="resize",
-        ),
-        Definition("davis", "edge", "davis2017-evaluation, task semi-supervised", drop_ends=True),
-        Definition("davis-unsupervised", "edge", "davis2017-evaluation, task unsupervised"),
-        Definition("mevis", "edge", "MeViS tools/metrics.py; Ref-DAVIS as Sa2VA and VISA score it"),
-        Definition("revos", "edge", "VISA tools/eval_revos.py"),
-        Definition(
-            "vos-benchmark", "edge", "hkchengrex/vos-benchmark", drop_ends=True, from_first_sight=True
-        ),
-        Definition(
-            "sa-v", "edge", "sam2 sav_dataset/sav_evaluator.py", drop_ends=True, from_first_sight=True
-        ),
-        Definition(
-            "mosev2", "edge", "MOSE-api MOSEv2/sam2_rcms/tools/score.py", drop_ends=True, smoothed=True
-        ),
-    )
-}
-
-DYNBENCH_TOLERANCE = 2
-MAX_TOLERANCE = 255
+from sightbench.scorers.masks.definitions import (
+    DYNBENCH_TOLERANCE,
+    Definition,
+    check_tolerance,
+    definition_named,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +70,8 @@ def score_object(
     References: Perazzi et al., A Benchmark Dataset and Evaluation Methodology for Video Object
     Segmentation, CVPR 2016 (J, F); each definition names its implementation.
     """
-    rules = _definition(definition)
-    if type(tolerance) is not int or not 1 <= tolerance <= MAX_TOLERANCE:
-        raise UsageError(f"the boundary threshold must be an integer from 1 to {MAX_TOLERANCE} pixels")
+    rules = definition_named(definition)
+    check_tolerance(tolerance)
     if rules.short == "ignored" and not (preds and gts):
         return ObjectScore(definition, 0.0, 0.0, 0.0, (), ())
     pairs = _pairs(preds, gts, rules)
@@ -160,7 +110,7 @@ def score_revos(
     score = score_object(preds, unions, "revos", core=core)
     rows = []
     for (pred, gt), layer, fore in zip(
-        _pairs(preds, unions, _definition("revos")), layers, foregrounds, strict=True
+        _pairs(preds, unions, definition_named("revos")), layers, foregrounds, strict=True
     ):
         # pixels of the prediction / of the frame covered by at least 0, 1, 2, ... instances
         hit = [rle.area(pred), *(_overlap(pred, level, core) for level in layer), 0]
@@ -218,12 +168,6 @@ def statistics(values: Sequence[float]) -> dict[str, float]:
     edges = (np.round(np.linspace(1, len(values), 5) + 1e-10) - 1).astype(int)
     first, last = array[edges[0] : edges[1] + 1], array[edges[3] : edges[4] + 1]
     return {"recall": float(np.mean(array > 0.5)), "decay": float(np.mean(first) - np.mean(last))}
-
-
-def _definition(name: str) -> Definition:
-    if name not in DEFINITIONS:
-        raise UsageError(f"unknown mask definition {name!r} (have: {', '.join(DEFINITIONS)})")
-    return DEFINITIONS[name]
 
 
 def _pairs(preds: Sequence[Rle | None], gts: Sequence[Rle], rules: Definition) -> list[tuple[Rle, Rle]]:

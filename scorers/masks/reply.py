@@ -20,8 +20,8 @@ from typing import Any
 
 from sightbench import rle
 from sightbench.rle import MaskError, Rle
-from sightbench.sample import Sample
-from sightbench.scorers.masks.jf import DEFINITIONS, DYNBENCH_TOLERANCE, score_object
+from sightbench.scorers.masks.definitions import DEFINITIONS, DYNBENCH_TOLERANCE
+from sightbench.scorers.masks.jf import score_object
 from sightbench.scorers.masks.truth import Truth
 from sightbench.scorers.score import Grade
 
@@ -29,7 +29,7 @@ MAX_FRAMES_PER_SENT = 4
 
 
 def grade_masks(
-    sample: Sample,
+    sent: int,
     masks: list[Any] | None,
     truth: Truth,
     definition: str = "dynbench",
@@ -39,12 +39,12 @@ def grade_masks(
 ) -> Grade:
     """The J&F (0..1) of the first object of a reply, by one of scorers.masks.DEFINITIONS.
 
-    `masks` is the wire's list as parsed JSON, unvalidated, None where the reply had none. `detail`
-    holds J, F, frames_sent, frames_returned, frames_scored, objects_returned, `notes` on whatever
-    the definition had to decide, and `error` where a mask could not be read. Never raises on a
-    reply; UsageError for an unknown definition, MaskError for unreadable ground truth.
+    `sent` is how many frames the model was shown. `masks` is the wire's list as parsed JSON, unvalidated,
+    None where the reply had none. `detail` holds J, F, frames_sent, frames_returned, frames_scored,
+    objects_returned, `notes` on whatever the definition had to decide, and `error` where a mask could not
+    be read. Never raises on a reply; UsageError for an unknown definition, MaskError for unreadable
+    ground truth.
     """
-    sent = int(sample.meta.get("num_frames", len(truth.rles)))
     detail: dict[str, Any] = {"definition": definition, "frames_sent": sent, "J": 0.0, "F": 0.0}
     notes = list(truth.notes)
     if not masks:

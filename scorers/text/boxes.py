@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,31 +18,11 @@ import numpy as np
 from sightbench.scorers.aggregate import averaged, mean_detail
 from sightbench.scorers.gold import needed, numbers
 from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
+from sightbench.scorers.text.box_modes import BOX_MODES, BoxMode, box_mode
 
 Box = tuple[float, float, float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class BoxMode:
-    """`full` is the coordinate that stands for the whole side; None: pixels; "resized": resized pixels."""
-
-    full: float | str | None
-    order: str = "xyxy"
-
-
-BOX_MODES = {
-    "0-1": BoxMode(1.0),
-    "0-999": BoxMode(999.0),
-    "0-1000": BoxMode(1000.0),
-    "pixels": BoxMode(None),
-    "resized": BoxMode("resized"),
-    "xywh": BoxMode(None, "xywh"),
-    "y-first": BoxMode(1000.0, "yxyx"),
-    "paligemma": BoxMode(1024.0, "yxyx"),
-}
-"""What `box_mode` may say, beside `auto`. A scale takes an order after a colon: `0-1:xywh`, `0-999:yxyx`."""
-
-_ORDERS = ("xyxy", "xywh", "yxyx")
 _NUMBER = r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?"
 _COMMA_OR_SPACE = r"(?:\s*,\s*|\s+)"
 _BRACKETS = re.compile(r"\[\s*" + _COMMA_OR_SPACE.join([f"({_NUMBER})"] * 4) + r"\s*\]")
@@ -53,18 +33,6 @@ _LOCATIONS = re.compile(r"<loc(\d{1,4})>\s*" * 4)
 _NUMBERS = re.compile(_NUMBER)
 _INTERNVL = re.compile(r"(?<!\[)\[++([^,\n]*+),([^,\n]*+),([^,\n]*+),([^\]\n]*+)\]")
 _LMMS_EVAL = re.compile(r"\[\s*" + r",\s*".join([r"(-?\d+(?:\.\d+)?)"] * 4) + r"\s*\]")
-
-
-def box_mode(name: str) -> BoxMode:
-    """The mode of this name; ValueError lists the names."""
-    base, _, order = name.partition(":")
-    mode = BOX_MODES.get(base)
-    if mode is None or (order and order not in _ORDERS):
-        known = ", ".join((*BOX_MODES, "auto"))
-        raise ValueError(
-            f"box_mode: unknown {name!r}; use one of {known}, or a scale with an order such as '0-1:xywh'"
-        )
-    return replace(mode, order=order) if order else mode
 
 
 def smart_resize(

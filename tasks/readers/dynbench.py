@@ -19,7 +19,7 @@ from string import ascii_uppercase
 from typing import Any
 
 from sightbench.errors import DatasetError, UsageError
-from sightbench.sample import Sample, Text, Turn, Video
+from sightbench.sample import MaskTruth, Sample, Text, Turn, Video
 from sightbench.tasks.benchmark import Problems, load_json
 from sightbench.tasks.prompts import LETTER
 
@@ -155,12 +155,8 @@ def _masks(
             category=CATEGORIES[suffix],
             turns=(Turn("user", (video, Text(question))),),
             wants="masks",
-            meta={
-                "question": question,
-                "mask_dir": str(mask_dir),
-                "object_id": object_id,
-                "num_frames": len(video.frames),
-            },
+            gold=MaskTruth(str(mask_dir), object_id, len(video.frames)),
+            meta={"question": question},
         )
 
 

@@ -49,7 +49,7 @@ def circular(read_once: LayoutReader) -> LayoutReader:
         for once in read_once(source):
             for turns in range(ROTATIONS):
                 try:
-                    question, answer = rotated(once.meta["question"], once.gold, turns)
+                    question, answer = rotated(str(once.meta["question"]), str(once.gold), turns)
                 except ValueError as error:
                     source.problems.broke(f"question {once.id} {error}", source.path)
                     break

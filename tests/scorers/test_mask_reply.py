@@ -12,7 +12,6 @@ import pytest
 
 from sightbench import rle
 from sightbench.rle import MaskError
-from sightbench.sample import Sample
 from sightbench.scorers.masks import boundary
 from sightbench.scorers.masks.reply import grade_masks
 from sightbench.scorers.masks.truth import Truth
@@ -21,9 +20,6 @@ from tests.scorers.hostile_masks import REFUSED
 SQUARE = rle.from_array(np.pad(np.ones((20, 20), bool), 10))
 WIRE = rle.to_wire(SQUARE)
 TRUTH = Truth((SQUARE,) * 3)
-SAMPLE = Sample(
-    "davis/camel/objmask/object_1", "dynbench", "objmask", "Inter-Object", (), meta={"num_frames": 3}
-)
 
 
 def reply(*objects):
@@ -34,7 +30,7 @@ def reply(*objects):
 
 
 def test_a_sound_reply_is_scored():
-    grade = grade_masks(SAMPLE, reply([WIRE] * 3), TRUTH)
+    grade = grade_masks(3, reply([WIRE] * 3), TRUTH)
     assert (grade.value, grade.status, grade.detail["notes"]) == (1.0, "scored", [])
     assert {
         key: grade.detail[key] for key in ("J", "F", "frames_sent", "frames_returned", "frames_scored")
@@ -50,82 +46,82 @@ def test_a_sound_reply_is_scored():
 
 @pytest.mark.parametrize(("masks", "rule"), [(None, "no masks field"), ([], "no object")])
 def test_no_object_is_zero_and_counted_as_no_answer(masks, rule):
-    grade = grade_masks(SAMPLE, masks, TRUTH)
+    grade = grade_masks(3, masks, TRUTH)
     assert (grade.value, grade.status, grade.rule) == (0.0, "unparsed", rule)
 
 
 def test_only_the_first_object_counts_and_that_is_said():
     empty = rle.to_wire(rle.empty(40, 40))
-    grade = grade_masks(SAMPLE, reply([WIRE] * 3, [empty] * 3), TRUTH)
+    grade = grade_masks(3, reply([WIRE] * 3, [empty] * 3), TRUTH)
     assert (grade.value, grade.detail["objects_returned"]) == (1.0, 2)
     assert grade.detail["notes"] == ["2 objects returned: the first is scored"]
 
 
 def test_missing_frames_by_definition():
-    dynbench = grade_masks(SAMPLE, reply([WIRE]), TRUTH)
+    dynbench = grade_masks(3, reply([WIRE]), TRUTH)
     assert (dynbench.value, dynbench.detail["frames_scored"]) == (1.0, 1)
     assert dynbench.detail["notes"] == ["2 frames without a mask: left out of the mean"]
-    mevis = grade_masks(SAMPLE, reply([WIRE]), TRUTH, "mevis")
+    mevis = grade_masks(3, reply([WIRE]), TRUTH, "mevis")
     assert mevis.value == pytest.approx(1 / 3)
     assert mevis.detail["notes"] == ["2 frames without a mask: scored as empty masks"]
 
 
 def test_extra_frames_by_definition():
-    dynbench = grade_masks(SAMPLE, reply([WIRE] * 5), TRUTH)
+    dynbench = grade_masks(3, reply([WIRE] * 5), TRUTH)
     assert (dynbench.value, dynbench.detail["notes"]) == (1.0, ["2 masks beyond the last frame: ignored"])
-    mevis = grade_masks(SAMPLE, reply([WIRE] * 5), TRUTH, "mevis")
+    mevis = grade_masks(3, reply([WIRE] * 5), TRUTH, "mevis")
     assert (mevis.value, mevis.status) == (0.0, "unparsed")
     assert mevis.detail["error"] == "mask: 5 masks for 3 frames"
 
 
 def test_far_too_many_frames_are_refused_unread():
-    grade = grade_masks(SAMPLE, reply([object()] * 13), TRUTH)
+    grade = grade_masks(3, reply([object()] * 13), TRUTH)
     assert grade.detail["error"] == "mask: 13 masks for 3 frames sent"
 
 
 def test_null_frames_are_empty_masks():
-    grade = grade_masks(SAMPLE, reply([WIRE, None, WIRE]), TRUTH)
+    grade = grade_masks(3, reply([WIRE, None, WIRE]), TRUTH)
     assert grade.value == pytest.approx(2 / 3)
     assert grade.detail["notes"] == ["1 null frames: scored as empty masks"]
 
 
 def test_other_sizes_by_definition():
     half = rle.encode(np.pad(np.ones((10, 10), bool), 5))
-    dynbench = grade_masks(SAMPLE, reply([half] * 3), TRUTH)
+    dynbench = grade_masks(3, reply([half] * 3), TRUTH)
     assert dynbench.value == 1.0
     assert dynbench.detail["notes"] == ["3 masks of another size: resized to the ground truth (nearest)"]
-    mevis = grade_masks(SAMPLE, reply([WIRE, half, half]), TRUTH, "mevis")
+    mevis = grade_masks(3, reply([WIRE, half, half]), TRUTH, "mevis")
     assert (mevis.value, mevis.detail["frame"]) == (0.0, 1)
     assert "size [20, 20] is not the frame's [40, 40]" in mevis.detail["error"]
 
 
 def test_no_frame_that_counts_is_no_number():
-    grade = grade_masks(SAMPLE, reply([WIRE] * 2), Truth((SQUARE,) * 2), "davis")
+    grade = grade_masks(3, reply([WIRE] * 2), Truth((SQUARE,) * 2), "davis")
     assert (grade.value, grade.status) == (None, "ungraded")
 
 
 def test_odd_ground_truth_is_said():
     truth = Truth((SQUARE,) * 3, ("ground truth missing for frames [1]: scored as empty masks",))
-    assert grade_masks(SAMPLE, reply([WIRE] * 3), truth).detail["notes"] == list(truth.notes)
+    assert grade_masks(3, reply([WIRE] * 3), truth).detail["notes"] == list(truth.notes)
 
 
 def test_broken_ground_truth_is_not_the_models_fault():
     with pytest.raises(MaskError, match="ground truth of frame 0"):
-        grade_masks(SAMPLE, reply([WIRE]), Truth((rle.Rle(40, 40, "0"),)))
+        grade_masks(3, reply([WIRE]), Truth((rle.Rle(40, 40, "0"),)))
 
 
 @pytest.mark.parametrize(
     "objects", [["x"], [None], [{}], [{"rles": None}], [{"rles": "abc"}], [[WIRE]], [{"rles": {}}], [7]]
 )
 def test_objects_that_are_none_are_named(objects):
-    grade = grade_masks(SAMPLE, objects, TRUTH)
+    grade = grade_masks(3, objects, TRUTH)
     assert (grade.value, grade.status, grade.rule) == (0.0, "unparsed", "invalid mask")
     assert "rles" in grade.detail["error"]
 
 
 @pytest.mark.parametrize("masks", [{"0": WIRE}, "abc", 7, True])
 def test_masks_that_are_no_list_are_named(masks):
-    grade = grade_masks(SAMPLE, masks, TRUTH)
+    grade = grade_masks(3, masks, TRUTH)
     assert (grade.value, grade.rule) == (0.0, "invalid mask")
     assert "masks must be a list" in grade.detail["error"]
 
@@ -172,7 +168,7 @@ def test_hostile_masks_over_http_are_a_clear_error(core, hostile_server):
             continue
         with urllib.request.urlopen(f"{hostile_server}/{place}", timeout=30) as answer:
             message = json.load(answer)["choices"][0]["message"]
-        grade = grade_masks(SAMPLE, message["masks"], TRUTH, core=core)
+        grade = grade_masks(3, message["masks"], TRUTH, core=core)
         assert (grade.value, grade.status, grade.rule) == (0.0, "unparsed", "invalid mask"), name
         assert grade.detail["frame"] == 1, name
         assert REFUSED[name][1] in grade.detail["error"], name

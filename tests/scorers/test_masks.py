@@ -17,7 +17,8 @@ from sightbench import rle
 from sightbench.errors import UsageError
 from sightbench.rle import MaskError
 from sightbench.scorers.masks import boundary
-from sightbench.scorers.masks.jf import DEFINITIONS, score_object, score_revos, statistics
+from sightbench.scorers.masks.definitions import DEFINITIONS
+from sightbench.scorers.masks.jf import score_object, score_revos, statistics
 from tests import paths
 from tests.scorers import mask_references as ref
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sightbench.errors import DatasetError, UsageError
-from sightbench.sample import Sample, Text, Video
+from sightbench.sample import MaskTruth, Sample, Text, Video
 from sightbench.tasks import catalog
 from sightbench.tasks.benchmark import Problems
 from sightbench.tasks.readers import dynbench
@@ -74,9 +74,7 @@ def test_a_mask_question_is_verbatim_and_says_where_its_masks_are(root: Path) ->
     sample = next(sample for sample in read(root)[0] if sample.id == "set/a/objmask/object_12")
     assert sample.turns[0].parts[1] == Text("Segment it.")
     assert sample.wants == "masks"
-    assert sample.meta["mask_dir"] == str(root / "masks/set/a")
-    assert sample.meta["object_id"] == "object_12"
-    assert sample.meta["num_frames"] == 3
+    assert sample.gold == MaskTruth(str(root / "masks/set/a"), "object_12", 3)
 
 
 def test_samples_of_a_video_share_one_tuple_of_frames(root: Path) -> None:
