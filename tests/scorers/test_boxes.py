@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightbench.scorers.text.boxes import BOX_IOU, BOX_MODES, box_mode, find_box, iou, smart_resize, to_pixels
+from sightbench.scorers.text.box_modes import BOX_MODES, box_mode
+from sightbench.scorers.text.boxes import BOX_IOU, find_box, iou, smart_resize, to_pixels
 from tests.scorers.rows import part, rows
 
 GOLD = [100, 50, 300, 250]

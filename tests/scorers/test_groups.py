@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from sightbench.sample import Sample
+from sightbench.sample import Json, Sample
 from sightbench.scorers.groups import accuracy, breakdown, by, chunks, set_accuracy, sets, total
 from sightbench.scorers.score import Metric, Row, Score
 from sightbench.scorers.statistics import mean
 
 
-def row(id: str, value: float | None, group: str | None = None, category: str = "", **meta: object) -> Row:
+def row(id: str, value: float | None, group: str | None = None, category: str = "", **meta: Json) -> Row:
     sample = Sample(id, "benchmark", "task", category, (), group=group, meta=meta)
     return Row(sample, Score(id, value, None, "error" if value is None else "scored"))
 

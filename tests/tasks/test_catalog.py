@@ -10,6 +10,7 @@ from PIL import Image as Picture
 
 from sightbench.errors import DatasetError, UsageError
 from sightbench.sample import Image, Media, Sample, Slice, Video
+from sightbench.scorers.gold import numbers
 from sightbench.scorers.score import Metric, Row, Score
 from sightbench.scorers.table import SCORERS
 from sightbench.tasks import catalog
@@ -75,8 +76,8 @@ def perfect(sample: Sample) -> str:
     """An answer that says the gold in the words its benchmark asks for."""
     gold = sample.gold[0] if isinstance(sample.gold, list) and sample.benchmark not in PLANS else sample.gold
     if sample.benchmark.startswith("refcoco"):
-        height, width = sample.meta["hw"]
-        x1, y1, x2, y2 = sample.gold
+        height, width = numbers(sample.meta["hw"], 2, "hw")
+        x1, y1, x2, y2 = numbers(sample.gold, 4, "gold")
         return str([[x1 / width * 1000, y1 / height * 1000, x2 / width * 1000, y2 / height * 1000]])
     if sample.benchmark in PLANS:
         return f"```json\n{json.dumps(gold)}\n```"

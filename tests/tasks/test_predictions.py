@@ -7,12 +7,12 @@ import pytest
 from openpyxl import Workbook
 
 from sightbench.errors import DatasetError
-from sightbench.sample import Sample
+from sightbench.sample import Json, Sample
 from sightbench.tasks.readers import predictions
 from tests.tasks import formats
 
 
-def sample(id: str, order: int = 0, **meta: object) -> Sample:
+def sample(id: str, order: int = 0, **meta: Json) -> Sample:
     return Sample(id, "bench", "task", "", (), order=order, meta=meta)
 
 

@@ -128,7 +128,7 @@ def test_a_row_without_an_answer_is_broken_unless_the_gold_is_hidden(tmp_path: P
 def test_an_option_that_pandas_drops_is_not_asked(tmp_path: Path) -> None:
     formats.table(tmp_path / "AI2D_TEST.tsv", [formats.options(index=1, image=formats.in_base64(), D="None")])
     sample = read("AI2D_TEST", tmp_path)[0][0]
-    assert set(sample.meta["choices"]) == {"A", "B", "C"}
+    assert set(sample.choices) == {"A", "B", "C"}
     assert "D." not in texts(sample)
 
 
@@ -199,7 +199,7 @@ def test_the_circular_variant_asks_every_order_once(tmp_path: Path) -> None:
     assert {sample.group for sample in samples} == {"0"}
     assert [sample.gold for sample in samples] == ["C", "B", "A", "D"]
     assert len({texts(sample) for sample in samples}) == 4
-    assert {sample.meta["choices"][sample.gold] for sample in samples} == {"up"}
+    assert {sample.choices[str(sample.gold)] for sample in samples} == {"up"}
 
 
 def test_mmsi_is_read_from_the_hubs_parquet_too(tmp_path: Path) -> None:
@@ -482,7 +482,7 @@ def test_all_of_mme(tmp_path: Path) -> None:
     assert (len(samples), broken, problems.skipped) == (2374, [], {})
     pairs: dict[str, set[str]] = {}
     for sample in samples:
-        pairs.setdefault(str(sample.group), set()).add(sample.meta["image"])
+        pairs.setdefault(str(sample.group), set()).add(str(sample.meta["image"]))
     assert all(len(images) == 1 for images in pairs.values()) and len(pairs) == 1187
 
 

@@ -94,7 +94,7 @@ def test_the_reader_of_dyn_bench_reads_all_of_it(plain: Path) -> None:
     manifest = read_manifest(plain)
     assert Counter(sample.task for sample in samples) == manifest.tasks
     assert sum(manifest.families.values()) == len(samples)
-    assert all(sample.gold in sample.meta["choices"] for sample in samples if sample.task in QA)
+    assert all(sample.gold in sample.choices for sample in samples if sample.task in QA)
 
 
 def test_almost_every_scene_has_all_six_tasks(plain: Path) -> None:
