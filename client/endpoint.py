@@ -22,7 +22,9 @@ from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
 from sightbench.client.address import Address, address
-from sightbench.client.failures import error_code, error_message, from_status
+from sightbench.client.error_codes import read_error
+from sightbench.client.failures import from_body, from_status
+from sightbench.client.providers import provider_of
 from sightbench.client.retry import retry_after
 from sightbench.sample import Failure
 from sightbench.terminal import plain
@@ -86,6 +88,7 @@ class Endpoint:
             cookie_jar=aiohttp.DummyCookieJar(),
             proxy=_proxy(self.address),
         )
+        self._provider = provider_of(self.address.base).name
         self._chat = self.url("/chat/completions")
 
     def url(self, path: str) -> URL:
@@ -110,8 +113,10 @@ class Endpoint:
             status, answered, raw = await self.request("POST", self._chat, fragments, size, headers, limit)
         except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as error:
             return Attempt(from_exception(error, self._timeout), time.monotonic() - started)
-        result = parse(status, answered.get("content-type", ""), raw)
+        result = parse(status, answered.get("content-type", ""), raw, self._provider)
         wait = retry_after(answered, time.time())
+        if wait is None and isinstance(result, Failure):
+            wait = asked_to_wait(raw)
         return Attempt(result, time.monotonic() - started, wait)
 
     async def request(
@@ -180,20 +185,28 @@ class _Spliced(aiohttp.Payload):
             await writer.write(b"".join(small))
 
 
-def parse(status: int, content_type: str, raw: bytes) -> Completion | Failure:
+def parse(status: int, content_type: str, raw: bytes, provider: str | None = None) -> Completion | Failure:
     """The answer in a response, or why there is none. Pure: neither repairs nor judges the text."""
     try:
         content = orjson.loads(raw)
     except orjson.JSONDecodeError:
         content = None
     if status != 200:
-        return from_status(status, error_message(content) or _excerpt(status, content_type, raw))
+        refused = read_error(content)
+        if refused is None:
+            return from_status(status, _excerpt(status, content_type, raw))
+        failure = from_body(status, refused, provider)
+        if failure.kind == "blocked":
+            # A filter's verdict is an answer, whether a provider calls it a 200 or a 400.
+            return Completion(None, refusal=failure.message, finish_reason="content_filter")
+        return failure
+    refused = read_error(content)
+    if refused is not None and not (isinstance(content, dict) and content.get("choices")):
+        if refused.status is None:
+            return Failure("bad_reply", plain(refused.message), status)
+        return from_body(refused.status, refused, provider)
     if not isinstance(content, dict):
         return Failure("bad_reply", _excerpt(status, content_type, raw), status)
-    words = error_message(content)
-    if words is not None and not content.get("choices"):
-        code = error_code(content)
-        return Failure("bad_reply", plain(words), status) if code is None else from_status(code, words)
     choices = content.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         return Failure("no_choices", "the reply has no choices", status)
@@ -201,6 +214,15 @@ def parse(status: int, content_type: str, raw: bytes) -> Completion | Failure:
     if not isinstance(message, dict):
         return Failure("no_choices", "the reply's first choice has no message", status)
     return _answer(content, choices[0], message, status)
+
+
+def asked_to_wait(raw: bytes) -> float | None:
+    """Seconds an error body asks to wait (Gemini has no header for it), None when it does not say."""
+    try:
+        refused = read_error(orjson.loads(raw))
+    except orjson.JSONDecodeError:
+        return None
+    return None if refused is None else refused.retry_after
 
 
 def from_exception(error: BaseException, timeout: float) -> Failure:

@@ -7,8 +7,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from sightbench.client.error_codes import ErrorBody, by_code
 from sightbench.sample import Failure
 from sightbench.terminal import plain
 
@@ -53,6 +53,7 @@ KINDS: Mapping[str, Kind] = {
             advice="nothing is served at that path; an endpoint's URL usually ends with /v1",
         ),
         Kind("no_quota", stops=True, advice="the account has no quota left"),
+        Kind("parameter_refused", stops=True, advice="the model refuses a parameter that this run sends"),
         Kind(
             "media_options_refused",
             stops=True,
@@ -64,6 +65,7 @@ KINDS: Mapping[str, Kind] = {
             advice="start vLLM with --allowed-local-media-path DIR, or do not send frames as files",
         ),
         # These belong to the request, which is not sent again.
+        Kind("blocked"),
         Kind("context_length"),
         Kind("too_many_images"),
         Kind("bad_request"),
@@ -125,7 +127,14 @@ _REFUSED = (400, 413, 422)
 _BY_MESSAGE = tuple(
     (name, statuses, re.compile(pattern, re.IGNORECASE))
     for name, statuses, pattern in (
-        ("no_quota", (402, 429), r"insufficient_quota|exceeded your current quota|billing"),
+        (
+            "no_quota",
+            (400, 402, 429),
+            # Anthropic's own spend limits are a 400 of no particular type, and Gemini's caps a 429:
+            # https://platform.claude.com/docs/en/api/rate-limits, https://ai.google.dev/gemini-api/docs/billing
+            r"insufficient_quota|exceeded your current quota|specified (workspace )?API usage limits"
+            r"|credit balance is too low|monthly spending cap|prepayment credits",
+        ),
         ("media_options_refused", (400,), r"(media_io|mm_processor)_kwargs are disabled"),
         ("local_files_refused", (400, 500), r"allowed-local-media-path"),
         ("too_many_images", _REFUSED, r"at most \d+ (image|video)|too many images|too many media"),
@@ -150,28 +159,10 @@ def from_status(status: int, message: str) -> Failure:
     return Failure(name, plain(message), status)
 
 
-def error_message(content: Any) -> str | None:
-    """The words of an error body: nested (`{"error": {...}}`), flat (`{"object": "error", ...}`), or None."""
-    if not isinstance(content, Mapping):
-        return None
-    error = content.get("error")
-    if isinstance(error, Mapping):
-        words = [str(error[key]) for key in ("message", "type", "code") if error.get(key)]
-        return " ".join(words) or "an error without a message"
-    if error:
-        return str(error)
-    if content.get("object") == "error" or "choices" not in content:
-        for key in ("message", "detail"):
-            if content.get(key):
-                return str(content[key])
-    return None
-
-
-def error_code(content: Mapping[str, Any]) -> int | None:
-    """The HTTP status an error body names, if it names one."""
-    error = content.get("error")
-    code = error.get("code") if isinstance(error, Mapping) else content.get("code")
-    return code if isinstance(code, int) and 400 <= code < 600 else None
+def from_body(status: int, body: ErrorBody, provider: str | None = None) -> Failure:
+    """The failure an error body stands for: by its codes, and by its words where they say nothing."""
+    name = by_code(status, body, provider)
+    return from_status(status, body.message) if name is None else Failure(name, plain(body.message), status)
 
 
 def explain(label: str, failure: Failure, model: str | None = None) -> str:

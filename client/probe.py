@@ -12,7 +12,8 @@ import aiohttp
 import orjson
 
 from sightbench.client.endpoint import Completion, Endpoint, from_exception
-from sightbench.client.failures import error_message, explain
+from sightbench.client.error_codes import read_error
+from sightbench.client.failures import explain, from_body
 from sightbench.client.settings import Settings
 from sightbench.errors import EndpointError, SightbenchError
 from sightbench.sample import Failure
@@ -163,18 +164,20 @@ async def _describe(endpoint: Endpoint, model: str | None) -> ServerInfo:
         content = orjson.loads(raw)
     except orjson.JSONDecodeError:
         content = None
+    refused = read_error(content)
+    if status in (400, 402, 429) and refused is not None:
+        raise EndpointError(explain(endpoint.label, from_body(status, refused)))
     if status in (401, 403):
         kind = "unauthorized" if status == 401 else "forbidden"
-        words = error_message(content) or "refused"
+        words = refused.message if refused else "refused"
         raise EndpointError(explain(endpoint.label, Failure(kind, words, status)))
     if status in (404, 405):
         # Some hosted servers do not list models; whether they know ours shows with the first request.
         return ServerInfo(endpoint.label, model=model)
     entries = content.get("data") if isinstance(content, dict) else None
     if status != 200 or not isinstance(entries, list):
-        words = (
-            error_message(content) or f"/models is not a list of models: {raw[:80].decode(errors='replace')}"
-        )
+        shown = f"/models is not a list of models: {raw[:80].decode(errors='replace')}"
+        words = shown if refused is None else refused.message
         raise EndpointError(explain(endpoint.label, Failure("bad_reply", words, status)))
     entries = [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
     served = tuple(entry["id"] for entry in entries)

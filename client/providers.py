@@ -1,26 +1,42 @@
-"""What differs between the servers that speak OpenAI's chat completions: data, never code paths.
+"""What differs between the servers and services a run may ask: data, never code paths.
 
-A server that is not in the table is "generic": only parameters every implementation knows are sent.
+A server that is not in the table is "generic": OpenAI's chat completions, and only parameters that every
+implementation knows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from sightbench.errors import UsageError
+
+DialectName = Literal["openai-chat", "anthropic-messages", "gemini-generate", "openai-responses"]
+
+MIB = 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """One dialect.
+    """One server or service.
 
+    `hosts` are the ends of the host names it is reached at, `path` a piece its base path must have.
+    `key_env` is the environment variable its key is usually in. `dialect` is the wire it speaks.
     `defaults` are sampling parameters sent explicitly, since an engine otherwise takes the model's own;
     `token_limit` is the name of the reply-length parameter; `omits` are parameters the API refuses;
     `frame_lists` tells whether `data:video/jpeg;base64,f1,f2` is understood; `part_ids` whether media
     parts may carry a `uuid`; `running`/`waiting` are the names of the gauges in `/metrics`.
+    `max_images` and `max_body` are what one request may hold (None: not documented), in images and bytes.
+    `prices` is the name the price table has for it, `batches` the wire of its batch API, None for none.
     """
 
     name: str
+    hosts: tuple[str, ...] = ()
+    path: str = ""
+    key_env: str = "OPENAI_API_KEY"
+    dialect: DialectName = "openai-chat"
     defaults: Mapping[str, Any] = field(default_factory=dict)
     token_limit: str = "max_tokens"
     omits: frozenset[str] = frozenset()
@@ -28,6 +44,10 @@ class Provider:
     part_ids: bool = False
     running: str | None = None
     waiting: str | None = None
+    max_images: int | None = None
+    max_body: int | None = None
+    prices: str | None = None
+    batches: Literal["openai", "anthropic", "gemini", "mistral"] | None = None
 
 
 PROVIDERS: tuple[Provider, ...] = (
@@ -46,12 +66,99 @@ PROVIDERS: tuple[Provider, ...] = (
         running="sglang:num_running_reqs",
         waiting="sglang:num_queue_reqs",
     ),
+    # max_tokens is deprecated for max_completion_tokens, which every chat model takes:
+    # https://developers.openai.com/api/reference/resources/chat/subresources/completions/methods/create
+    Provider(
+        "openai",
+        hosts=("api.openai.com",),
+        token_limit="max_completion_tokens",
+        prices="openai",
+        batches="openai",
+    ),
+    Provider(
+        "openai-responses",
+        dialect="openai-responses",
+        token_limit="max_output_tokens",
+        prices="openai",
+        batches="openai",
+    ),
+    # https://platform.claude.com/docs/en/build-with-claude/vision and .../api/overview#request-size-limits
+    Provider(
+        "anthropic",
+        hosts=("api.anthropic.com",),
+        key_env="ANTHROPIC_API_KEY",
+        dialect="anthropic-messages",
+        max_images=600,
+        max_body=32 * MIB,
+        prices="anthropic",
+        batches="anthropic",
+    ),
+    # https://ai.google.dev/gemini-api/docs/file-input-methods: 100 MB inline
+    Provider(
+        "gemini-openai",
+        hosts=("generativelanguage.googleapis.com",),
+        path="/openai",
+        key_env="GEMINI_API_KEY",
+        max_body=100 * MIB,
+        prices="google",
+    ),
+    Provider(
+        "gemini",
+        hosts=("generativelanguage.googleapis.com",),
+        key_env="GEMINI_API_KEY",
+        dialect="gemini-generate",
+        token_limit="maxOutputTokens",
+        max_body=100 * MIB,
+        prices="google",
+        batches="gemini",
+    ),
+    # https://learn.microsoft.com/azure/ai-foundry/openai/how-to/batch
+    Provider(
+        "azure",
+        hosts=("openai.azure.com", "services.ai.azure.com", "cognitiveservices.azure.com"),
+        key_env="AZURE_OPENAI_API_KEY",
+        token_limit="max_completion_tokens",
+        prices="azure",
+        batches="openai",
+    ),
+    Provider("openrouter", hosts=("openrouter.ai",), key_env="OPENROUTER_API_KEY", prices="openrouter"),
+    Provider("dashscope", hosts=("aliyuncs.com",), key_env="DASHSCOPE_API_KEY", batches="openai"),
+    Provider(
+        "together",
+        hosts=("api.together.xyz", "api.together.ai"),
+        key_env="TOGETHER_API_KEY",
+        prices="together",
+        batches="openai",
+    ),
+    Provider("fireworks", hosts=("api.fireworks.ai",), key_env="FIREWORKS_API_KEY", prices="fireworks"),
+    Provider("xai", hosts=("api.x.ai",), key_env="XAI_API_KEY", prices="x-ai"),
+    Provider(
+        "mistral", hosts=("api.mistral.ai",), key_env="MISTRAL_API_KEY", prices="mistral", batches="mistral"
+    ),
+    Provider(
+        "groq",
+        hosts=("api.groq.com",),
+        key_env="GROQ_API_KEY",
+        token_limit="max_completion_tokens",
+        prices="groq",
+        batches="openai",
+    ),
 )
 
 
 def provider(name: str) -> Provider:
-    """The entry of that name; KeyError for a name that is not in the table."""
+    """The entry of that name. Raises UsageError for a name that is not in the table."""
     for entry in PROVIDERS:
         if entry.name == name:
             return entry
-    raise KeyError(name)
+    raise UsageError(f"there is no provider {name!r}; known: {', '.join(entry.name for entry in PROVIDERS)}")
+
+
+def provider_of(url: str) -> Provider:
+    """The entry a URL belongs to, "generic" for a host that is not in the table."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    for entry in PROVIDERS:
+        if any(host == end or host.endswith(f".{end}") for end in entry.hosts) and entry.path in parts.path:
+            return entry
+    return PROVIDERS[0]

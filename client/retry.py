@@ -6,6 +6,7 @@ import random
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
@@ -74,11 +75,18 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def exhausted(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds until a budget that `x-ratelimit-remaining-*` calls empty is refilled, None if none is."""
+    """Seconds until a budget that `x-ratelimit-*` or `anthropic-ratelimit-*` calls empty is refilled, None if
+    none is."""
     waits = [
         _duration(headers.get(f"x-ratelimit-reset-{what}", ""), now)
         for what in ("requests", "tokens")
         if headers.get(f"x-ratelimit-remaining-{what}") == "0"
+    ]
+    # https://platform.claude.com/docs/en/api/rate-limits: the same, with the reset as an RFC 3339 time
+    waits += [
+        _until(headers.get(f"anthropic-ratelimit-{what}-reset", ""), now)
+        for what in ("requests", "tokens", "input-tokens", "output-tokens")
+        if headers.get(f"anthropic-ratelimit-{what}-remaining") == "0"
     ]
     known = [wait for wait in waits if wait is not None]
     return max(known) if known else None
@@ -94,6 +102,13 @@ def _duration(text: str, now: float) -> float | None:
         return max(0.0, value - now) if value > 1e9 else value
     found = _DURATION.findall(text)
     return sum(float(number) * _UNITS[unit] for number, unit in found) if found else None
+
+
+def _until(text: str, now: float) -> float | None:
+    try:
+        return max(0.0, datetime.fromisoformat(text).timestamp() - now)
+    except ValueError:
+        return None
 
 
 def _number(text: str) -> float | None:

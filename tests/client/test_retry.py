@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightbench.client.endpoint import Completion, ReplyTooLarge, from_exception, parse
-from sightbench.client.failures import KINDS, error_message, from_status
+from sightbench.client.error_codes import read_error
+from sightbench.client.failures import KINDS, from_status
 from sightbench.client.retry import decide, retry_after
 from sightbench.sample import Failure
 from tests.faults.server import completion
@@ -22,7 +23,7 @@ AGAIN = [
 ]
 FINAL = [
     *("context_length", "too_many_images", "bad_request", "too_large", "unprocessable", "rejected"),
-    *("reply_too_large", "media", "conversation_broken"),
+    *("reply_too_large", "media", "conversation_broken", "blocked"),
 ]
 
 
@@ -39,7 +40,8 @@ def test_what_cannot_pass_is_final(kind: str) -> None:
 
 
 STOPS = [
-    *("unauthorized", "forbidden", "not_found", "no_quota", "media_options_refused", "local_files_refused"),
+    *("unauthorized", "forbidden", "not_found", "no_quota", "parameter_refused", "media_options_refused"),
+    "local_files_refused",
 ]
 
 
@@ -124,7 +126,8 @@ def test_a_message_is_always_one_short_line(message: str, status: int) -> None:
     ],
 )
 def test_errors_are_found_in_every_shape(content: object, message: str | None) -> None:
-    assert error_message(content) == message
+    refused = read_error(content)
+    assert (None if refused is None else refused.message) == message
 
 
 @pytest.mark.parametrize(
