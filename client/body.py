@@ -81,13 +81,8 @@ class Template:
             "model": settings.model,
             **self.provider.defaults,
             self.provider.token_limit: self.max_tokens(sample),
-            "temperature": settings.temperature,
-            "top_p": settings.top_p,
+            **settings.sampling(),
         }
-        for name in ("top_k", "repetition_penalty", "seed"):
-            value = getattr(settings, name)
-            if value is not None:
-                values[name] = value
         if sample.wants == "masks":
             values["mask_options"] = {"return_masks": True}
         elif settings.text_mask_options:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from sightbench.client.address import label
+from sightbench.client.sampling import RequestOptions
 
 Mode = Literal["images", "video", "file"]
 """How frames go out: one image part each, one video part of encoded frames, or `file://` references."""
@@ -24,14 +25,13 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(RequestOptions):
     """The configuration of a run; immutable, and printable: secrets are left out of its repr.
 
-    `max_tokens` overrides what samples ask for. `timeout` bounds one attempt, `attempts` the tries of one
+    `timeout` bounds one attempt, `attempts` the tries of one
     sample, `patience` how long every endpoint may be down before the run gives up, `deadline` the whole
     run (all in seconds). `rpm` and `tpm` bound the run as a whole, `concurrency` each endpoint ("auto":
-    found out, up to `max_concurrency`). `frames`, `fps` and `max_pixels` are the only ways media are
-    changed, and never for samples that want masks. `text_mask_options` tells an endpoint that can segment
+    found out, up to `max_concurrency`). `text_mask_options` tells an endpoint that can segment
     not to for samples that want text. `lookahead` is how many samples are read ahead to
     bring questions about one video together; `shard` is (index, count), by video.
     """
@@ -41,21 +41,8 @@ class Settings:
     api_key: str | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     provider: str = "generic"
-    family: str | None = None
-
-    max_tokens: int | None = None
-    temperature: float = 0.0
-    top_p: float = 1.0
-    top_k: int | None = None
-    repetition_penalty: float | None = None
-    seed: int | None = None
-    extra_body: Mapping[str, Any] = field(default_factory=dict)
-    text_mask_options: bool = False
-
     mode: Mode = "images"
-    frames: int | None = None
-    fps: float | None = None
-    max_pixels: int | None = None
+    text_mask_options: bool = False
 
     concurrency: int | Literal["auto"] = 32
     max_concurrency: int = 1024

@@ -44,9 +44,10 @@ def defaults(path: Path, names: set[str], multiple: set[str]) -> dict[str, Any]:
 def _value(path: Path, name: str, value: Any, multiple: bool) -> Any:
     if name == "extra_body" and isinstance(value, dict):
         try:
-            return json.dumps(value, allow_nan=False)
+            json.dumps(value, allow_nan=False)
         except (TypeError, ValueError) as error:
             raise UsageError(f"--config {path}: extra_body is not what JSON can hold ({error})") from None
+        return value
     if multiple and not isinstance(value, list):
         value = [value]
     for one in value if multiple else [value]:

@@ -5,16 +5,35 @@ from __future__ import annotations
 from itertools import islice
 from pathlib import Path
 
+import click
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from sightbench.commands.parameters import data_option
 from sightbench.errors import UsageError
 from sightbench.sample import Sample, Text
 from sightbench.tasks import catalog
 from sightbench.tasks.benchmark import Benchmark, Selection
 
 LOOKED_AT = 1000
+
+
+@click.command()
+@click.argument("name", required=False)
+@data_option
+def tasks(name: str | None, data: Path | None) -> None:
+    """List the benchmarks, or show one: files, prompt, metric, reference."""
+    if name is None:
+        list_tasks(data)
+    else:
+        show_task(name, data)
+
+
+@click.command()
+def models() -> None:
+    """List the model families: what they can do, and which engines serve them."""
+    list_models()
 
 
 def list_tasks(data: Path | None) -> None:

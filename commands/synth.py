@@ -1,61 +1,48 @@
-"""`bench.py synth`, and the set the embedded default is evaluated on."""
+"""`synth`: a synthetic benchmark rendered anew."""
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import click
+
 from sightbench.errors import UsageError
-from sightbench.tasks.synthetic.controls import text_only_prior
-from sightbench.tasks.synthetic.generate import Manifest, generate
-from sightbench.tasks.synthetic.knobs import Knobs
-
-SEED = 0
-PRIOR_SEED = 1_000_000
-"""Seed of the scenes the text-only prior is fitted on: never those it is asked about."""
 
 
-def knobs_of(flags: Mapping[str, Any]) -> Knobs:
-    """The knobs of the command's flags, `objects`, `movers` and `size` as text. Raises UsageError."""
+@click.command()
+@click.option("--scenes", type=click.IntRange(1), default=40, show_default=True)
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="A new seed is a new test."
+)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to make.")
+@click.option("--frames", type=int, default=8, show_default=True, help="Per video.")
+@click.option("--size", default="320x240", show_default=True)
+@click.option("--objects", default="3-6", show_default=True, help="Per scene.")
+@click.option("--movers", default="0-3", show_default=True, help="Objects that move.")
+@click.option("--occlusion", type=float, default=0.3, show_default=True, help="Share of half-hidden objects.")
+@click.option("--look-alikes", type=float, default=0.25, show_default=True, help="Share of shared colours.")
+@click.option("--motion", type=float, default=1.0, show_default=True, help="How far movers travel.")
+@click.option("--camera-speed", type=float, default=1.0, show_default=True, help="0: it stands still.")
+@click.option("--twins", is_flag=True, help="Also each scene reversed in time and mirrored.")
+@click.option("--depth", is_flag=True, help="Also depth images.")
+def synth(out: Path, scenes: int, seed: int, **flags: Any) -> None:
+    """Render a synthetic benchmark with exactly known answers and masks."""
+    from sightbench.evaluation.synthetic import render
+    from sightbench.tasks.synthetic.knobs import Knobs
+
     spans = {name: span(flags[name], f"--{name}") for name in ("objects", "movers")}
-    return Knobs(**{**flags, **spans, "size": size(flags["size"])})
+    knobs = Knobs(**{**flags, **spans, "size": size(flags["size"])})
+    manifest = render(out, scenes, seed, knobs, rendered if sys.stderr.isatty() else None)
+    counts = ", ".join(f"{count} {task}" for task, count in manifest.tasks.items())
+    frames = manifest.knobs["frames"]
+    click.echo(f"{out}: {manifest.videos} videos of {frames} frames, seed {manifest.seed}\n{counts}")
 
 
-def told(manifest: Manifest, out: Path) -> str:
-    """What was rendered, in two lines."""
-    tasks = ", ".join(f"{count} {task}" for task, count in manifest.tasks.items())
-    return (
-        f"{out}: {manifest.videos} videos of {manifest.knobs['frames']} frames, seed {manifest.seed}\n{tasks}"
-    )
-
-
-def synth(out: Path, scenes: int, seed: int, knobs: Knobs) -> Manifest:
-    """Renders a set into `out` on all cores, with a line of progress on a terminal."""
-    show = sys.stderr.isatty()
-
-    def progress(done: int, total: int) -> None:
-        if show:
-            print(f"\rrendered {done}/{total} scenes", end="\n" if done == total else "", file=sys.stderr)
-
-    workers = min(os.cpu_count() or 1, scenes)
-    return generate(out, scenes, seed, knobs, workers=workers, progress=progress)
-
-
-def default_set(scenes: int) -> tuple[Path, dict[str, Any]]:
-    """The set of the embedded default, rendered once: its folder, and how far its texts alone lead.
-
-    The second is {"accuracy", "chance", "n", "stderr"} in percent of a text-only model fitted on as many
-    other scenes.
-    """
-    test = _rendered(Path("runs") / f"synthetic-{scenes}", scenes, SEED)
-    train = _rendered(Path("runs") / f"synthetic-{scenes}-prior", scenes, PRIOR_SEED)
-    prior = text_only_prior(train, test)
-    told = {"accuracy": prior.accuracy, "chance": prior.chance, "n": prior.n, "stderr": prior.stderr}
-    return test, told
+def rendered(done: int, total: int) -> None:
+    """A line of progress on stderr."""
+    print(f"\rrendered {done}/{total} scenes", end="\n" if done == total else "", file=sys.stderr)
 
 
 def span(text: str, flag: str) -> tuple[int, int]:
@@ -72,19 +59,3 @@ def size(text: str) -> tuple[int, int]:
     if not width.isdigit() or not height.isdigit():
         raise UsageError(f"--size {text}: width x height, such as 320x240")
     return int(width), int(height)
-
-
-def _rendered(folder: Path, scenes: int, seed: int) -> Path:
-    if not folder.exists():
-        print(f"rendering {scenes} synthetic scenes into {folder}", file=sys.stderr)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f"{folder.name}.", dir=folder.parent) as own:
-            rendered = Path(own) / folder.name
-            synth(rendered, scenes, seed, Knobs())
-            try:
-                rendered.rename(folder)
-            except OSError:
-                # Another run came first; the same seed rendered the same set.
-                if not folder.is_dir():
-                    raise
-    return folder

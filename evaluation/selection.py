@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from sightbench.errors import RunFolderError, UsageError
+from sightbench.evaluation.run_record import DatasetRecord, RunRecord
+from sightbench.program import program
 from sightbench.sample import Sample
 from sightbench.tasks import catalog
 from sightbench.tasks.benchmark import Problems, Selection
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class Dataset:
     """One benchmark of a run: which tasks of it, from where, under which profile, how much of it."""
 
     selection: Selection
@@ -39,7 +40,7 @@ class Chosen:
                 sample = replace(sample, id=prefix + sample.id, follows=follows)
             yield sample
 
-    def only(self, *, masks: bool) -> Chosen | None:
+    def only(self, *, masks: bool) -> Dataset | None:
         """The part of it that asks for masks, or the part that does not; None where there is none."""
         benchmark = self.selection.benchmark
         if not benchmark.mask_tasks:
@@ -48,83 +49,95 @@ class Chosen:
         kept = tuple(task for task in tasks if (task in benchmark.mask_tasks) == masks)
         return replace(self, selection=Selection(benchmark, kept)) if kept else None
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "name": self.selection.benchmark.name,
-            "tasks": list(self.selection.tasks) if self.selection.tasks else None,
-            "profile": self.profile,
-            "data": str(self.data),
-            "digest": self.digest,
-            "limit": self.limit,
-        }
+    def record(self) -> DatasetRecord:
+        """What run.json keeps of it."""
+        return DatasetRecord(
+            name=self.selection.benchmark.name,
+            tasks=self.selection.tasks or None,
+            profile=self.profile,
+            data=str(self.data),
+            digest=self.digest,
+            limit=self.limit,
+        )
 
 
-def choose(
-    tasks: Sequence[str], data: Path | None, profile: str | None, limit: int | None
-) -> tuple[Chosen, ...]:
-    """What `--task` and `--data` mean. Raises UsageError for unknown names, or a folder that is not there."""
-    names = [name for entry in tasks or ("all",) for name in entry.split(",") if name]
-    selections = catalog.resolve(names)
+Chosen = Dataset
+"""Until the scoring speaks of datasets too."""
+
+
+def select(
+    tasks: Sequence[str], data: Path | None, profile: str | None = None, limit: int | None = None
+) -> tuple[Dataset, ...]:
+    """What `--task` (none: all) and `--data` mean. Raises UsageError for unknown names, or a folder that is
+    not there."""
+    selections = catalog.resolve(tasks or ("all",))
     if data is None:
         raise UsageError(
-            "--data is missing: the folder with the benchmark's files (`bench.py tasks NAME` lists them)"
+            f"--data is missing: the folder with the benchmark's files (`{program()} tasks NAME` lists them)"
         )
-    if not data.is_dir():
-        raise UsageError(f"--data {data}: there is no such folder")
-    data = data.resolve()
-    return tuple(
-        Chosen(one, data, _profile(one, profile), catalog.digest(one.benchmark, data), limit)
-        for one in selections
-    )
+    folder = _folder(data)
+    datasets = []
+    for selection in selections:
+        digest = catalog.digest(selection.benchmark, folder)
+        datasets.append(Dataset(selection, folder, _profile(selection, profile), digest, limit))
+    return tuple(datasets)
 
 
-def remembered(entries: Sequence[dict[str, Any]], data: Path | None, folder: Path) -> tuple[Chosen, ...]:
-    """The benchmarks of an earlier run from its run.json; `data` if the files moved since.
+def reopen(folder: Path, record: RunRecord, data: Path | None = None) -> tuple[Dataset, ...]:
+    """The benchmarks of the run in `folder`; `data` if the files moved since.
 
     Raises RunFolderError if the files are gone or are no longer the ones that were asked.
     """
-    if data is not None and not data.is_dir():
-        raise UsageError(f"--data {data}: there is no such folder")
-    chosen = []
-    for entry in entries:
-        root = data or Path(entry["data"])
+    moved = None if data is None else _folder(data)
+    datasets = []
+    for entry in record.benchmarks:
+        root = moved or Path(entry.data)
         if not root.is_dir():
             raise RunFolderError(
                 f"{folder} was asked from {root}, which is gone: say where it is with --data"
             )
-        benchmark = next((one for one in catalog.BENCHMARKS if one.name == entry["name"]), None)
+        benchmark = next((known for known in catalog.BENCHMARKS if known.name == entry.name), None)
         if benchmark is None:
-            raise RunFolderError(
-                f"{folder} holds benchmark {entry['name']!r}, which this version does not know"
-            )
+            raise RunFolderError(f"{folder} holds benchmark {entry.name!r}, which this version does not know")
         digest = catalog.digest(benchmark, root)
-        if digest != entry["digest"]:
+        if digest != entry.digest:
             raise RunFolderError(
-                f"{root} is not the dataset {folder} was asked from (digest {digest}, was {entry['digest']})"
+                f"{root} is not the dataset {folder} was asked from (digest {digest}, was {entry.digest})"
             )
-        tasks = tuple(entry["tasks"]) if entry["tasks"] else None
-        chosen.append(Chosen(Selection(benchmark, tasks), root, entry["profile"], digest, entry["limit"]))
-    return tuple(chosen)
+        selection = Selection(benchmark, entry.tasks or None)
+        datasets.append(Dataset(selection, root, entry.profile, digest, entry.limit))
+    return tuple(datasets)
 
 
-def check(chosen: Sequence[Chosen], keep: Callable[[Sample], None] | None = None) -> list[str]:
+def check(datasets: Sequence[Dataset], keep: Callable[[Sample], None] | None = None) -> list[str]:
     """Reads everything once before anything is asked; returns notes on files that were left out.
 
     `keep` sees every sample. Raises DatasetError naming all that is broken, UsageError if nothing is left.
     """
     notes: list[str] = []
-    for one in chosen:
+    for dataset in datasets:
         problems = Problems()
         count = 0
-        for sample in one.samples(problems):
+        for sample in dataset.samples(problems):
             count += 1
             if keep is not None:
                 keep(sample)
         problems.check()
         notes += problems.notes()
         if not count:
-            raise UsageError(f"{one.data} holds no sample of {one.selection.benchmark.name} with these flags")
+            name = dataset.selection.benchmark.name
+            raise UsageError(f"{dataset.data} holds no sample of {name} with these flags")
     return notes
+
+
+def _folder(data: Path) -> Path:
+    """The folder itself; UsageError if there is none, with a hint if it is a benchmark's name."""
+    if data.is_dir():
+        return data.resolve()
+    hint = ""
+    if data.name == str(data) and data.name.lower() in {name.lower() for name in catalog.names()}:
+        hint = f"; to ask {data}, write --task {data}, and give --data the folder with its files"
+    raise UsageError(f"--data {data}: there is no such folder{hint}")
 
 
 def _profile(selection: Selection, asked: str | None) -> str:

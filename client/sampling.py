@@ -1,0 +1,81 @@
+"""What of a request the run decides, and not the sample: one dataclass, whose fields are flags, request
+fields and the `request` of run.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sightbench.errors import UsageError
+from sightbench.flags import check, flag
+
+OURS = ("model", "messages", "stream")
+"""Body fields that `extra_body` may not set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How the next token is drawn. Each field goes into the body under its own name unless it is None.
+
+    Raises UsageError for a value out of bounds.
+    """
+
+    temperature: float = flag(0.0, "Randomness of the answer.", "what a request carries", least=0)
+    top_p: float = flag(
+        1.0, "Draw from the likeliest tokens of this share.", "what a request carries", least=0, most=1
+    )
+    top_k: int | None = flag(None, "Draw from this many likeliest tokens.", "what a request carries")
+    repetition_penalty: float | None = flag(None, "Weight against repetition.", "what a request carries")
+    seed: int | None = flag(None, "Seed of the server's sampling.", "what a request carries")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    def sampling(self) -> dict[str, Any]:
+        """Body field -> value."""
+        values = {entry.name: getattr(self, entry.name) for entry in fields(Sampling)}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestOptions(Sampling):
+    """Everything that shapes the requests of a run beside its samples; a run is one set of these.
+
+    `max_tokens` overrides what samples ask for. `frames`, `fps` and `max_pixels` are the only ways media
+    are changed, and never for samples that want masks. `extra_body` holds further fields of the body.
+    """
+
+    max_tokens: int | None = flag(
+        None,
+        "Tokens per answer.",
+        "what a request carries",
+        least=1,
+        shown="the benchmark's",
+        first=True,
+    )
+    extra_body: Mapping[str, Any] = flag(
+        {}, "Further fields of the request body.", "what a request carries", metavar="JSON"
+    )
+    frames: int | None = flag(
+        None, "Send only N evenly spaced frames of a video.", "what a request carries", least=1, metavar="N"
+    )
+    fps: float | None = flag(None, "Sample video files at this rate.", "what a request carries", above=0)
+    max_pixels: int | None = flag(
+        None, "Shrink larger images to this many pixels.", "what a request carries", least=1
+    )
+    family: str | None = flag(
+        None, "Model family (`bench.py models`), if the name does not tell.", "what a request carries"
+    )
+
+    def __post_init__(self) -> None:
+        # super() finds no class in a dataclass with slots.
+        Sampling.__post_init__(self)
+        if ours := sorted(set(OURS) & self.extra_body.keys()):
+            raise UsageError(
+                f"--extra-body sets {', '.join(ours)}, which the evaluation sets itself; leave it out"
+            )
+
+    def request(self) -> dict[str, Any]:
+        """Every value by name, as run.json keeps them."""
+        return {entry.name: getattr(self, entry.name) for entry in fields(RequestOptions)}

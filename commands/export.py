@@ -1,0 +1,23 @@
+"""`export`: a run in another tool's form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sightbench.commands.parameters import RUN_FOLDER, data_option
+
+
+@click.command()
+@click.argument("run", type=RUN_FOLDER)
+@click.option("--format", "form", required=True, help="dynbench, or submission (hidden-gold splits).")
+@click.option("--out", type=click.Path(path_type=Path), help="Where to.  [default: inside the run folder]")
+@data_option
+def export(run: Path, form: str, out: Path | None, data: Path | None) -> None:
+    """Write a run in another tool's form."""
+    from sightbench.evaluation.export import export as write
+    from sightbench.evaluation.run import open_run
+
+    for written in write(open_run(run, data), form, out):
+        click.echo(f"{written.path}: {written.count} {written.of}")

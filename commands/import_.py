@@ -1,0 +1,34 @@
+"""`import`: a run of masks that are already on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sightbench.commands.grouped_help import Spread
+from sightbench.commands.parameters import data_option
+
+
+@click.command("import", cls=Spread)
+@click.option("--task", multiple=True, default=("mask",), show_default=True, metavar="NAME...")
+@data_option
+@click.option("--masks", type=click.Path(path_type=Path), required=True, help="Folder of saved mask PNGs.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Run folder to make.")
+@click.option("--model", default="imported", show_default=True, help="Name to show in the report.")
+@click.pass_context
+def import_(
+    ctx: click.Context, /, task: tuple[str, ...], data: Path | None, masks: Path, out: Path, model: str
+) -> None:
+    """Make a run of masks that are already on disk, and score it."""
+    from sightbench.commands.terminal import finish, note
+    from sightbench.evaluation.imports import import_masks
+    from sightbench.evaluation.rescore import score
+
+    names = [name for entry in task for name in entry.split(",") if name]
+    imported = import_masks(names, data, masks, out, model)
+    missing = imported.missing
+    if missing:
+        shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+        note(f"{len(missing)} of {imported.total} samples have no saved masks: {shown}")
+    ctx.exit(finish(score(imported.run)))

@@ -1,0 +1,24 @@
+"""`merge`: the shards of one run brought together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sightbench.commands.parameters import RUN_FOLDER, data_option
+
+
+@click.command()
+@click.argument("runs", type=RUN_FOLDER, nargs=-1, required=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Run folder to make.")
+@data_option
+@click.pass_context
+def merge(ctx: click.Context, /, runs: tuple[Path, ...], out: Path, data: Path | None) -> None:
+    """Bring the shards of one run together, and score them."""
+    from sightbench.commands.terminal import finish
+    from sightbench.evaluation import rescore
+
+    run, merged = rescore.merge(runs, out, data)
+    click.echo(f"{merged.replies} replies, {merged.duplicates} duplicates left out")
+    ctx.exit(finish(rescore.score(run)))

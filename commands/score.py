@@ -1,0 +1,28 @@
+"""`score`: a run's scores once more, from its replies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sightbench.commands.parameters import RUN_FOLDER, data_option, unparsed_seed
+
+
+@click.command()
+@click.argument("run", type=RUN_FOLDER)
+@data_option
+@click.option("--on-error", type=click.Choice(["leave-out", "zero"]), help="As in the run, if not given.")
+@click.option("--unparsed", type=click.Choice(["wrong", "random"]), help="As in the run, if not given.")
+@unparsed_seed
+@click.option("--box-mode", help="Convention of the model's boxes.")
+@click.pass_context
+def score(
+    ctx: click.Context, /, run: Path, data: Path | None, unparsed_seed: int | None, **flags: Any
+) -> None:
+    """Score a run again from its replies; nothing is asked."""
+    from sightbench.commands.terminal import finish
+    from sightbench.evaluation import rescore
+
+    ctx.exit(finish(rescore.score(run, data=data, seed=unparsed_seed, **flags)))

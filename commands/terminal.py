@@ -1,0 +1,26 @@
+"""What every command prints in the same way: notes, the tables of a run, where everything is."""
+
+from __future__ import annotations
+
+import sys
+
+from sightbench.evaluation.run import Run
+
+
+def note(line: str) -> None:
+    print(f"note: {line}", file=sys.stderr)
+
+
+def finish(run: Run) -> int:
+    """Prints the tables and where everything is; the exit code says whether every sample was answered."""
+    from rich.console import Console
+
+    from sightbench.reports import tables
+
+    summary = run.summary
+    Console().print(tables.render(summary))
+    if run.outcome is not None and run.outcome.stopped:
+        print(f"stopped: {run.outcome.stopped}", file=sys.stderr)
+        print("Start the same command again to continue; answered samples are kept.", file=sys.stderr)
+    print(f"report: {run.folder / 'report.txt'}   every answer and score: {run.folder}/")
+    return 0 if summary.complete else 1

@@ -1,0 +1,286 @@
+"""Ask, score, and leave a run folder: what `bench.py` and `sightbench.evaluate` do."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from sightbench.client.journal import Journal
+from sightbench.client.probe import ServerInfo, probe_all, probe_masks
+from sightbench.client.progress import Progress
+from sightbench.client.run import Outcome, ask, settle
+from sightbench.client.settings import Settings
+from sightbench.errors import DatasetError, EndpointError, UsageError
+from sightbench.evaluation import run_record
+from sightbench.evaluation.options import Options
+from sightbench.evaluation.run import Run
+from sightbench.evaluation.run_record import RunRecord, TextOnlyPrior, refuse_other_run
+from sightbench.evaluation.score import score_run
+from sightbench.evaluation.selection import Dataset, check, select
+from sightbench.evaluation.settings import settings
+from sightbench.evaluation.synthetic import default_set
+from sightbench.families import Family, named
+from sightbench.scorers.scoring_options import ScoringOptions, scoring_options
+from sightbench.tasks import catalog
+from sightbench.tasks.benchmark import Problems
+from sightbench.tasks.benchmarks.dynbench import SYNTHETIC
+
+OnProgress = Callable[[Progress, int | None], None]
+"""Called up to five times a second with the run so far and how many samples there are (a shard: None)."""
+
+Note = Callable[[str], None]
+"""Called with one line about something a person should know: files left out, tasks that cannot be asked."""
+
+
+def evaluate(options: Options, *, progress: OnProgress | None = None, note: Note | None = None) -> Run:
+    """Asks every sample, scores the answers, writes the run folder and returns it.
+
+    The same options again continue the run. Works inside a running event loop too, which then waits; Ctrl-C
+    stops asking and keeps what was answered. Raises SightbenchError: UsageError for options that mean
+    nothing, DatasetError for a broken dataset (before anything is asked), EndpointError for a server that
+    cannot be used, RunFolderError for a folder that holds another run. What fails for one sample is counted
+    in `run.summary` and raises nothing.
+    """
+    if _a_loop_runs_here():
+        return _beside(evaluate_async(options, progress=progress, note=note))
+    with ExitStack() as stack, asyncio.Runner() as runner:
+        begun = _begin(options, stack, note or _silent)
+        servers = runner.run(_probe(begun))
+        ready = _prepare(begun, servers, stack, note or _silent)
+        outcome = runner.run(_ask(ready, progress))
+        return _conclude(ready, outcome)
+
+
+async def evaluate_async(
+    options: Options, *, progress: OnProgress | None = None, note: Note | None = None
+) -> Run:
+    """`evaluate` for a program that has an event loop: files are read and answers scored in a thread."""
+    with ExitStack() as stack:
+        begun = await asyncio.to_thread(_begin, options, stack, note or _silent)
+        servers = await _probe(begun)
+        ready = await asyncio.to_thread(_prepare, begun, servers, stack, note or _silent)
+        outcome = await _ask(ready, progress)
+        return await asyncio.to_thread(_conclude, ready, outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """What is known before a server is asked anything."""
+
+    options: Options
+    settings: Settings
+    datasets: tuple[Dataset, ...]
+    wants_masks: bool
+    prior: TextOnlyPrior | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Servers:
+    settings: Settings
+    infos: tuple[ServerInfo, ...]
+    segments: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    folder: Path
+    record: RunRecord
+    datasets: tuple[Dataset, ...]
+    settings: Settings
+    journal: Journal
+    total: int
+
+
+def embedded(options: Options, note: Note) -> tuple[Options, TextOnlyPrior | None]:
+    """The options with the data and tasks that are meant where none are given; a run of the baseline alone.
+
+    Raises UsageError for a model without an endpoint, or a benchmark without data.
+    """
+    if options.endpoints:
+        return options, None
+    if options.model:
+        raise UsageError("--model needs --endpoint: without an endpoint the embedded baseline answers")
+    if options.data is not None:
+        return options, None
+    tasks = tuple(_of_synthetic(name) for name in options.tasks) or ("synthetic",)
+    data, prior = default_set(options.scenes, note)
+    return replace(options, data=data, task=tasks), prior
+
+
+def _begin(options: Options, stack: ExitStack, note: Note) -> _Begun:
+    wanted, prior = embedded(options, note)
+    datasets = select(wanted.tasks, wanted.data, wanted.profile, wanted.limit)
+    if not wanted.endpoints:
+        from sightbench.servers.baseline.child import running
+
+        wanted = replace(wanted, endpoint=stack.enter_context(running()))
+    asked = settings(wanted)
+    wants_masks = any(_has_samples(dataset.only(masks=True)) for dataset in datasets)
+    return _Begun(wanted, asked, datasets, wants_masks, prior)
+
+
+async def _probe(begun: _Begun) -> _Servers:
+    """What the endpoints say of themselves, and whether they can segment."""
+    infos = await probe_all(begun.settings)
+    settled = settle(begun.settings, infos[0], mode=begun.options.media)
+    capabilities = infos[0].capabilities
+    if capabilities is not None:
+        segments = "masks" in capabilities
+        # Else a mask server would also draw what an answer to a question mentions.
+        settled = replace(settled, text_mask_options=segments)
+    else:
+        segments = begun.wants_masks and await probe_masks(
+            settled.endpoints[0].url,
+            settled.api_key,
+            model=settled.model,
+            headers=settled.headers,
+            insecure=settled.insecure,
+        )
+    return _Servers(settled, infos, segments)
+
+
+def _prepare(begun: _Begun, servers: _Servers, stack: ExitStack, note: Note) -> _Ready:
+    """Reads all samples once, opens the run folder and writes run.json."""
+    datasets, notes = begun.datasets, []
+    if begun.wants_masks and not servers.segments:
+        datasets, left_out = _without_masks(datasets, servers.infos[0])
+        notes.append(left_out)
+    total = 0
+
+    def count(_: object) -> None:
+        nonlocal total
+        total += 1
+
+    for line in (*notes, *check(datasets, count)):
+        note(line)
+    options, asked = begun.options, servers.settings
+    folder = options.folder(asked.model)
+    journal = stack.enter_context(Journal.open(folder))
+    if journal.torn:
+        note(f"an unfinished last line ({journal.torn} bytes) was set aside")
+    record = _record(options, datasets, servers, tuple(notes), begun.prior)
+    if run_record.exists(folder):
+        before = run_record.read(folder)
+        refuse_other_run(folder, before, record)
+        record = replace(record, started=before.started or record.started)
+    run_record.write(folder, record)
+    return _Ready(folder, record, datasets, asked, journal, total)
+
+
+async def _ask(ready: _Ready, progress: OnProgress | None) -> Outcome:
+    samples = (sample for dataset in ready.datasets for sample in dataset.samples())
+    if progress is None:
+        return await ask(samples, ready.settings, ready.journal)
+    total = None if ready.settings.shard else ready.total
+    return await ask(samples, ready.settings, ready.journal, progress=lambda counts: progress(counts, total))
+
+
+def _conclude(ready: _Ready, outcome: Outcome) -> Run:
+    """Scores the run, unless it is a shard: those are scored when they are merged."""
+    if not ready.settings.shard:
+        record = ready.record
+        score_run(ready.folder, ready.journal, ready.datasets, record.to_json(), record.scoring)
+    return Run(ready.folder, ready.record, ready.datasets, outcome)
+
+
+def _record(
+    options: Options,
+    datasets: tuple[Dataset, ...],
+    servers: _Servers,
+    notes: tuple[str, ...],
+    prior: TextOnlyPrior | None,
+) -> RunRecord:
+    from sightbench.scorers.masks.boundary import core
+    from sightbench.version import version
+
+    return RunRecord(
+        sightbench=version(),
+        model=servers.settings.model,
+        alias=options.alias,
+        request={**servers.settings.request(), "mode": servers.settings.mode},
+        benchmarks=tuple(dataset.record() for dataset in datasets),
+        scoring=_scoring(options, servers.settings),
+        servers=tuple(info.record() for info in servers.infos),
+        shard=servers.settings.shard,
+        python=platform.python_version(),
+        mask_core=core(),
+        notes=notes,
+        text_only_prior=prior,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _scoring(options: Options, asked: Settings) -> ScoringOptions:
+    """What was asked for, else what the model family does."""
+    convention = named(asked.family) if asked.family else Family()
+    return scoring_options(
+        {
+            "on_error": options.on_error,
+            "unparsed": options.unparsed,
+            "seed": options.unparsed_seed,
+            "box_mode": options.box_mode or convention.box_mode,
+            "answer": convention.answer,
+        }
+    )
+
+
+def _without_masks(datasets: tuple[Dataset, ...], info: ServerInfo) -> tuple[tuple[Dataset, ...], str]:
+    """The datasets without their mask tasks, and a line saying so. EndpointError if nothing is left."""
+    why = f"{info.endpoint} answers in text only (it offers no masks, and sent none when asked for some)"
+    rest = tuple(text for dataset in datasets if _has_samples(text := dataset.only(masks=False)))
+    if not rest:
+        raise EndpointError(f"{why}: mask tasks need a mask server, see docs/serving.md")
+    return rest, f"the mask tasks are left out: {why}"
+
+
+def _has_samples(dataset: Dataset | None) -> TypeGuard[Dataset]:
+    try:
+        return dataset is not None and any(True for _ in dataset.samples(Problems()))
+    except (DatasetError, UsageError):
+        return False
+
+
+def _of_synthetic(name: str) -> str:
+    """The name of the same tasks of the synthetic set. UsageError for what is no name, or not of that set."""
+    asked = catalog.resolve([name])
+    if any(selection.benchmark.family != SYNTHETIC.family for selection in asked):
+        raise UsageError(
+            f"{name} needs its files and a model: give --data DIR and --endpoint URL (without them the "
+            "embedded baseline answers synthetic scenes)"
+        )
+    return "synthetic" if name == "all" else f"synthetic-{name.removeprefix('synthetic-')}"
+
+
+def _a_loop_runs_here() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _beside(work: Coroutine[Any, Any, Run]) -> Run:
+    """Runs it in a thread with an event loop of its own; Ctrl-C here cancels it there."""
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(work)
+    try:
+        with ThreadPoolExecutor(1, thread_name_prefix="evaluation") as thread:
+            done = thread.submit(loop.run_until_complete, task)
+            try:
+                return done.result()
+            except KeyboardInterrupt:
+                loop.call_soon_threadsafe(task.cancel)
+                raise
+    finally:
+        loop.close()
+
+
+def _silent(_line: str) -> None:
+    pass

@@ -1,0 +1,73 @@
+"""A run written in another tool's form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sightbench import rle
+from sightbench.client.journal import Journal
+from sightbench.errors import UsageError
+from sightbench.evaluation.run import Run
+from sightbench.evaluation.score import answers, rows_of
+from sightbench.files import replace_file
+from sightbench.reports import dynbench_files
+from sightbench.reports.submission import FORMATS, submission
+from sightbench.scorers.dynbench_overall import dynbench
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """One thing that was written: where, and how many of what."""
+
+    path: Path
+    count: int
+    of: str
+
+
+def export(run: Run, format: str, out: Path | None = None) -> tuple[Exported, ...]:
+    """Writes a run as `dynbench`, or as a submission format, inside its folder unless `out` says where.
+
+    Raises UsageError for a format nobody knows, or a run that has nothing for it.
+    """
+    with Journal.open(run.folder, write=False) as journal:
+        if format == "dynbench":
+            return (_dynbench(run, out or run.folder / "dynbench", journal),)
+        if format not in ("submission", *FORMATS):
+            raise UsageError(f"--format {format}: choose dynbench, submission, {', '.join(FORMATS)}")
+        written = []
+        for dataset in run.datasets:
+            benchmark = dataset.selection.benchmark
+            kind = benchmark.submission if format == "submission" else format
+            if kind is None:
+                continue
+            found = list(answers(dataset, journal, run.record.scoring))
+            ending, content = submission(kind, found)
+            path = (out or run.folder) / f"submission-{benchmark.name}{ending}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, content)
+            written.append(Exported(path, len(found), "answers"))
+    if not written:
+        raise UsageError("no benchmark of this run is scored by an evaluation server: its gold is public")
+    return tuple(written)
+
+
+def _dynbench(run: Run, out: Path, journal: Journal) -> Exported:
+    wanted = [dataset for dataset in run.datasets if dataset.selection.benchmark.mask_tasks]
+    if not wanted:
+        raise UsageError(f"{run.folder} holds no benchmark in the Dyn-Bench layout")
+    options = replace(run.record.scoring, on_error="leave-out")
+    rows = [row for dataset in wanted for row in rows_of(dataset, journal, options)]
+    model = run.record.shown_as
+    files = dynbench_files.write(out, model, rows, journal.read, _decoded, dynbench(rows))
+    return Exported(out, files, "files in Dyn-Bench's layout")
+
+
+def _decoded(entry: Any) -> list[np.ndarray | None]:
+    frames = entry.get("rles") if isinstance(entry, dict) else None
+    return [
+        None if frame is None else rle.decode(rle.read(frame, at)) for at, frame in enumerate(frames or ())
+    ]

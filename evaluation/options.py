@@ -1,0 +1,142 @@
+"""Everything an evaluation is told: one field per flag of the command and per name of a config file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from sightbench.client.sampling import RequestOptions
+from sightbench.client.settings import Mode
+from sightbench.errors import UsageError
+from sightbench.flags import flag
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options(RequestOptions):
+    """An evaluation as it was asked for. The metadata of a field is its flag: help, group, bounds.
+
+    `endpoint` and `task` take one or several; none of `endpoint` is the embedded baseline, and without
+    `data` it answers `scenes` freshly rendered synthetic scenes. Raises UsageError for a value that means
+    nothing, whichever way it was given.
+    """
+
+    endpoint: str | Sequence[str] = flag(
+        (),
+        "OpenAI-compatible base URL; repeat for several, URL*2 has weight 2.",
+        "where",
+        metavar="URL",
+        shown="the embedded baseline",
+        first=True,
+    )
+    model: str | None = flag(
+        None, "Model name the endpoint serves.", "where", shown="the one it serves", first=True
+    )
+    task: str | Sequence[str] = flag(
+        (),
+        "Benchmarks, groups or tasks, see `bench.py tasks`.",
+        "what to ask",
+        metavar="NAME...",
+        shown="all",
+        first=True,
+    )
+    data: Path | None = flag(
+        None, "Folder of the benchmark's files.", "what to ask", metavar="DIR", first=True
+    )
+    limit: int | None = flag(
+        None, "Only the first N samples of each benchmark.", "what to ask", least=1, metavar="N", first=True
+    )
+    out: Path | None = flag(
+        None, "Run folder.", "output", metavar="DIR", shown="runs/<model>-<task>", first=True
+    )
+    concurrency: int | Literal["auto"] = flag(
+        "auto", "Requests in flight: a number or auto.", "how fast", least=1, metavar="N", first=True
+    )
+
+    profile: str | None = flag(
+        None,
+        "Whose prompt and scoring: official, internvl, vlmevalkit, lmms_eval.",
+        "what to ask",
+        shown="the benchmark's",
+    )
+    shard: str | None = flag(
+        None,
+        "Only part I of N, split by video (from 0). Slurm's is used by itself.",
+        "what to ask",
+        metavar="I/N",
+    )
+    scenes: int = flag(40, "Scenes to render when there is no --data.", "what to ask", least=1)
+
+    api_key_env: str = flag(
+        "OPENAI_API_KEY", "Environment variable that holds the key; never the key itself.", "where"
+    )
+    header: str | Sequence[str] = flag(
+        (), "Extra request header; VALUE may be $VARIABLE.", "where", metavar="NAME:VALUE"
+    )
+    insecure: bool = flag(False, "Do not verify TLS certificates.", "where")
+
+    rpm: float | None = flag(None, "Requests per minute at most.", "how fast", above=0)
+    tpm: float | None = flag(None, "Tokens per minute at most.", "how fast", above=0)
+    timeout: float = flag(600.0, "Seconds one request may take.", "how fast", above=0)
+    attempts: int = flag(6, "Times one request is tried at most.", "how fast", least=1)
+    deadline: float | None = flag(None, "Stop asking after this many seconds.", "how fast", above=0)
+    max_tokens_total: int | None = flag(
+        None, "Stop asking once this many tokens are used.", "how fast", least=1
+    )
+
+    media: Mode | None = flag(
+        None,
+        "How frames go out: images, one video part, or file:// paths.",
+        "what a request carries",
+        shown="the model family's",
+    )
+
+    on_error: Literal["leave-out", "zero"] = flag(
+        "leave-out", "Failed requests: outside every number, or 0 as some references count them.", "scoring"
+    )
+    unparsed: Literal["wrong", "random"] = flag(
+        "wrong", "Answers no rule can read: wrong, or the reference's random draw.", "scoring"
+    )
+    unparsed_seed: int = flag(42, "Seed of that draw.", "scoring")
+    box_mode: str | None = flag(
+        None, "Convention of the model's boxes (grounding).", "scoring", shown="the model family's"
+    )
+
+    alias: str | None = flag(None, "Name to show in reports instead of the model's.", "output")
+
+    def __post_init__(self) -> None:
+        RequestOptions.__post_init__(self)
+        if isinstance(self.concurrency, str) and self.concurrency != "auto":
+            raise UsageError(f"--concurrency {self.concurrency}: a number from 1 on, or auto")
+        if self.box_mode is not None and self.box_mode != "auto":
+            from sightbench.scorers.text.box_modes import box_mode
+
+            try:
+                box_mode(self.box_mode)
+            except ValueError as error:
+                raise UsageError(f"--box-mode {self.box_mode}: {error}") from None
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        return several(self.endpoint)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The names of `task`, those written with commas taken apart."""
+        return tuple(name for entry in several(self.task) for name in entry.split(",") if name)
+
+    def folder(self, model: str) -> Path:
+        """The run folder: `out`, else runs/<model>-<tasks>: the same options find the same folder."""
+        if self.out is not None:
+            return Path(self.out)
+        name = "-".join((self.alias or model.rsplit("/", 1)[-1], *several(self.task)))
+        if self.shard:
+            name += "-" + self.shard.replace("/", "of")
+        return Path("runs") / re.sub(r"[^A-Za-z0-9._+-]+", "_", name)
+
+
+def several(value: str | Sequence[str]) -> tuple[str, ...]:
+    """One text as a tuple of one, several as they are."""
+    return (value,) if isinstance(value, str) else tuple(value)

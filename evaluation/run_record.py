@@ -1,0 +1,138 @@
+"""run.json: all that is needed to repeat a run, and nothing secret. Read and written here only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orjson
+
+from sightbench.client.sampling import RequestOptions
+from sightbench.errors import RunFolderError, UsageError
+from sightbench.files import replace_file
+from sightbench.scorers.scoring_options import ScoringOptions
+
+RUN = "run.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetRecord:
+    """One benchmark of a run. `tasks` None: all of them; `digest` tells whether `data` is still the same."""
+
+    name: str
+    profile: str
+    data: str
+    digest: str
+    tasks: tuple[str, ...] | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextOnlyPrior:
+    """How far the questions' texts alone lead, in percent: a model fitted on other scenes, over `n`."""
+
+    accuracy: float
+    chance: float
+    n: int
+    stderr: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """One run. `request` is what decides a request beside the sample, {"imported": FILE} for answers that
+    were not asked for; `scoring` what `score` uses unless told otherwise; `servers` what they said of
+    themselves; `merged` the shards this run was put together from; `started` is ISO 8601, UTC.
+    """
+
+    model: str
+    benchmarks: tuple[DatasetRecord, ...]
+    request: Mapping[str, Any] = field(default_factory=dict)
+    alias: str | None = None
+    scoring: ScoringOptions = field(default_factory=ScoringOptions)
+    servers: tuple[Mapping[str, Any], ...] = ()
+    shard: tuple[int, int] | None = None
+    merged: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    text_only_prior: TextOnlyPrior | None = None
+    sightbench: str | None = None
+    python: str | None = None
+    mask_core: str | None = None
+    started: str | None = None
+
+    @property
+    def shown_as(self) -> str:
+        """The model's name in reports."""
+        return self.alias or self.model
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in run.json; what is absent is left out."""
+        content: dict[str, Any] = {**msgspec.to_builtins(self), "scoring": self.scoring.to_json()}
+        return {name: value for name, value in content.items() if value not in (None, [], {}, ())}
+
+
+def read(folder: Path) -> RunRecord:
+    """The record of a run folder, whichever version wrote it: what it does not know is passed over.
+
+    Raises RunFolderError, in one line, if there is none or it is not one.
+    """
+    path = folder / RUN
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise RunFolderError(f"{folder} is no run folder: {RUN} cannot be read ({error.strerror})") from None
+    try:
+        return msgspec.json.decode(raw, type=RunRecord)
+    except (msgspec.MsgspecError, UsageError, UnicodeError, RecursionError) as error:
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise RunFolderError(
+            f"{folder} is no run folder: {RUN} is damaged ({why}); the replies beside it are untouched"
+        ) from None
+
+
+def write(folder: Path, record: RunRecord) -> None:
+    """Puts run.json into the folder in one step. Raises RunFolderError when it cannot be written."""
+    replace_file(folder / RUN, orjson.dumps(record.to_json(), option=orjson.OPT_INDENT_2) + b"\n")
+
+
+def exists(folder: Path) -> bool:
+    return (folder / RUN).exists()
+
+
+def refuse_other_run(folder: Path, before: RunRecord, now: RunRecord) -> None:
+    """Raises RunFolderError unless `now` continues the run in `folder`.
+
+    Same model, same request parameters, same data and profile of every benchmark both have; more tasks,
+    another limit, other endpoints and other scoring are no other run.
+    """
+    if before.model != now.model:
+        raise _other(folder, "model", before.model, now.model)
+    # A parameter that the version which wrote the folder did not have was at its default.
+    old, new = _parameters(before.request), _parameters(now.request)
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    if names:
+        was, wanted = ({name: values.get(name) for name in names} for values in (old, new))
+        raise _other(folder, "request", was, wanted)
+    known = {entry.name: entry for entry in before.benchmarks}
+    for entry in now.benchmarks:
+        same = known.get(entry.name, entry)
+        if same.digest != entry.digest:
+            raise _other(folder, f"the data of {entry.name}", same.digest, entry.digest)
+        if same.profile != entry.profile:
+            raise _other(folder, f"the profile of {entry.name}", same.profile, entry.profile)
+
+
+def _parameters(request: Mapping[str, Any]) -> dict[str, Any]:
+    """A record's `request` as JSON has it, with the defaults of what it does not name."""
+    defaults = {} if "imported" in request else RequestOptions().request()
+    known = {entry.name for entry in fields(RequestOptions)}
+    content: dict[str, Any] = orjson.loads(orjson.dumps({**defaults, **request}))
+    return {name: value for name, value in content.items() if name in known or value is not None}
+
+
+def _other(folder: Path, what: str, old: Any, new: Any) -> RunFolderError:
+    return RunFolderError(
+        f"{folder} holds another run: {what} was {old}, now {new}; choose another folder with --out"
+    )

@@ -1,0 +1,66 @@
+"""From an evaluation's options to the client's Settings: endpoints, the key, headers, the shard."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+
+from sightbench.client.address import address, label
+from sightbench.client.settings import Settings, Target
+from sightbench.errors import UsageError
+from sightbench.evaluation.options import Options, several
+
+
+def settings(options: Options) -> Settings:
+    """Settings as asked, before any server is probed. UsageError for an option that means nothing."""
+    return Settings(
+        **options.request(),
+        endpoints=tuple(_target(url) for url in options.endpoints),
+        model=options.model or "",
+        api_key=os.environ.get(options.api_key_env) or None,
+        headers=dict(_header(header) for header in several(options.header)),
+        concurrency=options.concurrency,
+        rpm=options.rpm,
+        tpm=options.tpm,
+        timeout=options.timeout,
+        attempts=options.attempts,
+        deadline=options.deadline,
+        max_tokens_total=options.max_tokens_total,
+        insecure=options.insecure,
+        shard=split_shard(options.shard, dict(os.environ)),
+    )
+
+
+def split_shard(text: str | None, environment: dict[str, str]) -> tuple[int, int] | None:
+    """(index, count) of `--shard i/n`, counted from 0, or Slurm's task when there is more than one."""
+    if text is None:
+        count = environment.get("SLURM_NTASKS", "1")
+        if not count.isdigit() or int(count) < 2 or "SLURM_PROCID" not in environment:
+            return None
+        text = f"{environment['SLURM_PROCID']}/{count}"
+    found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
+    if not found or int(found[1]) >= int(found[2]):
+        raise UsageError(f"--shard {text}: write i/n with 0 <= i < n, for example 0/4")
+    return int(found[1]), int(found[2])
+
+
+def _target(text: str) -> Target:
+    found = re.fullmatch(r"(.+)\*(\d+(?:\.\d+)?)", text)
+    url, weight = (found[1], float(found[2])) if found else (text, 1.0)
+    address(url)
+    if weight == 0 or not math.isfinite(weight):
+        raise UsageError(f"--endpoint {label(url)}*{found[2] if found else ''}: a weight is above 0")
+    return Target(url, weight)
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition(":")
+    if not separator or not name.strip():
+        raise UsageError("--header: write NAME:VALUE, for example --header 'X-Team: $TEAM_TOKEN'")
+    value = value.strip()
+    if value.startswith("$"):
+        if value[1:] not in os.environ:
+            raise UsageError(f"--header {name.strip()}: the environment has no variable {value[1:]}")
+        value = os.environ[value[1:]]
+    return name.strip(), value
