@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,21 +11,25 @@ from PIL import Image
 from sightbench import rle
 from sightbench.servers.baseline import tokens
 from sightbench.servers.baseline.answer import Answer
-from sightbench.servers.baseline.refusal import Refusal
+from sightbench.servers.baseline.frames import LIMITS
 from sightbench.servers.baseline.sight.perceive import Scene
-from sightbench.servers.baseline.wire import MODEL, ChatRequest
+from sightbench.servers.baseline.request import MODEL, VideoQuestion
+from sightbench.servers.wire.answer import mask_entry, mask_info
+from sightbench.servers.wire.frames import mask_size
+from sightbench.servers.wire.refusal import Refusal
 
 
-def completion(request: ChatRequest, scene: Scene, answer: Answer) -> dict[str, Any]:
+def completion(question: VideoQuestion, scene: Scene, answer: Answer) -> dict[str, Any]:
     """A `chat.completion` without `id` and `created`.
 
     `message.masks` has one entry per `[SEG]` of the content, each with one COCO RLE per frame at the
     frames' own size (or `output_size`); it is absent only where `return_masks` is false.
     Raises Refusal if the question does not fit the context length.
     """
-    options = request.mask_options
+    options, limit = question.chat.options, question.chat.max_tokens
     count, height, width = scene.labels.shape
-    prompt = tokens.count_text(request.question) + tokens.count_frames(count, height, width)
+    size = mask_size(options, scene.size, count, LIMITS)
+    prompt = tokens.count_text(question.text) + tokens.count_frames(count, height, width)
     if prompt > tokens.MAX_MODEL_LEN:
         raise Refusal(
             f"This model's maximum context length is {tokens.MAX_MODEL_LEN} tokens; the request has {prompt}",
@@ -35,7 +38,7 @@ def completion(request: ChatRequest, scene: Scene, answer: Answer) -> dict[str, 
         )
     objects = answer.objects[: options.max_objects]
     full = f"Sure, {', '.join(['[SEG]'] * len(objects))}." if objects else answer.text
-    content = full if request.max_tokens is None else tokens.cut(full, request.max_tokens)
+    content = full if limit is None else tokens.cut(full, limit)
     said = tokens.count_text(content)
     message: dict[str, Any] = {"role": "assistant", "content": content}
     completion: dict[str, Any] = {
@@ -52,45 +55,20 @@ def completion(request: ChatRequest, scene: Scene, answer: Answer) -> dict[str, 
         "usage": {"prompt_tokens": prompt, "completion_tokens": said, "total_tokens": prompt + said},
     }
     if options.return_masks:
-        size = options.output_size or scene.size
         positions = tokens.seg_positions(content)
         message["masks"] = [
-            {
-                "object_id": index,
-                "token_index": position,
-                "size": list(size),
-                "num_frames": count,
-                "rles": [encode(frame == label, size) for frame in scene.labels],
-            }
+            mask_entry(index, position, size, [encode(frame == label, size) for frame in scene.labels])
             for index, (label, position) in enumerate(zip(objects, positions, strict=False))
         ]
-        completion["mask_info"] = {
-            "num_objects": len(message["masks"]),
-            "num_seg_tokens": len(positions),
-            "truncated": len(positions) < len(objects),
-            "decoded_frames": count,
-        }
+        truncated = len(positions) < len(objects)
+        completion["mask_info"] = mask_info(len(message["masks"]), len(positions), truncated, count)
     return completion
 
 
-def encode(mask: NDArray[np.bool_], size: tuple[int, int]) -> dict[str, Any]:
-    """A mask scaled (nearest) to `size` (H, W) as COCO RLE: `{"size": [H, W], "counts": str}`."""
-    if mask.shape == size:
-        return rle.encode(mask)
-    pixels = Image.fromarray(mask.astype(np.uint8))
-    return rle.encode(np.asarray(pixels.resize((size[1], size[0]), Image.Resampling.NEAREST)))
-
-
-def chunks(completion: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The same completion as stream chunks: the text, then one last chunk with masks and usage."""
-    choice = completion["choices"][0]
-    message = dict(choice["message"])
-    head = {"id": completion["id"], "object": "chat.completion.chunk", "created": completion["created"]}
-    head["model"] = completion["model"]
-    first = {"role": "assistant", "content": message["content"]}
-    yield head | {"choices": [{"index": 0, "delta": first, "finish_reason": None}]}
-    last = {"masks": message["masks"]} if "masks" in message else {}
-    yield head | {
-        "choices": [{"index": 0, "delta": last, "finish_reason": choice["finish_reason"]}],
-        "usage": completion["usage"],
-    }
+def encode(mask: NDArray[np.bool_], size: tuple[int, int]) -> str:
+    """The RLE text of a mask scaled (nearest) to `size` (H, W)."""
+    pixels = mask
+    if mask.shape != size:
+        image = Image.fromarray(mask.astype(np.uint8))
+        pixels = np.asarray(image.resize((size[1], size[0]), Image.Resampling.NEAREST))
+    return str(rle.encode(pixels)["counts"])

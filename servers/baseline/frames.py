@@ -7,23 +7,21 @@ number of frames alone; masks are scaled back to the size the frames came in.
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from sightbench.servers.baseline.refusal import Refusal
+from sightbench.servers.wire.frames import Limits, common_size, opened
 
 LOOK = 480
-MAX_PIXELS = 4096 * 4096
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
+LIMITS = Limits(frames=128, pixels=4096 * 4096)
 
 
 @dataclass(frozen=True, slots=True)
-class Frames:
+class LookedAt:
     """`pixels` is [T, h, w, 3] uint8 RGB as looked at; `size` is (H, W) of the frames as sent."""
 
     pixels: NDArray[np.uint8]
@@ -38,37 +36,16 @@ def digest(frames: Sequence[bytes]) -> bytes:
     return whole.digest()
 
 
-def decode(frames: Sequence[bytes]) -> Frames:
+def decode(frames: Sequence[bytes], limits: Limits = LIMITS) -> LookedAt:
     """Raises Refusal naming the frame that cannot be decoded, is too large, or differs in size."""
+    sizes: list[tuple[int, int]] = []
     looked: list[NDArray[np.uint8]] = []
-    size: tuple[int, int] | None = None
     for index, data in enumerate(frames):
-        try:
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                width, height = image.size
-                if width * height > MAX_PIXELS:
-                    raise Refusal(
-                        f"frame {index} is {width}x{height}: more than {MAX_PIXELS} pixels", param="messages"
-                    )
-                if size is not None and size != (height, width):
-                    raise Refusal(
-                        f"all frames must have the same size: frame 0 is {size[1]}x{size[0]}, "
-                        f"frame {index} is {width}x{height}",
-                        param="messages",
-                    )
-                size = (height, width)
-                looked.append(_look(image, look_size(height, width)))
-        except (
-            UnidentifiedImageError,
-            OSError,
-            SyntaxError,
-            ValueError,
-            Image.DecompressionBombError,
-        ) as error:
-            reason = "unknown image format" if isinstance(error, UnidentifiedImageError) else str(error)
-            raise Refusal(f"frame {index} cannot be decoded: {reason}", param="messages") from None
-    assert size is not None
-    return Frames(np.stack(looked), size)
+        with opened(data, index, limits) as image:
+            sizes.append(image.size)
+            common_size(sizes, limits)
+            looked.append(_look(image, look_size(image.height, image.width)))
+    return LookedAt(np.stack(looked), (sizes[0][1], sizes[0][0]))
 
 
 def look_size(height: int, width: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The HTTP server: OpenAI chat completions whose message carries masks. See contract.py for the wire."""
+"""The HTTP server: OpenAI chat completions whose message carries masks (servers/wire says how)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import json
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -21,15 +22,23 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sightbench.servers.masks import contract
 from sightbench.servers.masks.backends.base import Backend, Generation
-from sightbench.servers.masks.contract import Ask, RequestError
+from sightbench.servers.masks.request import VideoRequest, video_request
+from sightbench.servers.wire.answer import event, events, mask_entry, mask_info
+from sightbench.servers.wire.frames import Frames, Limits, checked, mask_size
+from sightbench.servers.wire.http import HANDLERS, Bodies, RequireKey, answered
+from sightbench.servers.wire.refusal import Refusal, busy, unknown_model
+from sightbench.servers.wire.request import ChatRequest, read
 
 log = logging.getLogger("sightbench.masks")
 T = TypeVar("T")
+
+FAILURES_IN_A_ROW = 3
+"""So many drawings that fail one after the other are no bad luck: the server is not healthy."""
 
 
 class DrawMasks(Protocol):
@@ -48,18 +57,23 @@ class DrawMasks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`names`: model ids that requests may use. `max_queue`: mask requests in hand before 503."""
+    """`names`: model ids that requests may use. `max_queue`: mask requests in hand before 503. `max_body`
+    and `max_bodies`: bytes of one body, and of all in hand. `key`: what requests must carry, if anything.
+    `heartbeat_s`: after so long without a byte a stream gets a comment, so that no proxy cuts it."""
 
     names: tuple[str, ...]
     default_max_tokens: int = 2048
-    limits: contract.Limits = field(default_factory=contract.Limits)
+    limits: Limits = field(default_factory=Limits)
     max_queue: int = 64
     max_body: int = 512 << 20
+    max_bodies: int = 2 << 30
+    key: str | None = None
+    heartbeat_s: float = 15.0
 
 
 @dataclass(slots=True)
 class Counters:
-    """What /metrics shows beside the engine's own."""
+    """What /metrics shows beside the engine's own; `responses` by HTTP status."""
 
     waiting: int = 0
     drawing: int = 0
@@ -67,10 +81,13 @@ class Counters:
     failed: int = 0
     refused: int = 0
     cancelled: int = 0
+    drawing_failed: int = 0
     objects: int = 0
     frames: int = 0
     llm_s: float = 0.0
-    mask_s: float = 0.0
+    draw_s: float = 0.0
+    draw_wait_s: float = 0.0
+    responses: Counter[int] = field(default_factory=Counter)
 
 
 class Gateway:
@@ -81,7 +98,11 @@ class Gateway:
         self.backend = backend
         self.draw = draw
         self.counters = Counters()
+        self._bodies = Bodies(settings.max_body, settings.max_bodies)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="masks")
+        self._parsing = ThreadPoolExecutor(2, thread_name_prefix="parse")
+        self._failures = 0
+        self._broken: str | None = None
 
     def app(self) -> Starlette:
         @contextlib.asynccontextmanager
@@ -89,7 +110,14 @@ class Gateway:
             yield
             await self.backend.close()
             self._thread.shutdown(cancel_futures=True)
+            self._parsing.shutdown(cancel_futures=True)
 
+        middleware = [
+            Middleware(_CountResponses, counter=self.counters.responses),
+            Middleware(GZipMiddleware, minimum_size=1000, compresslevel=1),
+        ]
+        if self.settings.key is not None:
+            middleware.insert(1, Middleware(RequireKey, key=self.settings.key))
         return Starlette(
             routes=[
                 Route("/v1/chat/completions", self.chat, methods=["POST"]),
@@ -97,74 +125,108 @@ class Gateway:
                 Route("/health", self.health),
                 Route("/metrics", self.metrics),
             ],
-            middleware=[Middleware(GZipMiddleware, minimum_size=1000, compresslevel=1)],
+            middleware=middleware,
             lifespan=lifespan,
-            exception_handlers={RequestError: _error_response, Exception: _unexpected},
+            exception_handlers=HANDLERS,
         )
 
     async def health(self, _: Request) -> Response:
+        if self._broken is not None or self._failures >= FAILURES_IN_A_ROW:
+            why = self._broken or f"the last {self._failures} drawings failed"
+            return answered({"error": f"masks cannot be drawn: {why}"}, 503)
         ok = await self.backend.healthy()
-        return JSONResponse({} if ok else {"error": "the engine is not healthy"}, 200 if ok else 503)
+        return answered({} if ok else {"error": "the engine is not healthy"}, 200 if ok else 503)
 
     async def models(self, _: Request) -> Response:
         entry = (await self.backend.models())[0]
         # Not the engine behind: a client that takes this for plain vLLM would speak its dialect.
         ours = {"parent": None, "owned_by": "sightbench", "capabilities": ["text", "masks"]}
-        held = [dict(entry, id=name, **ours) for name in self.settings.names]
-        return JSONResponse({"object": "list", "data": held})
+        return answered({"object": "list", "data": [entry | ours | {"id": n} for n in self.settings.names]})
 
     async def metrics(self, _: Request) -> Response:
-        held = {
-            "masks_requests_waiting": self.counters.waiting,
-            "masks_requests_drawing": self.counters.drawing,
-            "masks_requests_answered_total": self.counters.answered,
-            "masks_requests_failed_total": self.counters.failed,
-            "masks_requests_refused_total": self.counters.refused,
-            "masks_requests_cancelled_total": self.counters.cancelled,
-            "masks_objects_total": self.counters.objects,
-            "masks_frames_total": self.counters.frames,
-            "masks_llm_seconds_total": round(self.counters.llm_s, 6),
-            "masks_drawing_seconds_total": round(self.counters.mask_s, 6),
+        counters = self.counters
+        values = {
+            "masks_requests_waiting": counters.waiting,
+            "masks_requests_drawing": counters.drawing,
+            "masks_requests_answered_total": counters.answered,
+            "masks_requests_failed_total": counters.failed,
+            "masks_requests_refused_total": counters.refused,
+            "masks_requests_cancelled_total": counters.cancelled,
+            "masks_drawings_failed_total": counters.drawing_failed,
+            "masks_objects_total": counters.objects,
+            "masks_frames_total": counters.frames,
+            "masks_llm_seconds_total": round(counters.llm_s, 6),
+            "masks_drawing_seconds_total": round(counters.draw_s, 6),
+            "masks_drawing_wait_seconds_total": round(counters.draw_wait_s, 6),
+            "masks_body_bytes": self._bodies.in_hand,
         }
-        own = "".join(f"{name} {value}\n" for name, value in held.items())
+        for status, count in sorted(counters.responses.items()):
+            values[f'masks_responses_total{{status="{status}"}}'] = count
+        own = "".join(f"{name} {value}\n" for name, value in values.items())
         return PlainTextResponse(own + await self.backend.metrics())
 
     async def chat(self, request: Request) -> Response:
-        body = await _read_body(request, self.settings.max_body)
-        name = body.get("model", self.settings.names[0])
-        if name not in self.settings.names:
-            raise RequestError(
-                f"the model {str(name)[:100]!r} does not exist; this server has {self.settings.names[0]!r}",
-                404,
-                param="model",
-                kind="not_found_error",
-            )
-        if not contract.has_media(body):
-            if body.get("stream"):
-                return await self._forward(body, str(name))
-            try:
-                return await _unless_gone(request, self._forward(body, str(name)))
-            except ClientDisconnect:
-                return Response(status_code=499)
-        if self.counters.waiting >= self.settings.max_queue:
-            self.counters.refused += 1
-            raise RequestError("the mask queue is full", 503, kind="overloaded_error", retry_after=2)
-        self.counters.waiting += 1
+        async with contextlib.AsyncExitStack() as cleanup:
+            room = cleanup.enter_context(self._bodies.room())
+            chat = await self._parse(read, await self._bodies.read(request, room))
+            name = chat.model or self.settings.names[0]
+            if name not in self.settings.names:
+                raise unknown_model(name, self.settings.names[0])
+            if not chat.has_media:
+                return await self._text(request, chat, name)
+            cleanup.enter_context(self._in_hand())
+            task = asyncio.create_task(self._answer(chat, name))
+            cleanup.push_async_callback(_end, task)
+            if await _done(request, task, self.settings.heartbeat_s if chat.stream else None):
+                answer = task.result()
+                self.counters.answered += 1
+                if chat.stream:
+                    stream = events(answer, chat.include_usage)
+                    return StreamingResponse(stream, media_type="text/event-stream")
+                return answered(answer)
+            return _LateAnswer(task, self, chat.include_usage, cleanup.pop_all())
+
+    @contextlib.contextmanager
+    def _in_hand(self) -> Iterator[None]:
+        """A place in the queue of requests with frames. Raises Refusal when there is none, or no use."""
+        counters = self.counters
+        if self._broken is not None:
+            raise Refusal(f"masks cannot be drawn any more: {self._broken}", 503, kind="server_error")
+        if counters.waiting >= self.settings.max_queue:
+            counters.refused += 1
+            raise busy("the mask queue is full")
+        counters.waiting += 1
         try:
-            ask = await asyncio.to_thread(
-                contract.parse, body, self.settings.limits, self.settings.default_max_tokens
-            )
-            answer = await _unless_gone(request, self._answer(ask, str(name)))
-        except RequestError:
-            self.counters.failed += 1
-            raise
+            yield
         except ClientDisconnect:
-            self.counters.cancelled += 1
-            return Response(status_code=499)
+            counters.cancelled += 1
+            raise
+        except Exception:
+            counters.failed += 1
+            raise
         finally:
-            self.counters.waiting -= 1
-        self.counters.answered += 1
-        return _streamed(answer, ask.usage_in_stream) if ask.stream else JSONResponse(answer)
+            counters.waiting -= 1
+
+    async def _parse(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Off the event loop: a large body takes long."""
+        return await asyncio.get_running_loop().run_in_executor(self._parsing, function, *arguments)
+
+    async def _text(self, request: Request, chat: ChatRequest, name: str) -> Response:
+        """A request without frames is the engine's alone."""
+        if chat.wants_masks:
+            raise Refusal("a request for masks needs frames", param="messages")
+        body: dict[str, Any] = {**chat.parameters, "messages": chat.plain}
+        if chat.max_tokens is not None:
+            body["max_tokens"] = chat.max_tokens
+        if chat.stream:
+            body |= {"stream": True, "stream_options": {"include_usage": chat.include_usage}}
+            return await self._forward(body, name)
+        task = asyncio.create_task(self._forward(body, name))
+        try:
+            await _done(request, task, None)
+            return task.result()
+        finally:
+            await _end(task)
 
     async def _forward(self, body: dict[str, Any], name: str) -> Response:
         status, kind, pieces = await self.backend.forward(body)
@@ -172,144 +234,192 @@ class Gateway:
             return StreamingResponse(pieces, status, media_type=kind)
         whole = b"".join([piece async for piece in pieces])
         with contextlib.suppress(ValueError):
-            held = json.loads(whole)
-            if isinstance(held, dict) and "model" in held:
-                whole = json.dumps(dict(held, model=name)).encode()
+            completion = json.loads(whole)
+            if isinstance(completion, dict) and "model" in completion:
+                whole = json.dumps(completion | {"model": name}).encode()
         return Response(whole, status, media_type=kind)
 
-    async def _answer(self, ask: Ask, name: str) -> dict[str, Any]:
-        natural = await asyncio.to_thread(contract.check_frames, ask.frames, self.settings.limits)
-        images = contract.Frames(ask.frames)
+    async def _answer(self, chat: ChatRequest, name: str) -> dict[str, Any]:
+        limits = self.settings.limits
+        video = await self._parse(video_request, chat, limits, self.settings.default_max_tokens)
+        natural = await self._parse(checked, video.frames, limits)
+        size = mask_size(video.options, natural, len(video.frames), limits)
+        images = Frames(video.frames)
         began = time.perf_counter()
-        made = await self.backend.generate(ask, images)
+        generation = await self.backend.generate(video, images)
         llm_s = time.perf_counter() - began
-        size = ask.options.output_size or natural
-        wanted = len(made.states) if ask.options.return_masks else 0
-        wanted = min(wanted, ask.options.max_objects)
-        rles: list[list[str]] = []
-        began = time.perf_counter()
-        if wanted:
-            rles = await self._draw(ask, images, made, wanted, size)
-        mask_s = time.perf_counter() - began
+        self.counters.llm_s += llm_s
+        self.counters.frames += len(images)
+        choice = dict(generation.body["choices"][0])
+        answer = generation.body | {"model": name, "choices": [choice]}
+        if not video.options.return_masks:
+            return answer
+        wanted = min(len(generation.states), video.options.max_objects)
+        drawn = await self._draw(video, images, generation, wanted, size) if wanted else _Drawing([], 0.0)
         masks = [
-            contract.mask_entry(i, token, size, counts)
-            for i, (token, counts) in enumerate(zip(made.tokens, rles, strict=False))
+            mask_entry(index, token, size, counts)
+            for index, (token, counts) in enumerate(zip(generation.tokens, drawn.rles, strict=False))
         ]
         self.counters.objects += len(masks)
-        self.counters.frames += len(images)
-        self.counters.llm_s += llm_s
-        self.counters.mask_s += mask_s
-        answer = dict(made.body, model=name)
-        choice = dict(answer["choices"][0])
-        choice["message"] = dict(choice["message"], masks=masks)
-        answer["choices"] = [choice]
-        answer["mask_info"] = {
-            "num_objects": len(masks),
-            "num_seg_tokens": len(made.tokens) + made.uncomputed,
-            "truncated": ask.options.return_masks and len(masks) < len(made.tokens) + made.uncomputed,
-            "llm_frames": list(made.llm_frames),
-            "decoded_frames": len(images),
-            "threshold": 0.5,
-            "llm_ms": round(1e3 * llm_s),
-            "mask_ms": round(1e3 * mask_s),
-        }
+        choice["message"] = choice["message"] | {"masks": masks}
+        seg_tokens = len(generation.tokens) + generation.uncomputed
+        answer["mask_info"] = mask_info(
+            len(masks),
+            seg_tokens,
+            len(masks) < seg_tokens,
+            len(images),
+            llm_frames=list(generation.llm_frames),
+            threshold=0.5,
+            llm_ms=round(1e3 * llm_s),
+            mask_ms=round(1e3 * drawn.seconds),
+        )
         return answer
 
     async def _draw(
         self,
-        ask: Ask,
+        video: VideoRequest,
         images: Sequence[Image.Image],
-        made: Generation,
+        generation: Generation,
         wanted: int,
         size: tuple[int, int],
-    ) -> list[list[str]]:
-        keys = [hashlib.sha256(held).digest() for held in ask.frames]
+    ) -> _Drawing:
         cancelled = threading.Event()
+        queued = time.perf_counter()
 
-        def work() -> list[list[str]]:
+        def work() -> _Drawing:
+            began = time.perf_counter()
+            self.counters.draw_wait_s += began - queued
             if cancelled.is_set():
-                return []
+                return _Drawing([], 0.0)
             self.counters.drawing += 1
             try:
-                return self.draw(keys, images, made.states[:wanted], made.normed, size, cancelled)
+                keys = [hashlib.sha256(data).digest() for data in video.frames]
+                states = generation.states[:wanted]
+                rles = self.draw(keys, images, states, generation.normed, size, cancelled)
             finally:
                 self.counters.drawing -= 1
+                seconds = time.perf_counter() - began
+                self.counters.draw_s += seconds
+            return _Drawing(rles, seconds)
 
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+            drawing = await asyncio.get_running_loop().run_in_executor(self._thread, work)
         except asyncio.CancelledError:
             raise
         except Exception as error:
             log.exception("mask decoding failed")
-            raise RequestError(
+            self.counters.drawing_failed += 1
+            self._failures += 1
+            if "CUDA error" in str(error):
+                # Such an error stays with the process: every later call fails alike.
+                self._broken = "a CUDA error; restart the gateway"
+            raise Refusal(
                 f"mask decoding failed: {type(error).__name__}", 500, kind="server_error"
             ) from error
         finally:
             # Reached early only when the client has gone: the thread stops at its next frame.
             cancelled.set()
+        self._failures = 0
+        return drawing
 
 
-async def _unless_gone(request: Request, work: Awaitable[T]) -> T:
-    """`work`'s result, or ClientDisconnect after cancelling it if the client leaves first."""
-    task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_disconnected(request))
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """RLE counts [object][frame], and the seconds it took to draw them, without waiting."""
+
+    rles: list[list[str]]
+    seconds: float
+
+
+class _LateAnswer(Response):
+    """A stream that begins before its answer is there: comments until then, and an error as an event.
+
+    `cleanup` is closed at its end, whatever that is.
+    """
+
+    def __init__(
+        self,
+        task: asyncio.Task[dict[str, Any]],
+        gateway: Gateway,
+        usage: bool,
+        cleanup: contextlib.AsyncExitStack,
+    ) -> None:
+        super().__init__(media_type="text/event-stream")
+        # Nobody knows the length yet.
+        del self.headers["content-length"]
+        self._task = task
+        self._gateway = gateway
+        self._usage = usage
+        self._cleanup = cleanup
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with contextlib.suppress(Refusal, ClientDisconnect):
+            async with self._cleanup:
+                gone = asyncio.create_task(_disconnected(receive))
+                self._cleanup.push_async_callback(_end, gone)
+                await send(
+                    {"type": "http.response.start", "status": 200, "headers": self.raw_headers},
+                )
+                while not self._task.done():
+                    await send(_piece(b": still at work\n\n"))
+                    await asyncio.wait(
+                        {self._task, gone},
+                        timeout=self._gateway.settings.heartbeat_s,
+                        return_when=asyncio.FIRST_COMPLETED,
+                    )
+                    if gone.done():
+                        raise ClientDisconnect
+                try:
+                    answer = self._task.result()
+                except Refusal as refusal:
+                    await send(_piece(event(refusal.body()) + b"data: [DONE]\n\n", more=False))
+                    raise
+                for chunk in events(answer, self._usage):
+                    await send(_piece(chunk))
+                await send(_piece(b"", more=False))
+                self._gateway.counters.answered += 1
+
+
+def _piece(body: bytes, more: bool = True) -> Message:
+    return {"type": "http.response.body", "body": body, "more_body": more}
+
+
+class _CountResponses:
+    """Counts the responses of every route by their status."""
+
+    def __init__(self, app: ASGIApp, counter: Counter[int]) -> None:
+        self._app = app
+        self._counter = counter
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._counter[message["status"]] += 1
+            await send(message)
+
+        await self._app(scope, receive, counted)
+
+
+async def _done(request: Request, task: asyncio.Task[Any], seconds: float | None) -> bool:
+    """Whether `task` ended in that time; ClientDisconnect if the client left first."""
+    gone = asyncio.create_task(_disconnected(request.receive))
     try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise ClientDisconnect
+        await asyncio.wait((task, gone), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if gone.done() and not task.done():
+            raise ClientDisconnect
+        return task.done()
     finally:
-        for pending in (task, gone):
-            if not pending.done():
-                pending.cancel()
-                with contextlib.suppress(asyncio.CancelledError, Exception):
-                    await pending
+        await _end(gone)
 
 
-async def _disconnected(request: Request) -> None:
-    receive: Callable[[], Awaitable[Any]] = request.receive
+async def _end(task: asyncio.Task[Any]) -> None:
+    """Cancels what still runs; a failure nobody waits for any more is not worth a warning."""
+    task.cancel()
+    await asyncio.wait({task})
+    if not task.cancelled():
+        task.exception()
+
+
+async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def _read_body(request: Request, limit: int) -> dict[str, Any]:
-    too_big = RequestError(f"the request body is over {limit} bytes", 413, kind="request_too_large")
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
-        raise too_big
-    pieces: list[bytes] = []
-    size = 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > limit:
-            raise too_big
-        pieces.append(piece)
-    try:
-        held = json.loads(b"".join(pieces))
-    except (ValueError, RecursionError) as error:
-        raise RequestError(f"the request body is not JSON: {str(error)[:200]}") from error
-    if not isinstance(held, dict):
-        raise RequestError("the request body must be a JSON object")
-    return held
-
-
-def _streamed(answer: dict[str, Any], usage: bool) -> Response:
-    async def events() -> AsyncIterator[str]:
-        for chunk in contract.chunks(answer, usage):
-            yield f"data: {json.dumps(chunk)}\n\n"
-        yield "data: [DONE]\n\n"
-
-    return StreamingResponse(events(), media_type="text/event-stream")
-
-
-async def _error_response(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestError)
-    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
-    return JSONResponse(error.body(), error.status, headers)
-
-
-async def _unexpected(_: Request, error: Exception) -> Response:
-    log.error("unexpected failure", exc_info=error)
-    return JSONResponse(
-        RequestError(f"internal error: {type(error).__name__}", 500, kind="server_error").body(), 500
-    )

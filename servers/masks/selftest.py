@@ -24,9 +24,11 @@ from PIL import Image
 
 from sightbench.servers.masks.backends.base import Backend, Generation
 from sightbench.servers.masks.checkpoint import LLM
-from sightbench.servers.masks.contract import Ask, MaskOptions, RequestError
 from sightbench.servers.masks.head import Projection
+from sightbench.servers.masks.request import VideoRequest
 from sightbench.servers.masks.tensors import read_folder
+from sightbench.servers.wire.refusal import Refusal
+from sightbench.servers.wire.request import MaskOptions
 
 log = logging.getLogger("sightbench.masks")
 KNOWN = "known_answer.json"
@@ -60,14 +62,14 @@ def probe_images(seed: int = 0, count: int = 7) -> list[Image.Image]:
     return frames
 
 
-def probe_ask(images: Sequence[Image.Image], max_tokens: int = 64) -> Ask:
+def probe_request(images: Sequence[Image.Image], max_tokens: int = 64) -> VideoRequest:
     frames = []
     for image in images:
         held = io.BytesIO()
         image.save(held, "PNG")
         frames.append(held.getvalue())
     sampling = {"temperature": 0, "max_tokens": max_tokens}
-    return Ask(tuple(frames), QUESTION, None, sampling, MaskOptions(), False, False)
+    return VideoRequest(tuple(frames), QUESTION, None, sampling, MaskOptions())
 
 
 async def run(backend: Backend, folder: Path, projection: Projection, dtype: str) -> str:
@@ -100,8 +102,8 @@ async def run(backend: Backend, folder: Path, projection: Projection, dtype: str
 async def _probe(backend: Backend, seed: int) -> Generation:
     images = probe_images(seed)
     try:
-        return await backend.generate(probe_ask(images), images)
-    except RequestError as error:
+        return await backend.generate(probe_request(images), images)
+    except Refusal as error:
         raise SelfTestError(f"the engine refused the probe: {error.message}") from error
 
 
@@ -153,7 +155,7 @@ def _check_known(file: Path, projection: Projection, made: Generation, tolerance
 
 
 async def record(backend: Backend, folder: Path, projection: Projection) -> KnownAnswer:
-    """Ask `backend` (trusted: transformers in float32) the probe and keep its answer in the folder."""
+    """Asks `backend` (trusted: transformers in float32) the probe and keeps its answer in the folder."""
     made = await _probe(backend, 0)
     states = made.states if made.normed else projection.normed(made.states).numpy()
     known = KnownAnswer(made.prompt_tokens, made.token_ids, states.tolist())

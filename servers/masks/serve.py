@@ -20,10 +20,10 @@ from PIL import Image
 from sightbench.servers.masks import selftest
 from sightbench.servers.masks.backends.base import Backend
 from sightbench.servers.masks.checkpoint import HEAD, CheckpointError, Model
-from sightbench.servers.masks.contract import Limits
 from sightbench.servers.masks.decoder import Frame
 from sightbench.servers.masks.gateway import DrawMasks, Gateway, Settings
 from sightbench.servers.masks.head import Masker, Projection
+from sightbench.servers.wire.frames import Limits
 
 log = logging.getLogger("sightbench.masks")
 
@@ -77,7 +77,7 @@ async def _serve(options: ServeOptions) -> int:
     settings = Settings(
         names=options.names,
         default_max_tokens=options.model.max_tokens,
-        limits=Limits(max_frames=options.max_frames, media_root=options.media_root),
+        limits=Limits(frames=options.max_frames, media_root=options.media_root),
         max_queue=options.max_queue,
         max_body=options.max_body,
     )

@@ -43,7 +43,7 @@ def test_the_replayed_state_is_the_references(tmp_path: Path) -> None:
     projection = load_projection(tmp_path / "tiny", model)
     images = selftest.probe_images(1, 6)
     plain = TransformersBackend(tmp_path / "tiny", model, "cpu", "float32", 1)
-    expected = asyncio.run(plain.generate(selftest.probe_ask(images), images))
+    expected = asyncio.run(plain.generate(selftest.probe_request(images), images))
     asyncio.run(selftest.record(plain, tmp_path / "tiny", projection))
     port = free_port()
     small = ("--device", "cpu", "--mem-fraction-static", "0.3", "--max-total-tokens", "20000")
@@ -61,7 +61,7 @@ def test_the_replayed_state_is_the_references(tmp_path: Path) -> None:
         async def ask() -> tuple[str, Generation]:
             backend = SglangBackend(tmp_path / "tiny", model, url, 600)
             checked = await selftest.run(backend, tmp_path / "tiny", projection, "float32")
-            made = await backend.generate(selftest.probe_ask(images), images)
+            made = await backend.generate(selftest.probe_request(images), images)
             await backend.close()
             return checked, made
 

@@ -143,7 +143,7 @@ def relative(a: Any, b: Any) -> float:
 def test_ids_states_and_masks_are_the_references(chain: Chain, count: int) -> None:
     model = load_model(chain.split)
     images = selftest.probe_images(2, count)
-    asked = selftest.probe_ask(images)
+    asked = selftest.probe_request(images)
 
     async def both() -> tuple[Any, Any]:
         engine = VllmBackend(model, chain.engine, 600)

@@ -18,7 +18,7 @@ from PIL import Image
 
 from sightbench.servers.baseline import tokens
 from sightbench.servers.baseline.answer import answer
-from sightbench.servers.baseline.frames import Frames, decode, look_size
+from sightbench.servers.baseline.frames import LookedAt, decode, look_size
 from sightbench.servers.baseline.question import MASK_FORMS, TEXT_FORMS, parse_question
 from sightbench.servers.baseline.sight.components import components
 from sightbench.servers.baseline.sight.perceive import Scene, perceive
@@ -90,7 +90,7 @@ def test_masks_cover_the_objects_they_are_asked_for(videos: list[Seen]) -> None:
 
 
 def test_questions_without_a_picture_are_not_answered(videos: list[Seen]) -> None:
-    grey = perceive(Frames(np.full((8, 240, 320, 3), 127, np.uint8), (240, 320)))
+    grey = perceive(LookedAt(np.full((8, 240, 320, 3), 127, np.uint8), (240, 320)))
     about_objects = [
         record
         for seen in videos
@@ -163,7 +163,7 @@ def test_it_imports_nothing_of_the_other_rooms() -> None:
     )
 )
 def test_any_pixels_give_a_scene_and_every_question_an_answer(pixels: NDArray[np.uint8]) -> None:
-    scene = perceive(Frames(pixels, pixels.shape[1:3]))
+    scene = perceive(LookedAt(pixels, pixels.shape[1:3]))
     assert scene.labels.shape == pixels.shape[:3] and scene.labels.max() <= len(scene.things)
     for _, form in TEXT_FORMS:
         assert answer(form.format(**NAMES) + "?", scene).text

@@ -24,11 +24,10 @@ from starlette.testclient import TestClient
 
 from sightbench.servers.baseline.app import create_app
 from sightbench.servers.baseline.child import running
-from sightbench.servers.baseline.refusal import Refusal
-from sightbench.servers.baseline.wire import parse_request
 from sightbench.tasks.synthetic.knobs import Knobs
 from sightbench.tasks.synthetic.render import render
 from sightbench.tasks.synthetic.scene import make_scene
+from tests.hostile import ROUNDS, damaged
 from tests.paths import ROOT
 
 SEGMENT = "Please segment the object nearest to the camera in the first frame."
@@ -167,7 +166,7 @@ def test_refusals_say_what_is_wrong(http: TestClient, frames: list[bytes]) -> No
     cases: list[tuple[dict[str, Any], int, str | None, str]] = [
         ({**good, "n": 2}, 400, "n", "n must be 1"),
         ({**good, "logprobs": True}, 400, "logprobs", "not supported"),
-        ({**good, "max_tokens": 0}, 400, "max_tokens", "positive"),
+        ({**good, "max_tokens": 0}, 400, "max_tokens", "expected int >= 1"),
         ({**good, "model": "gpt"}, 404, "model", "does not exist"),
         ({**good, "messages": turns, "mask_options": {}}, 400, "messages", "exactly one user message"),
         (_without(good, SEGMENT), 400, "messages", "no frames"),
@@ -176,11 +175,11 @@ def test_refusals_say_what_is_wrong(http: TestClient, frames: list[bytes]) -> No
         (_without(good, [film]), 400, "messages", "containers are not decoded"),
         (_without(good, [bad64]), 400, "messages", "frame 0 is not valid base64"),
         (_body([*frames, other]), 400, "messages", "frame 3 is 100x100"),
-        (_body(frames * 2), 400, "messages", "too many frames"),
+        (_body(frames * 2), 400, "messages", "more than 5 frames"),
         (_body([frames[0], frames[1][:500]]), 400, "messages", "frame 1 cannot be decoded"),
-        ({**good, "mask_options": {"threshold": 1}}, 400, "mask_options.threshold", "unknown"),
-        ({**good, "mask_options": {"max_objects": 0}}, 400, "mask_options.max_objects", "positive"),
-        ({**good, "mask_options": {"output_size": [0, 9]}}, 400, "mask_options.output_size", "height"),
+        ({**good, "mask_options": {"threshold": 1}}, 400, "mask_options.threshold", "takes no such field"),
+        ({**good, "mask_options": {"max_objects": 0}}, 400, "mask_options.max_objects", "expected int >= 1"),
+        ({**good, "mask_options": {"output_size": [0, 9]}}, 400, "mask_options.output_size[0]", "expected int >= 1"),
         (_body(frames, "why " * 70_000), 400, "messages", "maximum context length"),
     ]
     for body, status, param, words in cases:
@@ -200,29 +199,15 @@ def test_a_body_that_is_too_large_or_not_json_is_refused(http: TestClient) -> No
     assert http.get("/nowhere").json()["error"]["message"] == "Not Found"
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(
-            st.sampled_from(["type", "text", "image_url", "video_url", "url", "role", "content"]),
-            inner,
-            max_size=4,
-        )
-    ),
-    max_leaves=12,
-)
-
-
-@given(JSON, JSON, JSON)
-def test_any_json_is_a_request_or_a_refusal(messages: Any, options: Any, limit: Any) -> None:
-    for shaped in (messages, [{"role": "user", "content": messages}]):
-        body = {"model": "pixel-baseline", "messages": shaped, "mask_options": options, "max_tokens": limit}
-        try:
-            data = json.dumps(body).encode()
-            assert parse_request(data, max_frames=2).frames
-        except Refusal as refusal:
-            assert refusal.message
+@given(st.data())
+@ROUNDS
+def test_any_damage_is_answered_or_refused(
+    http: TestClient, frames: list[bytes], data: st.DataObject
+) -> None:
+    text = data.draw(damaged(_body(frames, mask_options={"max_objects": 2}, max_tokens=9, stream=False)))
+    reply = http.post("/v1/chat/completions", content=text.encode("utf-8", "surrogatepass"))
+    assert reply.status_code == 200 or 400 <= reply.status_code < 500
+    assert reply.status_code == 200 or reply.json()["error"]["message"]
 
 
 def test_a_child_process_serves_the_openai_client_and_stops(frames: list[bytes]) -> None:

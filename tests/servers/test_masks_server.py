@@ -15,14 +15,13 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
-from sightbench.servers.masks import contract
 from sightbench.servers.masks.backends.base import Generation
-from sightbench.servers.masks.contract import Ask, Limits, RequestError
 from sightbench.servers.masks.gateway import Gateway, Settings
+from sightbench.servers.masks.request import VideoRequest
+from sightbench.servers.wire.frames import FRAME_LIST, Limits
+from sightbench.servers.wire.refusal import Refusal
 
 
 def png(width: int = 32, height: int = 24, value: int = 0) -> bytes:
@@ -56,14 +55,14 @@ class FakeBackend:
 
     def __init__(self, objects: int = 1, uncomputed: int = 0, gate: asyncio.Event | None = None) -> None:
         self.objects, self.uncomputed, self.gate = objects, uncomputed, gate
-        self.asks: list[Ask] = []
-        self.arrived: asyncio.Queue[Ask] = asyncio.Queue()
+        self.asks: list[VideoRequest] = []
+        self.arrived: asyncio.Queue[VideoRequest] = asyncio.Queue()
         self.cancelled = 0
-        self.error: RequestError | None = None
+        self.error: Refusal | None = None
 
-    async def generate(self, ask: Ask, images: Sequence[Image.Image]) -> Generation:
-        self.asks.append(ask)
-        self.arrived.put_nowait(ask)
+    async def generate(self, video: VideoRequest, images: Sequence[Image.Image]) -> Generation:
+        self.asks.append(video)
+        self.arrived.put_nowait(video)
         if self.error is not None:
             raise self.error
         try:
@@ -157,8 +156,7 @@ async def test_options_bound_objects_size_and_switch_masks_off() -> None:
     assert only["size"] == [7, 9] and only["rles"][0]["counts"].startswith("7x9:")
     assert answer["mask_info"]["truncated"] is True
     answer = (await ask(body(png(), mask_options={"return_masks": False}), FakeBackend(objects=3))).json()
-    assert answer["choices"][0]["message"]["masks"] == []
-    assert answer["mask_info"]["truncated"] is False
+    assert "masks" not in answer["choices"][0]["message"] and "mask_info" not in answer
 
 
 @pytest.mark.parametrize(
@@ -167,7 +165,7 @@ async def test_options_bound_objects_size_and_switch_masks_off() -> None:
         ({"n": 2}, 400, "n must be 1"),
         ({"tools": [{"type": "function"}]}, 400, "tools"),
         ({"logprobs": True}, 400, "logprobs"),
-        ({"mask_options": {"masks": True}}, 400, "'masks'"),
+        ({"mask_options": {"masks": True}}, 400, "mask_options.masks"),
         ({"mask_options": []}, 400, "object"),
         ({"mask_options": {"max_objects": 0}}, 400, "max_objects"),
         ({"mask_options": {"max_objects": True}}, 400, "max_objects"),
@@ -187,7 +185,7 @@ async def test_a_wrong_field_is_named(change: dict[str, Any], status: int, says:
     assert answer.status_code == status
     error = answer.json()["error"]
     assert says in error["message"] and set(error) == {"message", "type", "param", "code"}
-    assert error["code"] == status
+    assert error["code"] == (status if status == 400 else "model_not_found")
 
 
 @pytest.mark.parametrize(
@@ -201,7 +199,7 @@ async def test_a_wrong_field_is_named(change: dict[str, Any], status: int, says:
 )
 async def test_wrong_frames_are_named(frames: list[bytes], says: str) -> None:
     backend = FakeBackend()
-    answer = await ask(body(*frames), backend, limits=Limits(max_frames=4))
+    answer = await ask(body(*frames), backend, limits=Limits(frames=4))
     assert answer.status_code == 400 and says in answer.json()["error"]["message"]
     assert not backend.asks
 
@@ -239,7 +237,7 @@ async def test_a_frame_list_is_the_same_as_its_images() -> None:
     backend = FakeBackend()
     frames = [png(value=v) for v in range(3)]
     request = body()
-    url = contract.FRAME_LIST + ",".join(base64.b64encode(f).decode() for f in frames)
+    url = FRAME_LIST + ",".join(base64.b64encode(f).decode() for f in frames)
     request["messages"][0]["content"].insert(0, {"type": "video_url", "video_url": {"url": url}})
     assert (await ask(request, backend)).status_code == 200
     assert list(backend.asks[0].frames) == frames
@@ -291,10 +289,10 @@ async def test_a_full_queue_is_503_with_retry_after_and_recovers() -> None:
 
 async def test_engine_errors_keep_their_status_and_text() -> None:
     backend = FakeBackend()
-    backend.error = RequestError("maximum context length is 8", 400)
+    backend.error = Refusal("maximum context length is 8", 400)
     answer = await ask(body(png()), backend)
     assert answer.status_code == 400 and "context length" in answer.json()["error"]["message"]
-    backend.error = RequestError("slow", 504, kind="timeout_error")
+    backend.error = Refusal("slow", 504, kind="timeout_error")
     assert (await ask(body(png()), backend)).status_code == 504
 
 
@@ -381,7 +379,7 @@ async def test_models_health_metrics_and_gzip() -> None:
         assert model["id"] == "tiny" and model["capabilities"] == ["text", "masks"]
         assert model["max_model_len"] == 4096
         assert (await http.get("/health")).status_code == 200
-        backend.error = RequestError("down")
+        backend.error = Refusal("down")
         assert (await http.get("/health")).status_code == 503
         backend.error = None
         assert "vllm:num_requests_running 3" in (await http.get("/metrics")).text
@@ -401,36 +399,3 @@ async def test_concurrent_requests_get_their_own_answers() -> None:
         for i, answer in enumerate(answers):
             (mask,) = answer.json()["choices"][0]["message"]["masks"]
             assert mask["num_frames"] == 1 + i % 7 and mask["size"] == [1 + i, 5]
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=12,
-)
-parts = st.fixed_dictionaries(
-    {"type": st.sampled_from(["text", "image_url", "video_url", "audio"]) | json_values},
-    optional={"text": json_values, "image_url": json_values, "video_url": json_values},
-)
-
-
-@given(
-    content=st.lists(parts | json_values, max_size=4) | json_values,
-    role=st.sampled_from(["user", "system", "assistant"]) | json_values,
-    more=st.fixed_dictionaries(
-        {},
-        optional={
-            "n": json_values,
-            "mask_options": json_values,
-            "max_tokens": json_values,
-            "stream": json_values,
-        },
-    ),
-)
-def test_any_json_is_an_ask_or_a_request_error(content: Any, role: Any, more: dict[str, Any]) -> None:
-    try:
-        got = contract.parse({"messages": [{"role": role, "content": content}], **more}, Limits(), 9)
-    except RequestError as error:
-        assert error.status == 400 and error.message
-    else:
-        assert got.frames

@@ -37,11 +37,11 @@ from sightbench.servers.masks.backends.internvl import tiled
 from sightbench.servers.masks.backends.sglang import SglangBackend
 from sightbench.servers.masks.backends.transformers_model import TransformersBackend
 from sightbench.servers.masks.checkpoint import CheckpointError, load_model, split
-from sightbench.servers.masks.contract import RequestError
 from sightbench.servers.masks.decoder import Frame
 from sightbench.servers.masks.head import Cancelled, Masker
 from sightbench.servers.masks.sam2 import TRUNKS, rename, trunk_of
 from sightbench.servers.masks.serve import load_projection
+from sightbench.servers.wire.refusal import Refusal
 from tests import paths
 from tests.engines import tiny_masks
 
@@ -213,7 +213,7 @@ async def test_every_base_answers_and_passes_the_self_test(folders: dict[str, Pa
     backend = TransformersBackend(folder, model, "cpu", "float32", 4)
     assert "predict the token after" in await _check(folder, backend)
     images = selftest.probe_images()
-    made = await backend.generate(selftest.probe_ask(images), images)
+    made = await backend.generate(selftest.probe_request(images), images)
     assert made.body["choices"][0]["message"]["content"] == "Sure, [SEG]."
     assert made.body["choices"][0]["finish_reason"] == "stop"
     assert made.llm_frames == (0, 1, 2, 3, 4) and made.uncomputed == 0
@@ -267,7 +267,7 @@ async def test_a_seg_at_the_length_limit_has_no_state(folders: dict[str, Path]) 
     folder = folders["qwen2_5"]
     backend = TransformersBackend(folder, load_model(folder), "cpu", "float32", 4)
     images = selftest.probe_images(count=1)
-    made = await backend.generate(selftest.probe_ask(images, max_tokens=7), images)
+    made = await backend.generate(selftest.probe_request(images, max_tokens=7), images)
     assert made.token_ids[-1] == load_model(folder).seg_token_id
     assert (made.tokens, made.uncomputed) == ((), 1)
     assert made.body["choices"][0]["finish_reason"] == "length"
@@ -277,8 +277,8 @@ async def test_the_transformers_backend_refuses_sampling(folders: dict[str, Path
     folder = folders["qwen2_5"]
     backend = TransformersBackend(folder, load_model(folder), "cpu", "float32", 4)
     images = selftest.probe_images(count=1)
-    ask = selftest.probe_ask(images)
-    with pytest.raises(RequestError, match="greedily"):
+    ask = selftest.probe_request(images)
+    with pytest.raises(Refusal, match="greedily"):
         await backend.generate(dataclasses.replace(ask, sampling={**ask.sampling, "temperature": 1}), images)
     status, kind, body = await backend.forward(
         {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 3}

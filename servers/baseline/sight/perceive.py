@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sightbench.servers.baseline.frames import Frames
+from sightbench.servers.baseline.frames import LookedAt
 from sightbench.servers.baseline.sight.blobs import find_blobs
 from sightbench.servers.baseline.sight.camera import Camera, locate
 from sightbench.servers.baseline.sight.mat import Mat, find_mat
@@ -67,7 +67,7 @@ class Scene:
         )
 
 
-def perceive(frames: Frames) -> Scene:
+def perceive(frames: LookedAt) -> Scene:
     """Never raises on pixels, whatever they show; on real pictures there is little to find."""
     pixels = frames.pixels
     kind = ground_kind(pixels)

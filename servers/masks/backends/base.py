@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sightbench.servers.masks.contract import Ask
+from sightbench.servers.masks.request import VideoRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Generation:
 class Backend(Protocol):
     """One of vllm, sglang, transformers. Errors meant for the user are RequestErrors."""
 
-    async def generate(self, ask: Ask, images: Sequence[Image.Image]) -> Generation:
+    async def generate(self, video: VideoRequest, images: Sequence[Image.Image]) -> Generation:
         """One answer; cancelling it stops the generation."""
 
     async def models(self) -> list[dict[str, Any]]:

@@ -9,8 +9,9 @@ import httpx
 from PIL import Image
 
 from sightbench.servers.masks.checkpoint import Model
-from sightbench.servers.masks.contract import Ask, RequestError
 from sightbench.servers.masks.llm_frames import chosen, png_url, prepare, video_url
+from sightbench.servers.masks.request import VideoRequest
+from sightbench.servers.wire.refusal import Refusal
 
 
 class Engine:
@@ -34,7 +35,7 @@ class Engine:
         held = await self.get("/v1/models")
         entries = held.json().get("data") or []
         if not entries:
-            raise RequestError("the engine serves no model", 503, kind="overloaded_error")
+            raise Refusal("the engine serves no model", 503, kind="overloaded_error")
         return [dict(entry) for entry in entries]
 
     async def healthy(self) -> bool:
@@ -54,7 +55,7 @@ class Engine:
         return _checked(await self._send(self._client.build_request("GET", path)))
 
     async def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """The engine's JSON answer; RequestError with its own text and status if it refuses."""
+        """The engine's JSON answer; Refusal with its own text and status if it refuses."""
         got = _checked(await self._send(self._client.build_request("POST", path, json=body)))
         held: dict[str, Any] = got.json()
         return held
@@ -73,9 +74,9 @@ class Engine:
         try:
             return await self._client.send(request, stream=stream)
         except httpx.TimeoutException as error:
-            raise RequestError("the engine did not answer in time", 504, kind="timeout_error") from error
+            raise Refusal("the engine did not answer in time", 504, kind="timeout_error") from error
         except httpx.HTTPError as error:
-            raise RequestError(
+            raise Refusal(
                 f"the engine cannot be reached: {type(error).__name__}",
                 503,
                 kind="server_error",
@@ -103,14 +104,14 @@ def _checked(response: httpx.Response) -> httpx.Response:
         pass
     status = response.status_code
     if status in (400, 413, 422):
-        raise RequestError(message, 400)
+        raise Refusal(message, 400)
     if status in (429, 503):
-        raise RequestError(message, 503, kind="overloaded_error", retry_after=2)
-    raise RequestError(f"the engine failed ({status}): {message}", 500, kind="server_error")
+        raise Refusal(message, 503, kind="overloaded_error", retry_after=2)
+    raise Refusal(f"the engine failed ({status}): {message}", 500, kind="server_error")
 
 
 def messages(
-    model: Model, ask: Ask, images: Sequence[Image.Image]
+    model: Model, video: VideoRequest, images: Sequence[Image.Image]
 ) -> tuple[list[dict[str, Any]], tuple[int, ...]]:
     """The engine's messages: the chosen frames as prepared PNGs, then the question; and which frames."""
     shown = chosen(model, len(images))
@@ -118,5 +119,5 @@ def messages(
     parts: list[dict[str, Any]] = [{"type": "image_url", "image_url": {"url": png_url(i)}} for i in ready]
     if model.decoder == "unipixel":
         parts = [{"type": "video_url", "video_url": {"url": video_url(ready)}}]
-    turns = [{"role": "system", "content": ask.system}] if ask.system is not None else []
-    return [*turns, {"role": "user", "content": [*parts, {"type": "text", "text": ask.text}]}], tuple(shown)
+    turns = [{"role": "system", "content": video.system}] if video.system is not None else []
+    return [*turns, {"role": "user", "content": [*parts, {"type": "text", "text": video.text}]}], tuple(shown)

@@ -22,8 +22,9 @@ from PIL import Image
 from sightbench.servers.masks.backends.base import Generation
 from sightbench.servers.masks.backends.engine_http import Engine
 from sightbench.servers.masks.checkpoint import LLM, CheckpointError, Model
-from sightbench.servers.masks.contract import Ask, RequestError
 from sightbench.servers.masks.llm_frames import chosen, png_url, prepare
+from sightbench.servers.masks.request import VideoRequest
+from sightbench.servers.wire.refusal import Refusal
 
 _SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "stop", "frequency_penalty")
 _PLACEHOLDER = "<|vision_start|><|image_pad|><|vision_end|>"
@@ -46,15 +47,15 @@ class SglangBackend(Engine):
         self._model = model
         self._tokenizer: Any = AutoTokenizer.from_pretrained(folder / LLM)
 
-    async def generate(self, ask: Ask, images: Sequence[Image.Image]) -> Generation:
+    async def generate(self, video: VideoRequest, images: Sequence[Image.Image]) -> Generation:
         shown = tuple(chosen(self._model, len(images)))
         urls = await asyncio.to_thread(
             lambda: [png_url(i) for i in prepare(self._model, [images[i] for i in shown])]
         )
-        prompt = self._prompt(ask, len(shown))
-        sampling = {k: ask.sampling[k] for k in _SAMPLING if ask.sampling.get(k) is not None}
+        prompt = self._prompt(video, len(shown))
+        sampling = {k: video.sampling[k] for k in _SAMPLING if video.sampling.get(k) is not None}
         sampling |= {
-            "max_new_tokens": ask.sampling["max_tokens"],
+            "max_new_tokens": video.sampling["max_tokens"],
             "stop_token_ids": list(self._model.eos_token_ids),
             "skip_special_tokens": False,
             "spaces_between_special_tokens": False,
@@ -114,20 +115,20 @@ class SglangBackend(Engine):
         }
         made = await self.post("/generate", request)
         if "output_ids" not in made or (states and "hidden_states" not in made.get("meta_info", {})):
-            raise RequestError(
+            raise Refusal(
                 "SGLang returned no ids or states: start it with --enable-return-hidden-states",
                 500,
                 kind="server_error",
             )
         return made
 
-    def _prompt(self, ask: Ask, frames: int) -> str:
+    def _prompt(self, video: VideoRequest, frames: int) -> str:
         turns: list[dict[str, Any]] = (
-            [] if ask.system is None else [{"role": "system", "content": ask.system}]
+            [] if video.system is None else [{"role": "system", "content": video.system}]
         )
         parts: list[dict[str, Any]] = [{"type": "image"}] * frames
-        turns.append({"role": "user", "content": [*parts, {"type": "text", "text": ask.text}]})
+        turns.append({"role": "user", "content": [*parts, {"type": "text", "text": video.text}]})
         text = str(self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
         if text.count(_PLACEHOLDER) != frames:
-            raise RequestError("the chat template did not place every frame", 500, kind="server_error")
+            raise Refusal("the chat template did not place every frame", 500, kind="server_error")
         return text

@@ -24,8 +24,9 @@ from PIL import Image
 from sightbench.servers.masks.backends.base import Generation
 from sightbench.servers.masks.backends.internvl import CONTEXT, load_internvl, pixels
 from sightbench.servers.masks.checkpoint import LLM, CheckpointError, Model
-from sightbench.servers.masks.contract import Ask, RequestError
 from sightbench.servers.masks.llm_frames import chosen, prepare
+from sightbench.servers.masks.request import VideoRequest
+from sightbench.servers.wire.refusal import Refusal
 
 _GREEDY: dict[str, tuple[Any, ...]] = {
     "temperature": (0, None),
@@ -60,15 +61,15 @@ class TransformersBackend:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="llm")
         self._waiting = 0
 
-    async def generate(self, ask: Ask, images: Sequence[Image.Image]) -> Generation:
+    async def generate(self, video: VideoRequest, images: Sequence[Image.Image]) -> Generation:
         shown = tuple(chosen(self._model, len(images)))
         turns: list[dict[str, Any]] = []
-        if ask.system is not None:
-            turns.append({"role": "system", "content": ask.system})
-        parts = [{"type": "image"} for _ in shown] + [{"type": "text", "text": ask.text}]
+        if video.system is not None:
+            turns.append({"role": "system", "content": video.system})
+        parts = [{"type": "image"} for _ in shown] + [{"type": "text", "text": video.text}]
         turns.append({"role": "user", "content": parts})
         picked = [images[i] for i in shown]
-        body, ids, states, tokens = await self._run(turns, picked, ask.sampling)
+        body, ids, states, tokens = await self._run(turns, picked, video.sampling)
         seg = self._model.seg_token_id
         return Generation(
             body=body,
@@ -119,9 +120,9 @@ class TransformersBackend:
     ) -> tuple[dict[str, Any], list[int], np.ndarray[Any, np.dtype[np.float32]], list[int]]:
         for name, allowed in _GREEDY.items():
             if sampling.get(name) not in allowed:
-                raise RequestError(f"the transformers backend decodes greedily: no {name}", param=name)
+                raise Refusal(f"the transformers backend decodes greedily: no {name}", param=name)
         if self._waiting >= self._max_queue:
-            raise RequestError("the queue is full", 503, kind="overloaded_error", retry_after=5)
+            raise Refusal("the queue is full", 503, kind="overloaded_error", retry_after=5)
         stop = threading.Event()
         self._waiting += 1
         try:
@@ -189,7 +190,7 @@ class TransformersBackend:
             per_tile = 256
             pieces = text.split("<image>")
             if len(pieces) != len(counts) + 1:
-                raise RequestError("the chat template did not place every frame", 500, kind="server_error")
+                raise Refusal("the chat template did not place every frame", 500, kind="server_error")
             shown = [f"<img>{CONTEXT * (n * per_tile)}</img>" for n in counts]
             text = pieces[0] + "".join(s + piece for s, piece in zip(shown, pieces[1:], strict=True))
         elif images:
@@ -199,7 +200,7 @@ class TransformersBackend:
             pieces = text.split(pad)
             counts = [int(grid.prod()) // merged for grid in made["image_grid_thw"]]
             if len(pieces) != len(counts) + 1:
-                raise RequestError("the chat template did not place every frame", 500, kind="server_error")
+                raise Refusal("the chat template did not place every frame", 500, kind="server_error")
             text = pieces[0] + "".join(pad * n + piece for n, piece in zip(counts, pieces[1:], strict=True))
         ids = self._tokenizer(text, return_tensors="pt", add_special_tokens=False)["input_ids"]
         if extra and "mm_token_type_ids" in inspect.signature(self._llm.forward).parameters:

@@ -12,7 +12,8 @@ from PIL import Image
 from sightbench.servers.masks.backends.base import Generation
 from sightbench.servers.masks.backends.engine_http import Engine, messages
 from sightbench.servers.masks.checkpoint import Model
-from sightbench.servers.masks.contract import Ask, RequestError
+from sightbench.servers.masks.request import VideoRequest
+from sightbench.servers.wire.refusal import Refusal
 
 
 class VllmBackend(Engine):
@@ -22,10 +23,10 @@ class VllmBackend(Engine):
         super().__init__(url, timeout_s)
         self._model = model
 
-    async def generate(self, ask: Ask, images: Sequence[Image.Image]) -> Generation:
-        turns, shown = await asyncio.to_thread(messages, self._model, ask, images)
+    async def generate(self, video: VideoRequest, images: Sequence[Image.Image]) -> Generation:
+        turns, shown = await asyncio.to_thread(messages, self._model, video, images)
         request = dict(
-            ask.sampling,
+            video.sampling,
             model=await self.name(),
             messages=turns,
             skip_special_tokens=False,
@@ -40,7 +41,7 @@ class VllmBackend(Engine):
         choice = body["choices"][0]
         held = choice.pop("seg_states", None)
         if held is None:
-            raise RequestError("the engine runs without the [SEG] connector", 500, kind="server_error")
+            raise Refusal("the engine runs without the [SEG] connector", 500, kind="server_error")
         hidden = self._model.hidden_size
         states = np.zeros((0, hidden), np.float32)
         if held["tokens"]:
