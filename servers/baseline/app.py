@@ -23,8 +23,8 @@ from sightbench.servers.baseline import tokens
 from sightbench.servers.baseline.answer import answer
 from sightbench.servers.baseline.completion import completion
 from sightbench.servers.baseline.frames import LIMITS, decode, digest
-from sightbench.servers.baseline.sight.perceive import Scene, perceive
 from sightbench.servers.baseline.request import MODEL, VideoQuestion, read
+from sightbench.servers.baseline.sight.perceive import Scene, perceive
 from sightbench.servers.wire.answer import events
 from sightbench.servers.wire.http import HANDLERS, Bodies, Room, answered
 from sightbench.servers.wire.refusal import Refusal, busy

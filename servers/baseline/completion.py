@@ -12,8 +12,8 @@ from sightbench import rle
 from sightbench.servers.baseline import tokens
 from sightbench.servers.baseline.answer import Answer
 from sightbench.servers.baseline.frames import LIMITS
-from sightbench.servers.baseline.sight.perceive import Scene
 from sightbench.servers.baseline.request import MODEL, VideoQuestion
+from sightbench.servers.baseline.sight.perceive import Scene
 from sightbench.servers.wire.answer import mask_entry, mask_info
 from sightbench.servers.wire.frames import mask_size
 from sightbench.servers.wire.refusal import Refusal

@@ -179,7 +179,12 @@ def test_refusals_say_what_is_wrong(http: TestClient, frames: list[bytes]) -> No
         (_body([frames[0], frames[1][:500]]), 400, "messages", "frame 1 cannot be decoded"),
         ({**good, "mask_options": {"threshold": 1}}, 400, "mask_options.threshold", "takes no such field"),
         ({**good, "mask_options": {"max_objects": 0}}, 400, "mask_options.max_objects", "expected int >= 1"),
-        ({**good, "mask_options": {"output_size": [0, 9]}}, 400, "mask_options.output_size[0]", "expected int >= 1"),
+        (
+            {**good, "mask_options": {"output_size": [0, 9]}},
+            400,
+            "mask_options.output_size[0]",
+            "expected int >= 1",
+        ),
         (_body(frames, "why " * 70_000), 400, "messages", "maximum context length"),
     ]
     for body, status, param, words in cases:
