@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 ROOMS  := client commands evaluation reports scorers servers tasks
 SOURCES := pyproject.toml setup.py $(wildcard scorers/masks/*.c scorers/masks/*.h)
 
-.PHONY: demo test lint test-vllm test-engines soak fuzz perf
+.PHONY: demo test lint test-browser test-vllm test-engines soak fuzz perf
 
 demo: $(VENV)/.installed
 	$(BIN)/python bench.py --out runs/demo
@@ -34,6 +34,12 @@ $(VENV)/.installed: $(BIN)/python $(SOURCES)
 $(VENV)/.installed-dev: $(BIN)/python $(SOURCES)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@ $(VENV)/.installed
+
+# The report page in a real browser; also part of continuous integration where a Chromium is or can be put.
+test-browser: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
+	test -f .browser/node_modules/axe-core/axe.min.js || npm install --silent --no-audit --no-fund --prefix .browser axe-core@4
+	browser=$$(ci/browser/install.sh) && SIGHTBENCH_BROWSER=$$browser $(BIN)/python -m pytest -m browser tests/browser
 
 # Beyond the two: real engines without a GPU, long forms, figures.
 

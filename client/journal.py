@@ -178,6 +178,23 @@ class Journal:
                 offset += len(line)
 
 
+def busy(folder: Path) -> bool:
+    """Whether a process is writing to the run in `folder` now."""
+    try:
+        descriptor = os.open(folder / _LOCK, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return _alive(os.pread(descriptor, 200, 0).decode(errors="replace"))
+    finally:
+        os.close(descriptor)
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Merged:
     """What a merge did: lines written, and lines left out because the same reply was there already."""

@@ -21,6 +21,7 @@ from sightbench.commands.grouped_help import Front
 from sightbench.commands.import_ import import_
 from sightbench.commands.listing import models, tasks
 from sightbench.commands.merge import merge
+from sightbench.commands.report import report
 from sightbench.commands.score import score
 from sightbench.commands.synth import synth
 from sightbench.errors import SightbenchError
@@ -94,7 +95,7 @@ def cli(ctx: click.Context, /, dry_run: bool, quiet: bool, **flags: Any) -> None
         ctx.exit(evaluate(options, quiet=quiet))
 
 
-for command in (score, tasks, models, grade, import_, export, merge, synth, download):
+for command in (report, score, tasks, models, grade, import_, export, merge, synth, download):
     cli.add_command(command)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from sightbench.evaluation.run import Run
+from sightbench.program import program
 
 
 def note(line: str) -> None:
@@ -12,9 +13,11 @@ def note(line: str) -> None:
 
 
 def finish(run: Run) -> int:
-    """Prints the tables and where everything is; the exit code says whether every sample was answered."""
+    """Builds the page, prints the tables and where everything is; the exit code says whether every sample
+    was answered."""
     from rich.console import Console
 
+    from sightbench.evaluation.report import leave_page
     from sightbench.reports import tables
 
     summary = run.summary
@@ -22,5 +25,8 @@ def finish(run: Run) -> int:
     if run.outcome is not None and run.outcome.stopped:
         print(f"stopped: {run.outcome.stopped}", file=sys.stderr)
         print("Start the same command again to continue; answered samples are kept.", file=sys.stderr)
-    print(f"report: {run.folder / 'report.txt'}   every answer and score: {run.folder}/")
+    page, why = leave_page(run)
+    if page is None:
+        note(f"the report page was not built ({why}); {program()} report {run.folder} tries again")
+    print(f"report: {page or run.folder / 'report.txt'}   every answer and score: {run.folder}/")
     return 0 if summary.complete else 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,26 @@ def score_run(
 
     The same replies always give the same bytes in scores.jsonl, whatever order they came in.
     """
+    judged = judge_run(journal, chosen, run, options)
+    summary = judged.summary
+    replace_file(folder / "scores.jsonl", b"".join(judged.lines))
+    replace_file(folder / "summary.json", orjson.dumps(summary.to_json(), option=orjson.OPT_INDENT_2) + b"\n")
+    replace_file(folder / "report.txt", tables.text(summary).encode())
+    return summary
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A run scored: its numbers, and the lines of scores.jsonl in file order."""
+
+    summary: Summary
+    lines: tuple[bytes, ...]
+
+
+def judge_run(
+    journal: Journal, chosen: Sequence[Chosen], run: Mapping[str, Any], options: ScoringOptions = DEFAULT
+) -> Judged:
+    """Scores every sample of the run in file order and writes nothing."""
     usages = []
     benchmarks = []
     lines = []
@@ -52,11 +72,8 @@ def score_run(
             lines.append(orjson.dumps(row.score, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
             rows.append(row)
         benchmarks.append(_summarise(one, rows, run))
-    replace_file(folder / "scores.jsonl", b"".join(lines))
     summary = Summary(str(run.get("alias") or run["model"]), tuple(benchmarks), totals(usages), run)
-    replace_file(folder / "summary.json", orjson.dumps(summary.to_json(), option=orjson.OPT_INDENT_2) + b"\n")
-    replace_file(folder / "report.txt", tables.text(summary).encode())
-    return summary
+    return Judged(summary, tuple(lines))
 
 
 def rows_of(one: Chosen, journal: Journal, options: ScoringOptions = DEFAULT) -> list[Row]:
@@ -92,7 +109,7 @@ def grader(one: Chosen, options: ScoringOptions) -> Grader:
     benchmark = one.selection.benchmark
     scorer = SCORERS[benchmark.scorer]
     profile = benchmark.scored_as(one.profile)
-    truth = _truth(one) if one.only(masks=True) else None
+    truth = true_masks(one) if one.only(masks=True) else None
     extra: dict[str, Any] = {}
     if options.box_mode:
         extra["box_mode"] = options.box_mode
@@ -115,7 +132,7 @@ def grader(one: Chosen, options: ScoringOptions) -> Grader:
     return grade
 
 
-def _truth(one: Chosen) -> Cache:
+def true_masks(one: Chosen) -> Cache:
     """The ground-truth masks of a benchmark, those that are not cached yet read in parallel."""
     cache = open_cache(one.data)
     truths = (sample.gold for sample in one.samples() if isinstance(sample.gold, MaskTruth))

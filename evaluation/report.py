@@ -1,0 +1,228 @@
+"""Runs as the report page wants them: facts, and every sample with its prompt, reply, score and masks."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import orjson
+
+from sightbench import rle
+from sightbench.client.journal import REPLIES, Journal, busy
+from sightbench.client.sampling import RequestOptions
+from sightbench.errors import UsageError
+from sightbench.evaluation.run import SCORES, Run
+from sightbench.evaluation.run_record import RunRecord
+from sightbench.evaluation.score import judge_run, true_masks
+from sightbench.evaluation.selection import Dataset
+from sightbench.families import Family, named
+from sightbench.flags import spelled
+from sightbench.reports import entry as page
+from sightbench.reports.build import Built, build, build_zip
+from sightbench.reports.entry import Entry, Fact, Masks
+from sightbench.reports.summary import Summary
+from sightbench.rle import MaskError, Rle
+from sightbench.sample import MaskTruth, Reply, Sample, Text, Turn
+from sightbench.scorers.masks.definitions import DYNBENCH_TOLERANCE
+from sightbench.scorers.masks.jf import score_object
+from sightbench.scorers.masks.truth import Cache
+from sightbench.scorers.score import Score
+
+MOST_RUNS = 4
+PAGE = "report.html"
+EMBEDDED = "pixel-baseline"
+
+Triple = tuple[Sample, Reply | None, Score]
+
+
+def report(
+    runs: Sequence[Run],
+    *,
+    out: Path | None = None,
+    single_file: bool | None = None,
+    pack: Path | None = None,
+    embed_frames: int = 0,
+) -> Built:
+    """Builds the page of one run, or of up to four side by side, and says where it is.
+
+    It is `out`, else report.html in the (first) run's folder; `pack` makes a zip of page and images instead.
+    `single_file` None: one file where that stays below 20 MB. `embed_frames` small images of each sample go
+    into the page. A run that is going, or not scored since its last reply, is scored for the page only.
+    Raises UsageError for more than four runs or one named twice, RunFolderError if nothing can be written.
+    """
+    if not 1 <= len(runs) <= MOST_RUNS:
+        raise UsageError(f"{len(runs)} runs: a page shows one to {MOST_RUNS} side by side")
+    if len({run.folder.resolve() for run in runs}) < len(runs):
+        raise UsageError("the same run is named twice")
+    shown = [_shown(run, label) for run, label in zip(runs, labels(runs), strict=True)]
+    if pack is not None:
+        return build_zip(shown, pack, embed=embed_frames)
+    others = "-".join(run.folder.resolve().name for run in runs[1:])
+    path = out or runs[0].folder / (f"report-with-{others}.html" if others else PAGE)
+    return build(shown, path, single=single_file, embed=embed_frames)
+
+
+def leave_page(run: Run) -> tuple[Path | None, str]:
+    """Builds report.html in a run's folder; (its path, why there is none).
+
+    A page that cannot be built is no reason for a run to fail, whatever the reason.
+    """
+    try:
+        return report([run]).path, ""
+    except Exception as error:
+        return None, " ".join(str(error).split()) or type(error).__name__
+
+
+def labels(runs: Sequence[Run]) -> list[str]:
+    """A name for each run: the model's, with the folder's beside it where models share a name."""
+    models = [run.record.shown_as for run in runs]
+    return [
+        model if models.count(model) == 1 else f"{model} ({run.folder.resolve().name})"
+        for model, run in zip(models, runs, strict=True)
+    ]
+
+
+def _shown(run: Run, label: str) -> page.Run:
+    summary, triples = _scored(run)
+    state: Literal["complete", "incomplete", "running"]
+    state = "running" if busy(run.folder) else "complete" if summary.complete else "incomplete"
+    facts = tuple(_facts(run.record))
+    return page.Run(label, run.folder, state, summary, lambda: _entries(run, triples), _command(run), facts)
+
+
+def _scored(run: Run) -> tuple[Summary, Iterable[Triple]]:
+    """The numbers and samples of a run: as they were written if no reply came since, else scored now."""
+    with suppress(OSError):
+        if (run.folder / SCORES).stat().st_mtime_ns >= (run.folder / REPLIES).stat().st_mtime_ns:
+            return run.summary, run
+    journal = Journal.open(run.folder, write=False)
+    judged = judge_run(journal, run.datasets, run.record.to_json(), run.record.scoring)
+
+    def triples() -> Iterator[Triple]:
+        samples = (sample for dataset in run.datasets for sample in dataset.samples())
+        with journal:
+            for sample, line in zip(samples, judged.lines, strict=True):
+                yield sample, journal.read(sample.id), msgspec.json.decode(line, type=Score)
+
+    return judged.summary, triples()
+
+
+def _entries(run: Run, triples: Iterable[Triple]) -> Iterator[Entry]:
+    name = run.record.request.get("family")
+    family = named(name) if isinstance(name, str) else Family()
+    tolerance = run.record.scoring.tolerance or DYNBENCH_TOLERANCE
+    truths: dict[str, Cache] = {}
+    for sample, reply, score in triples:
+        masks = None
+        if isinstance(sample.gold, MaskTruth):
+            if sample.benchmark not in truths:
+                truths[sample.benchmark] = true_masks(_dataset(run, sample))
+            masks = _masks(sample.gold, reply, score, truths[sample.benchmark], tolerance)
+        yield Entry(sample, _turns(sample, family), reply, score, masks)
+
+
+def _dataset(run: Run, sample: Sample) -> Dataset:
+    names = {dataset.selection.benchmark.name: dataset for dataset in run.datasets}
+    return names.get(sample.benchmark, run.datasets[0])
+
+
+def _masks(gold: MaskTruth, reply: Reply | None, score: Score, cache: Cache, tolerance: int) -> Masks:
+    """The first object of the reply, which is the one that is scored, beside the ground truth."""
+    truth = cache.object_rles(gold.folder, gold.object, gold.frames).rles
+    predicted: list[Rle | None] = []
+    if reply is not None and reply.masks and isinstance(reply.masks[0], Mapping):
+        frames = reply.masks[0].get("rles")
+        for frame in frames if isinstance(frames, list) else ():
+            try:
+                predicted.append(None if frame is None else rle.read(frame))
+            except MaskError:
+                predicted.append(None)
+    if not predicted or score.status != "scored":
+        return Masks(tuple(predicted), truth)
+    try:
+        definition = str(score.detail.get("definition", "dynbench"))
+        per_frame = score_object(predicted, truth, definition, tolerance=tolerance)
+    except MaskError:
+        return Masks(tuple(predicted), truth)
+    return Masks(tuple(predicted), truth, per_frame.js, per_frame.fs)
+
+
+def _turns(sample: Sample, family: Family) -> tuple[Turn, ...]:
+    """The sample's turns with what its model's family adds, as client/body.py sends them."""
+    turns = list(sample.turns)
+    if sample.follows is None and family.system and not any(turn.role == "system" for turn in turns):
+        turns.insert(0, Turn("system", (Text(family.system),)))
+    if family.suffix:
+        turns[-1] = replace(turns[-1], parts=(*turns[-1].parts, Text(family.suffix)))
+    return tuple(turns)
+
+
+def _facts(record: RunRecord) -> Iterator[Fact]:
+    """What a reader needs to repeat or to doubt the run, in reading order."""
+    yield Fact("model", record.model)
+    for server in record.servers:
+        engine = " ".join(str(server[key]) for key in ("engine", "version") if server.get(key))
+        root = server.get("root")
+        weights = f", weights {root}" if root not in (None, server.get("model")) else ""
+        yield Fact("server", f"{server.get('endpoint', '')} ({engine}{weights})")
+    for entry in record.benchmarks:
+        limit = f", the first {entry.limit} only" if entry.limit else ""
+        yield Fact("benchmark", f"{entry.name}, profile {entry.profile}{limit}")
+        yield Fact("data", f"{entry.data}, digest {entry.digest}")
+    for name, values in (("request", record.request), ("scoring", record.scoring.to_json())):
+        told = [f"{key} {_word(value)}" for key, value in values.items() if value not in (None, {})]
+        if told:
+            yield Fact(name, ", ".join(told))
+    for name, value in (
+        ("started", record.started),
+        ("sightbench", record.sightbench),
+        ("Python", record.python),
+        ("mask core", record.mask_core),
+    ):
+        if value:
+            yield Fact(name, value)
+    if record.merged:
+        yield Fact("merged from", ", ".join(record.merged))
+
+
+def _command(run: Run) -> str:
+    """The command that asks the same again, as far as run.json tells."""
+    record = run.record
+    request = dict(record.request)
+    source = request.pop("imported", None)
+    words = ["python", "bench.py"]
+    if source is not None:
+        words += ["grade"] if Path(str(source)).is_file() else ["import"]
+    elif record.model != EMBEDDED:
+        for server in record.servers:
+            words += ["--endpoint", str(server.get("endpoint", ""))]
+        words += ["--model", record.model]
+    for entry in record.benchmarks:
+        for task in entry.tasks or (None,):
+            words += [
+                "--task",
+                entry.name if task is None else f"{entry.name}-{'objqa' if task == 'qa' else task}",
+            ]
+    if source is not None:
+        words += ["--predictions" if "grade" in words else "--masks", str(source)]
+    for data in dict.fromkeys(entry.data for entry in record.benchmarks):
+        words += ["--data", data]
+    first = record.benchmarks[0] if record.benchmarks else None
+    if first is not None and source is None:
+        words += ["--profile", first.profile] if len({one.profile for one in record.benchmarks}) == 1 else []
+        words += ["--limit", str(first.limit)] if first.limit else []
+    usual = RequestOptions().request()
+    for name, value in request.items():
+        if value in (None, {}) or value == usual.get(name) or (name == "family" and value == "default"):
+            continue
+        words += ["--media" if name == "mode" else spelled(name), _word(value)]
+    return shlex.join([*words, "--out", str(run.folder)])
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()

@@ -1,0 +1,85 @@
+"""What the report page is made of: a few facts on each run, and a stream of its samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from sightbench.reports.summary import Summary
+from sightbench.rle import Rle
+from sightbench.sample import Reply, Sample, Turn
+from sightbench.scorers.score import Score
+
+
+@dataclass(frozen=True, slots=True)
+class Masks:
+    """One object's masks, a mask per frame: as predicted (None: no mask) and the ground truth.
+
+    `j` and `f` are 0..1 for the frames that count, in order; `first` is the frame that `j[0]` is of.
+    """
+
+    predicted: tuple[Rle | None, ...]
+    truth: tuple[Rle, ...]
+    j: tuple[float, ...] = ()
+    f: tuple[float, ...] = ()
+    first: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One sample of one run. `turns` is the prompt as it was sent; `reply` is None if it was never asked."""
+
+    sample: Sample
+    turns: tuple[Turn, ...]
+    reply: Reply | None
+    score: Score
+    masks: Masks | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of how a run was made: `model: Qwen/Qwen3-VL-8B`."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run as the page shows it.
+
+    `entries` gives its samples in file order, and may be called once. `command` repeats the run, where
+    that is known.
+    """
+
+    label: str
+    folder: Path
+    state: Literal["complete", "incomplete", "running"]
+    summary: Summary
+    entries: Callable[[], Iterator[Entry]]
+    command: str = ""
+    facts: tuple[Fact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Two runs compared on the samples both answered: `run` minus `base`, in the metric's unit.
+
+    `run` and `base` are positions in the list of runs. `better` and `worse` count the samples whose value
+    rose or fell. Without a test there is no interval and no verdict.
+    """
+
+    base: int
+    run: int
+    name: str
+    n: int
+    difference: float
+    better: int
+    worse: int
+    interval: tuple[float, float] | None = None
+    p: float | None = None
+    p_adjusted: float | None = None
+    verdict: Literal["better", "worse", "equivalent", "undecided"] | None = None
+    note: str = ""

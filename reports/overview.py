@@ -1,0 +1,64 @@
+"""What the page shows before any sample is opened: the summary, how the run went, how to repeat it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from sightbench.reports.entry import Entry, Run
+
+
+@dataclass(slots=True)
+class Tally:
+    """How a run went, counted while its samples pass. Times are UTC seconds since the epoch."""
+
+    requests: int = 0
+    answered: int = 0
+    prompt_tokens: int = 0
+    tokens: int = 0
+    cost: float | None = None
+    first: float | None = None
+    last: float | None = None
+    errors: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def add(self, entry: Entry) -> None:
+        reply, score = entry.reply, entry.score
+        if score.status == "error":
+            kind = str(score.detail.get("error", "error"))
+            example = {"sample": entry.sample.id, "message": str(score.detail.get("message", ""))}
+            self.errors.setdefault(kind, {"n": 0, **example})["n"] += 1
+        if reply is None:
+            return
+        self.requests += reply.attempts
+        self.answered += reply.status == "ok"
+        self.prompt_tokens += _number(reply.usage, "prompt_tokens")
+        self.tokens += _number(reply.usage, "completion_tokens")
+        cost = reply.usage.get("cost")
+        if isinstance(cost, int | float) and not isinstance(cost, bool):
+            self.cost = (self.cost or 0.0) + cost
+        if reply.at:
+            start = reply.at - reply.latency_s
+            self.first = start if self.first is None else min(self.first, start)
+            self.last = reply.at if self.last is None else max(self.last, reply.at)
+
+
+def overview(run: Run, tally: Tally) -> dict[str, Any]:
+    """One run's part of the page's overview. `summary` is what summary.json holds, without run.json."""
+    summary = run.summary.to_json()
+    del summary["run"]
+    return {
+        "label": run.label,
+        "model": run.summary.model,
+        "folder": run.folder.name,
+        "state": run.state,
+        "summary": summary,
+        "tally": asdict(tally),
+        "command": run.command,
+        "facts": [asdict(fact) for fact in run.facts],
+    }
+
+
+def _number(usage: Mapping[str, Any], key: str) -> int:
+    value = usage.get(key)
+    return value if type(value) is int else 0

@@ -1,0 +1,208 @@
+"use strict";
+
+// The overview: the table first, then what stands behind it.
+
+function drawHeader(top) {
+  const first = runs[0];
+  fill(top,
+    el("div", {class: "bar-top"},
+      el("h1", {}, runs.map((run, position) => [position ? el("span", {class: "versus"}, " vs ") : null,
+        el("bdi", {class: runs.length > 1 ? `key tone${position}` : null}, flat(run.label))])),
+      runs.some((run) => run.state !== "complete")
+        ? el("span", {class: "badge"}, first.state === "running" ? "still running" : "incomplete") : null,
+      el("nav", {"aria-label": "Views"},
+        el("a", {href: "#", id: "to-overview"}, "Overview"),
+        el("a", {href: samplesLink({}), id: "to-samples"}, "Samples"))));
+}
+
+// Drawn in two steps: what is in the page itself, then what needs the index.
+function drawOverview(root) {
+  fill(root,
+    runs.map(stateNote),
+    runs[0].summary.benchmarks.map((benchmark) => headline(benchmark.name)),
+    el("div", {id: "later"}, el("p", {class: "quiet"}, "Reading the samples …")));
+}
+
+function drawRest() {
+  const bars = categoryBars();
+  const charts = distributions();
+  fill(document.getElementById("later"),
+    runs.length > 1 ? comparisonPart() : null,
+    part("How the answers came out", coverageTable(), examples()),
+    bars.length ? part("By category", el("div", {class: "cards wide"}, bars)) : null,
+    charts.length ? part("Distributions", el("div", {class: "cards"}, charts)) : null,
+    part("What it took", effortTable()),
+    part("What was sent", el("p", {class: "quiet"}, "Frames and pixels alone move published scores by several points: compare these before comparing numbers."), ledgerTable()),
+    part("All numbers", runs[0].summary.benchmarks.map((benchmark) => metricTable(benchmark.name))),
+    part("How to repeat it", runs.map(repeat)));
+}
+
+function stateNote(run) {
+  if (run.state === "complete") return null;
+  const asked = run.summary.benchmarks.reduce((sum, {coverage}) => sum + coverage.asked, 0);
+  const answered = run.summary.benchmarks.reduce((sum, {coverage}) => sum + coverage.answered, 0);
+  const told = run.state === "running"
+    ? "was still going when this page was built; build it again for newer numbers"
+    : "has samples without an answer; they are in no number. Starting the same run again asks them";
+  return el("p", {class: "alarm"}, el("strong", {}, `${count(answered)} of ${count(asked)} samples answered. `), `${run.label} ${told}.`);
+}
+
+function benchmarkOf(run, name) {
+  return run.summary.benchmarks.find((benchmark) => benchmark.name === name);
+}
+
+function headline(name) {
+  const found = runs.map((run) => benchmarkOf(run, name));
+  const benchmark = found[0];
+  const shape = paperShape(benchmark);
+  return part(benchmark.title,
+    shape ? paperTable(found, shape) : plainTable(found),
+    el("p", {class: "caption"}, `${benchmark.metric}. Profile ${benchmark.profile}. Small print: 95 % interval and n. Reference: ${benchmark.reference}.`),
+    found.flatMap((one, run) => (one?.notes || []).map((note) => el("p", {class: "note"}, runs.length > 1 ? `${runs[run].label}: ` : "", shown(note)))));
+}
+
+// Categories and kinds where every part is called `<category> <kind>`, as in the paper's table.
+function paperShape(benchmark) {
+  const kinds = ["QA accuracy", "J&F"];
+  const parts = benchmark.headline.parts || [];
+  const split = parts.map(({name}) => kinds.map((kind) => name.endsWith(` ${kind}`) && name.slice(0, -kind.length - 1)).find(Boolean));
+  return parts.length && split.every(Boolean) ? {categories: [...new Set(split)], kinds} : null;
+}
+
+function paperTable(found, {categories, kinds}) {
+  const rows = found.flatMap((benchmark, run) => {
+    if (!benchmark) return [];
+    const metric = (name) => benchmark.headline.parts.find((one) => one.name === name);
+    const own = kinds.filter((kind) => categories.some((category) => metric(`${category} ${kind}`)));
+    return own.map((kind, position) => ({
+      class: position === 0 && run ? "first" : null,
+      heading: runs.length > 1 ? [el("span", {class: `key tone${run}`}, flat(runs[run].label)), el("small", {}, kind)] : kind,
+      values: [...categories.map((category) => cell(metric(`${category} ${kind}`))),
+        position === 0 ? cell(benchmark.headline, true) : ""],
+    }));
+  });
+  const chance = Object.entries(found[0].baselines || {}).filter(([, values]) => values && Object.keys(values).length);
+  for (const [name, values] of chance) {
+    rows.push({class: "baseline", heading: name, values: [...categories.map((category) => number(values[category])), ""]});
+  }
+  return table(["", ...categories, "Overall"], rows, {class: "headline", "aria-label": found[0].title});
+}
+
+function cell(metric, strong = false) {
+  if (!metric) return el("span", {class: "quiet"}, "–");
+  if (metric.value === null) return [el("span", {}, "n/a"), metric.note ? el("small", {}, metric.note) : null];
+  const digits = digitsOf(metric.unit);
+  return [el(strong ? "strong" : "span", {class: "figure"}, number(metric.value, digits)),
+    el("small", {}, metric.interval ? [el("span", {class: "interval"}, interval(metric.interval, digits)), el("br")] : null, `n ${count(metric.n)}`)];
+}
+
+function plainTable(found) {
+  const names = found[0].headline.parts?.length && found[0].headline.parts.length <= 6 ? found[0].headline.parts.map(({name}) => name) : [];
+  return table(["", found[0].headline.name + (found[0].headline.unit ? ` (${found[0].headline.unit})` : ""), ...names],
+    found.flatMap((benchmark, run) => benchmark ? [{
+      heading: el("span", {class: runs.length > 1 ? `key tone${run}` : null}, flat(runs[run].label)),
+      values: [cell(benchmark.headline, true), ...names.map((name) => cell(benchmark.headline.parts?.find((one) => one.name === name)))],
+    }] : []), {class: "headline", "aria-label": found[0].title});
+}
+
+// Every metric of the summary with what stands behind it.
+function metricTable(name) {
+  const rows = [];
+  const add = (metric, depth, benchmark, run) => {
+    const digits = digitsOf(metric.unit);
+    rows.push({
+      heading: el("span", {style: null, class: `depth${Math.min(depth, 4)}`}, runs.length > 1 && !depth ? `${runs[run].label}: ` : "", metric.name),
+      values: [number(metric.value, digits) + (metric.unit === "%" ? " %" : metric.unit ? ` ${metric.unit}` : ""),
+        number(metric.stderr, digits), interval(metric.interval, digits), count(metric.n),
+        depth ? "" : `${count(benchmark.coverage.answered)} of ${count(benchmark.coverage.asked)}`],
+    });
+    for (const inner of metric.parts || []) add(inner, depth + 1, benchmark, run);
+  };
+  runs.forEach((run, position) => {
+    const benchmark = benchmarkOf(run, name);
+    if (!benchmark) return;
+    add(benchmark.headline, 0, benchmark, position);
+    for (const extra of benchmark.extras) add(extra, 1, benchmark, position);
+  });
+  const title = benchmarkOf(runs[0], name).title;
+  return el("details", {}, el("summary", {}, `${title}: ${plural(rows.length, "number")}`),
+    table(["metric", "value", "standard error", "95 % interval", "n", "answered"], rows, {class: "all-numbers", "aria-label": title}));
+}
+
+function coverageTable() {
+  const heads = ["", "asked", "answered", "readable", "unparsed", "refused", "truncated", "empty", "no gold", "failed"];
+  const rows = runs.flatMap((run, position) => run.summary.benchmarks.map((benchmark) => {
+    const cover = benchmark.coverage;
+    const link = (n, filters) => n ? el("a", {href: samplesLink({b: benchmark.name, run: position, ...filters})}, count(n)) : "0";
+    const graded = cover.answered - cover.ungraded;
+    return {
+      heading: [el("span", {class: runs.length > 1 ? `key tone${position}` : null}, benchmark.title), runs.length > 1 ? el("small", {}, flat(run.label)) : null],
+      values: [count(cover.asked), count(cover.answered), graded ? `${number(100 * (graded - cover.unparsed) / graded)} %` : "–",
+        link(cover.unparsed, {o: "unparsed"}), link(cover.refused, {flag: "refused"}), link(cover.truncated, {flag: "truncated"}),
+        link(cover.empty, {flag: "empty"}), link(cover.ungraded, {o: "ungraded"}), link(cover.asked - cover.answered, {o: "error"})],
+    };
+  }));
+  return table(heads, rows, {class: "stack", "aria-label": "How the answers came out"});
+}
+
+// One real example of each kind of failure.
+function examples() {
+  const found = runs.flatMap((run, position) => Object.entries(run.tally.errors).map(([kind, error]) => el("li", {},
+    runs.length > 1 ? `${run.label}: ` : "", el("strong", {}, `${kind === "unasked" ? "not asked yet" : kind} × ${count(error.n)}`), ", for example ",
+    el("a", {href: samplesLink({s: error.sample, run: position})}, flat(error.sample)), error.message ? [": ", el("q", {}, shown(error.message))] : null)));
+  return found.length ? el("ul", {class: "examples"}, found) : null;
+}
+
+function effortTable() {
+  const rows = runs.map((run, position) => {
+    const {requests, answered, prompt_tokens, tokens, cost, first, last} = run.tally;
+    const took = first === null ? null : last - first;
+    const latency = column(position, "latency");
+    const price = cost ?? run.summary.usage.cost;
+    return {
+      heading: el("span", {class: runs.length > 1 ? `key tone${position}` : null}, flat(run.label)),
+      values: [count(requests), count(prompt_tokens), count(tokens), seconds(took),
+        took ? number(answered / took, 2) : "–", took ? count(Math.round((prompt_tokens + tokens) / took)) : "–",
+        latency.length ? `${seconds(median(latency))} / ${seconds(quantile(latency, 0.95))}` : "–",
+        price === null || price === undefined ? "not known" : `$${price.toFixed(2)}`],
+    };
+  });
+  return table(["", "requests", "prompt tokens", "answer tokens", "first to last", "answers/s", "tokens/s", "latency median / 95 %", "cost"], rows, {class: "stack", "aria-label": "What it took"});
+}
+
+// What each benchmark's questions took along: frames, their size, prompt tokens.
+function ledgerTable() {
+  const rows = runs.flatMap((run, position) => run.summary.benchmarks.map((benchmark) => {
+    const own = (i) => nameOf("benchmark", i) === benchmark.name && index.runs[position].outcome[i] !== "unasked";
+    const places = members(position, own);
+    const columns = index.runs[position];
+    const sizes = new Map();
+    for (const i of places) {
+      const size = index.names[columns.pixels[i]];
+      if (size) sizes.set(size, (sizes.get(size) || 0) + 1);
+    }
+    const common = [...sizes].sort((a, b) => b[1] - a[1]);
+    return {
+      heading: [el("span", {class: runs.length > 1 ? `key tone${position}` : null}, benchmark.title), runs.length > 1 ? el("small", {}, flat(run.label)) : null],
+      values: [count(places.length), range(column(position, "frames", own)),
+        common.length ? common.slice(0, 2).map(([size]) => size.replace("x", " × ")).join(", ") + (common.length > 2 ? ` and ${common.length - 2} more` : "") : "–",
+        range(column(position, "prompt_tokens", own))],
+    };
+  }));
+  return table(["", "questions", "images or frames each", "their size", "prompt tokens each"], rows, {class: "stack", "aria-label": "What was sent"});
+}
+
+function range(values) {
+  if (!values.length) return "–";
+  const low = quantile(values, 0);
+  const high = quantile(values, 1);
+  return low === high ? count(low) : `${count(low)} – ${count(high)}, median ${count(median(values))}`;
+}
+
+function repeat(run) {
+  return el("div", {class: "repeat"},
+    runs.length > 1 ? el("h3", {}, flat(run.label)) : null,
+    run.command ? el("pre", {class: "text command"}, shown(run.command)) : null,
+    el("dl", {}, run.facts.map(({name, value}) => [el("dt", {}, name), el("dd", {}, shown(value))])),
+    el("p", {class: "quiet"}, `Page built by sightbench ${overview.version}, build ${overview.build}.`));
+}
