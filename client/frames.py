@@ -27,6 +27,13 @@ def sampled(total: int, fps: float | None, frames: int | None, wanted_fps: float
     return [indices[(i * last + (frames - 1) // 2) // (frames - 1)] for i in range(frames)]
 
 
+def middles(total: int, segments: int, whole: bool) -> list[int]:
+    """One index from the middle of each of `segments` equal parts of `total` frames, as InternVideo's loader
+    (and EgoExo-Bench's) takes them; of a `whole` file it does not count the last frame."""
+    size = (total - 1 if whole else total) / segments
+    return [min(total - 1, int(size / 2 + round(size * i))) for i in range(segments)]
+
+
 def resized(data: bytes, max_pixels: int) -> tuple[bytes, list[int] | None]:
     """(`data`, None) if the image has at most `max_pixels`, else (re-encoded, [width, height])."""
     from PIL import Image
@@ -47,10 +54,15 @@ def resized(data: bytes, max_pixels: int) -> tuple[bytes, list[int] | None]:
 
 
 def decoded(
-    file: Path, span: tuple[float, float] | None, frames: int | None, wanted_fps: float | None
+    file: Path,
+    span: tuple[float, float] | None,
+    frames: int | None,
+    wanted_fps: float | None,
+    segments: int | None = None,
 ) -> tuple[list[bytes], list[int], int, float]:
     """Frames out of a container: (JPEG bytes, their indices in the span, frames in the span, frames/s).
 
+    `segments` takes that many from the middles of equal parts, and `frames` and `wanted_fps` do not count.
     Decoding goes through the file twice, so that no more than the frames taken are ever in memory.
     Raises ValueError when there is no video in it, or PyAV is not installed.
     """
@@ -67,7 +79,10 @@ def decoded(
             total = sum(start <= (frame.time or 0.0) < end for frame in container.decode(stream))
         if not total:
             raise ValueError("no frames" if span is None else f"no frames between {start} and {end} s")
-        wanted = list(sampled(total, fps, frames, wanted_fps))
+        if segments is None:
+            wanted = list(sampled(total, fps, frames, wanted_fps))
+        else:
+            wanted = sorted(set(middles(total, segments, span is None)))
         taken: list[bytes] = []
         keep = set(wanted)
         with av.open(str(file)) as container:

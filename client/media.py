@@ -105,9 +105,10 @@ def encode(part: Image | Video, plan: Plan) -> Encoded:
         return _images("video", tuple(part.frames[i] for i in picked), plan, note)
     if plan.mode == "file" and part.span is None:
         return _container(part.file)
+    segments = None if plan.frames or plan.fps else part.segments
     try:
         frames, indices, total, fps = decoded(
-            part.file, part.span, plan.frames or (None if plan.fps else DECODED_FRAMES), plan.fps
+            part.file, part.span, plan.frames or (None if plan.fps else DECODED_FRAMES), plan.fps, segments
         )
     except (OSError, ValueError) as error:
         raise MediaError(f"cannot take frames out of {part.file}: {error}") from error

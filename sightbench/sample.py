@@ -43,7 +43,8 @@ class Video:
     """One video: its frames in order, or the container `file` they are decoded from.
 
     `id` is what questions about the same video share: the key of every cache and affinity.
-    `span` is (start, end) in seconds inside `file`, None for all of it.
+    `span` is (start, end) in seconds inside `file`, None for all of it. `segments` is how many frames the
+    benchmark takes out of it: one from the middle of each of as many equal parts; None leaves it to the run.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Video:
     file: Path | None = None
     fps: float | None = None
     span: tuple[float, float] | None = None
+    segments: int | None = None
 
 
 Part = Text | Image | Video

@@ -66,7 +66,7 @@ INTERNSR: tuple[Benchmark, ...] = (
     internsr.OST,
     internsr.OST_MULTI_ROUND,
     internsr.EGOEXO,
-    internsr.MMSCAN,
+    *internsr.MMSCAN,
 )
 BENCHMARKS: tuple[Benchmark, ...] = (
     DYNBENCH,

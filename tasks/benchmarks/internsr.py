@@ -118,27 +118,31 @@ EGOEXO = Benchmark(
     aliases=("EgoExoBench_MCQ", "EgoExo-Bench"),
 )
 
-MMSCAN_LAYOUTS = (
-    Layout(
-        "conversations (JSON)",
-        tuple(f"{folder}mmscan_qa_val_{ratio}.json" for folder in ("annotations/", "") for ratio in RATIOS),
-        mmscan.read,
-    ),
-)
-MMSCAN = Benchmark(
-    name="mmscan_2d",
-    title="MMScan-2D",
-    family="free text",
-    scorer="mmscan",
-    read=reader_of("mmscan_2d", MMSCAN_LAYOUTS),
-    prompt=mmscan.prompt("{question}", 0),
-    headline="EM, refined EM, BLEU, ROUGE-L, CIDEr",
-    metric="the answer is among the gold ones after cleaning; a judge counts key points",
-    reference=INTERNSR + "mmscan_2d.py, mmscan/evaluator",
-    files=(
-        *needed(MMSCAN_LAYOUTS, "images/mmscan"),
-        Needed("camera of every view", ("annotations/embodiedscan_video_meta/*.json",), media=True),
-    ),
-    aliases=("MMScan_2d", "MMScan"),
-    whole=True,
+
+def _mmscan(name: str, title: str, ratios: tuple[str, ...], aliases: tuple[str, ...] = ()) -> Benchmark:
+    files = tuple(f"mmscan_qa_val_{ratio}.json" for ratio in ratios)
+    places = (*(f"annotations/{file}" for file in files), *files)
+    layouts = (Layout("conversations (JSON)", places, mmscan.read),)
+    return Benchmark(
+        name=name,
+        title=title,
+        family="free text",
+        scorer="mmscan",
+        read=reader_of(name, layouts),
+        prompt=mmscan.prompt("{question}", 0),
+        headline="EM, refined EM, BLEU, ROUGE-L, CIDEr",
+        metric="the answer is among the gold ones after cleaning; a judge counts key points",
+        reference=INTERNSR + "mmscan_2d.py, mmscan/evaluator",
+        files=(
+            *needed(layouts, "images/mmscan"),
+            Needed("camera of every view", ("annotations/embodiedscan_video_meta/*.json",), media=True),
+        ),
+        aliases=aliases,
+        whole=True,
+    )
+
+
+MMSCAN = (
+    _mmscan("mmscan_2d", "MMScan-2D", RATIOS, ("MMScan_2d", "MMScan")),
+    *(_mmscan(f"mmscan_2d:{ratio}", f"MMScan-2D, {ratio} of the questions", (ratio,)) for ratio in RATIOS),
 )

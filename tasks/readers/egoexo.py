@@ -1,4 +1,9 @@
-"""EgoExo-Bench: a table whose questions hold <video> and <image> where their `medias` belong."""
+"""EgoExo-Bench: a table whose questions hold <video> and <image> where their `medias` belong.
+
+What the benchmark's authors offer for download is taken before the source videos: the frames in
+`videos/processed_frames/question<index>_video<n>/`, then `videos/processed_video/`, with .mp4 or .jpg
+after the same name. Of a video as many frames are taken as its `nframes` says.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +19,8 @@ from sightbench.tasks.readers.files.layout import Source
 from sightbench.tasks.readers.vlmevalkit import literal, meta_of
 
 FRAME_RATE = 2.0
+SEGMENTS = 8
+PICTURES = (".jpg", ".jpeg", ".png")
 OPTION = re.compile(r"^\s*\(?([A-Z])[.):]\s*(.*?)\s*$", re.MULTILINE)
 
 
@@ -34,7 +41,7 @@ def read(source: Source) -> Iterator[Sample]:
                 raise ValueError(f"has {len(pieces) - 1} places for media and not as many media")
             parts: list[Part] = [Text(pieces[0].strip())] if pieces[0].strip() else []
             for number, (medium, piece) in enumerate(zip(media, pieces[1:], strict=True)):
-                part = _medium(medium, f"{row.text('index')}/{number}", roots, source, row.line)
+                part = _medium(medium, f"question{row.text('index')}_video{number}", roots, source, row.line)
                 if part is None:
                     break
                 parts.append(part)
@@ -55,9 +62,13 @@ def read(source: Source) -> Iterator[Sample]:
 
 
 def _medium(
-    medium: Mapping[str, Any], id: str, roots: Sequence[Path], source: Source, line: int
+    medium: Mapping[str, Any], name: str, roots: Sequence[Path], source: Source, line: int
 ) -> Part | None:
     kind = medium["type"]
+    segments = int(medium.get("nframes") or SEGMENTS)
+    processed = _processed(name, kind, segments, roots)
+    if processed is not None:
+        return processed
     names = medium["image_paths"] if kind in ("image", "frames") else [medium["video_path"]]
     paths = images(names, roots, source.problems, source.path, line)
     if paths is None:
@@ -65,7 +76,24 @@ def _medium(
     if kind == "image":
         return Image(paths[0])
     if kind == "frames":
-        return Video(id=id, frames=paths, fps=FRAME_RATE)
+        return Video(id=name, frames=paths, fps=FRAME_RATE)
     start, end = medium.get("video_start"), medium.get("video_end")
     span = None if start is None or end is None else (float(start), float(end))
-    return Video(id=id, file=paths[0], span=span)
+    return Video(id=name, file=paths[0], span=span, segments=segments)
+
+
+def _processed(name: str, kind: str, segments: int, roots: Sequence[Path]) -> Part | None:
+    """The medium as the benchmark's authors cut it, in the reference's order: frames, then the video."""
+    for root in roots:
+        folder = root / "processed_frames" / name
+        if folder.is_dir():
+            frames = tuple(sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES))
+            if frames:
+                return Image(frames[0]) if kind == "image" else Video(id=name, frames=frames)
+    for root in roots:
+        picture, film = (root / "processed_video" / f"{name}{suffix}" for suffix in (".jpg", ".mp4"))
+        if kind == "image" and picture.is_file():
+            return Image(picture)
+        if film.is_file():
+            return Video(id=name, file=film, segments=segments)
+    return None

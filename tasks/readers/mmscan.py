@@ -70,15 +70,16 @@ def read(source: Source) -> Iterator[Sample]:
                 _numbered(image, centres, poses[view], intrinsics[view], drawn / id / f"{view}.jpg")
                 for image, view in zip(media, views, strict=True)
             )
-        question, answer = (str(turn["value"]) for turn in row["conversations"][:2])
+        question, answer = (turn["value"] for turn in row["conversations"][:2])
+        gold = [str(text) for text in answer] if isinstance(answer, list) else [str(answer)]
         yield Sample(
             id=id,
             benchmark="",
             task="",
             category=id.split("__", 1)[0],
-            turns=user(media, prompt(question, len(boxes))),
-            gold=[answer],
-            meta={"ID": id, "question": question, "scene": video},
+            turns=user(media, prompt(str(question), len(boxes))),
+            gold=gold,
+            meta={"ID": id, "question": str(question), "scene": video},
         )
 
 

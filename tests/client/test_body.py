@@ -20,7 +20,7 @@ from PIL import Image as Pillow
 
 from sightbench.client.body import Body, Template, build, elided
 from sightbench.client.frames import sampled
-from sightbench.client.media import MediaCache, MediaError
+from sightbench.client.media import MediaCache, MediaError, Plan, encode
 from sightbench.client.probe import ServerInfo
 from sightbench.client.providers import PROVIDERS, provider
 from sightbench.client.run import preview, settle
@@ -341,3 +341,14 @@ async def test_a_family_that_reasons_gets_room_for_it() -> None:
     assert as_json(await made(text("a", max_tokens=900), family=thinks))["max_tokens"] == 900
     given = to("http://x", max_tokens=7)
     assert as_json(await made(text("a", max_tokens=9), given, thinks))["max_tokens"] == 7
+
+
+@pytest.mark.parametrize(("span", "indices"), [((0.5, 1.5), [1, 3, 6, 9]), (None, [2, 7, 12, 16])])
+def test_a_benchmarks_own_number_of_frames_is_taken_from_a_file(
+    span: tuple[float, float] | None, indices: list[int], tmp_path: Path
+) -> None:
+    """One from the middle of each of four parts; what the run asks for goes before it."""
+    write_mp4(tmp_path / "v.mp4")
+    part = Video("v", file=tmp_path / "v.mp4", span=span, segments=4)
+    assert encode(part, Plan()).sent["indices"] == indices
+    assert encode(part, Plan(frames=2)).sent["count"] == 2

@@ -11,6 +11,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from sightbench.tasks.benchmarks import vqa as vqa_rows
+from sightbench.tasks.benchmarks.internsr import RATIOS
 
 
 def picture(seed: int = 0, kind: str = "JPEG") -> bytes:
@@ -485,7 +487,7 @@ def egoexo(root: Path) -> None:
     table(root / "annotations/egoexo_bench.tsv", [row])
 
 
-def mmscan(root: Path) -> None:
+def mmscan(root: Path, ratio: str = "0.01") -> None:
     names = [f"scene/{number}.jpg" for number in range(30)]
     for number, name in enumerate(names):
         put(root / "images/mmscan" / name, picture(number))
@@ -501,7 +503,9 @@ def mmscan(root: Path) -> None:
         "conversations": turns,
         "target": {"boxes": [[0.1, 0.1, 2.0, 1, 1, 1, 0, 0, 0]]},
     }
-    put(root / "annotations/mmscan_qa_val_0.01.json", [row])
+    several = [turns[0], {"value": ["a chair", "chair"]}]
+    spoken = {**row, "prompt_id": "OOa__scannet/scene0__2", "conversations": several}
+    put(root / f"annotations/mmscan_qa_val_{ratio}.json", [row, spoken])
 
 
 def vlabench(root: Path) -> None:
@@ -588,6 +592,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "ost_bench_multi_round": ost_rounds,
     "egoexo_bench": egoexo,
     "mmscan_2d": mmscan,
+    **{f"mmscan_2d:{ratio}": partial(mmscan, ratio=ratio) for ratio in RATIOS},
     "vlabench": vlabench,
 }
 

@@ -349,12 +349,30 @@ def test_media_of_egoexo_stand_at_their_tags(tmp_path: Path) -> None:
     assert (first, second) == (Text("First"), Text("then"))
     assert isinstance(film, Video) and film.file == tmp_path / "videos/a.mp4" and film.span == (1.5, 4.0)
     assert isinstance(frames, Video) and [Path(str(f)).name for f in frames.frames] == ["1.jpg", "0.jpg"]
+    assert film.segments == 8
     assert sample.category == "action_prediction" and sample.meta["choices"] == {"A": "one", "B": "two"}
+
+
+def test_egoexo_is_read_as_its_authors_offer_it(tmp_path: Path) -> None:
+    """The recommended download: processed_frames/ or processed_video/, and no source video."""
+    formats.make("egoexo_bench", tmp_path)
+    for path in (tmp_path / "videos").rglob("*.*"):
+        path.unlink()
+    for number in (10, 9):
+        name = f"videos/processed_frames/question4_video0/{number:07d}.jpg"
+        formats.put(tmp_path / name, formats.picture())
+    formats.put(tmp_path / "videos/processed_video/question4_video1.mp4", b"film")
+    (sample,), broken, _ = read("egoexo_bench", tmp_path)
+    assert not broken
+    first, second = (part for part in sample.turns[0].parts if isinstance(part, Video))
+    assert [Path(str(frame)).name for frame in first.frames] == ["0000009.jpg", "0000010.jpg"]
+    assert second.file == tmp_path / "videos/processed_video/question4_video1.mp4"
+    assert (second.segments, second.span) == (8, None)
 
 
 def test_numbers_are_drawn_where_an_object_is_and_only_once(tmp_path: Path) -> None:
     formats.make("mmscan_2d", tmp_path)
-    (sample,) = read("mmscan_2d", tmp_path)[0]
+    sample = read("mmscan_2d", tmp_path)[0][0]
     views = [part.media for part in sample.turns[0].parts if isinstance(part, Image)]
     assert len(views) == mmscan.VIEWS and sample.category == "OOa"
     first = views[0]
@@ -365,6 +383,17 @@ def test_numbers_are_drawn_where_an_object_is_and_only_once(tmp_path: Path) -> N
     stamp = first.stat().st_mtime_ns
     read("mmscan_2d", tmp_path)
     assert first.stat().st_mtime_ns == stamp
+
+
+def test_mmscan_has_all_its_golds_and_a_benchmark_for_every_ratio(tmp_path: Path) -> None:
+    formats.make("mmscan_2d", tmp_path)
+    formats.make("mmscan_2d:0.1", tmp_path)
+    path = tmp_path / "annotations/mmscan_qa_val_0.1.json"
+    edit(path, lambda rows: [{**rows[0], "prompt_id": "tenth"}])
+    assert [sample.gold for sample in read("mmscan_2d", tmp_path)[0]] == [["a chair"], ["a chair", "chair"]]
+    assert [sample.id for sample in read("mmscan_2d:0.1", tmp_path)[0]] == ["tenth"]
+    with pytest.raises(UsageError, match=r"mmscan_qa_val_0\.5\.json"):
+        read("mmscan_2d:0.5", tmp_path)
 
 
 def test_views_are_spread_from_first_to_last() -> None:
