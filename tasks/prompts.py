@@ -69,6 +69,8 @@ CMMMU = {
     "如果信息不足以确切回答，那么请依据现有的数据和你的推理能力来填写最合理的答案。",
 }
 COT_TOKENS = 4096
+REASONED = ("internvl_cot", "internvl_mpo")
+"""Profiles that ask for reasons first, and leave room for them on every benchmark."""
 
 CHINESE = re.compile("[\u4e00-\u9fff]")
 

@@ -39,7 +39,8 @@ def _mmsi(name: str, title: str, circular: bool, aliases: tuple[str, ...]) -> Be
         + ("; right under four orders of the options" if circular else ""),
         reference=INTERNSR + "mmsi_bench.py",
         files=needed(layouts),
-        profiles=("official", "vlmevalkit"),
+        profiles=("official", "vlmevalkit", "internvl"),
+        scoring={"internvl": "official"},
         aliases=aliases,
     )
 

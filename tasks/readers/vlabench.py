@@ -16,6 +16,7 @@ from pathlib import Path
 from sightbench.errors import DatasetError, UsageError
 from sightbench.sample import Image, Part, Sample, Text, Turn
 from sightbench.tasks.benchmark import load_json
+from sightbench.tasks.prompts import COT_TOKENS
 from sightbench.tasks.readers.files.disk import find
 from sightbench.tasks.readers.files.layout import Source
 
@@ -106,7 +107,7 @@ def _example(dimension: str, task: str, folder: Path, opening: str, source: Sour
             ),
         ),
         gold=steps,
-        max_tokens=MAX_TOKENS,
+        max_tokens=COT_TOKENS if source.profile == "cot" else MAX_TOKENS,
         meta={
             "task": task,
             "dimension": dimension,

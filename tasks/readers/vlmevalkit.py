@@ -16,7 +16,7 @@ from sightbench.sample import Image, Part, Sample, Text, Turn
 from sightbench.tasks import prompts
 from sightbench.tasks.readers import cmmmu, mmmu, mmsi
 from sightbench.tasks.readers.files import tsv
-from sightbench.tasks.readers.files.disk import user
+from sightbench.tasks.readers.files.disk import numbered, user
 from sightbench.tasks.readers.files.layout import LayoutReader, Source
 from sightbench.tasks.readers.files.options import written
 from sightbench.tasks.readers.files.tsv import TableRow
@@ -158,23 +158,11 @@ def mmmu_row(row: TableRow, profile: str) -> Sample:
         turns = (Turn("user", mmmu.parts(_question(row), list(options.values()), row.images, profile)),)
     else:
         wording = prompts.choice(_question(row), options, row.cells.get("hint"), profile)
-        turns = at_their_place(wording, row) if profile == "vlmevalkit" else numbered(wording, row)
+        turns = at_their_place(wording, row) if profile == "vlmevalkit" else numbered(row.images, wording)
     kind = "multiple-choice" if options else "open"
     meta = {"question_type": kind, **meta_of(row, choices=options, **prompts.cot(profile, "boxed"))}
     gold = row.cells.get("answer")
     return _sample(row, turns, None if gold == mmmu.HIDDEN else gold, meta, task=row.text("split"))
-
-
-def numbered(wording: str, row: TableRow) -> tuple[Turn, ...]:
-    """Images first; several are each announced as "Image-1: "."""
-    if len(row.images) == 1:
-        return user(row.images, wording)
-    announced = (
-        part
-        for number, image in enumerate(row.images, start=1)
-        for part in (Text(f"Image-{number}: "), Image(image))
-    )
-    return (Turn("user", (*announced, Text(wording))),)
 
 
 def at_their_place(wording: str, row: TableRow) -> tuple[Turn, ...]:
@@ -232,7 +220,7 @@ def llava_bench(row: TableRow, profile: str) -> Sample:
 
 def mmsi_row(row: TableRow, profile: str) -> Sample:
     return mmsi.sample(
-        row.text("index"), _question(row), row.text("answer") or None, row.images, meta_of(row)
+        row.text("index"), _question(row), row.text("answer") or None, row.images, meta_of(row), profile
     )
 
 

@@ -518,6 +518,13 @@ EXPECTED: tuple[tuple[str, dict[str, str]], ...] = (
         },
     ),
     (
+        "user\nImage-1: <image>Image-2: <image>Which way?\nOptions: A: left, B: right, C: up, D: down\n"
+        "Answer the question directly.",
+        {
+            "internvl": "mmsi_bench mmsi_bench_circular",
+        },
+    ),
+    (
         "user\n<image><image>Which way?\nOptions: A: left, B: right, C: up, D: down\n"
         + LETTER
         + " Enclose the option's letter within ``.",

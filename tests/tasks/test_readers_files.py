@@ -12,9 +12,9 @@ from sightbench.errors import DatasetError, UsageError
 from sightbench.sample import Image, Sample, Text, Video
 from sightbench.tasks import catalog
 from sightbench.tasks.benchmark import Problems, Selection
-from sightbench.tasks.readers import mmscan
+from sightbench.tasks.readers import mmscan, mmsi
 from sightbench.tasks.readers.files.disk import locate
-from sightbench.tasks.readers.files.options import rotated, written
+from sightbench.tasks.readers.files.options import written
 from tests import paths
 from tests.tasks import formats
 
@@ -178,18 +178,35 @@ def test_a_reasoning_profile_gets_the_room_and_says_how_the_answer_is_marked(tmp
     assert "cot" not in read("OCRBench", tmp_path, "internvl_cot")[0][0].meta  # it is not asked to reason
 
 
+@pytest.mark.parametrize(
+    ("name", "profile", "tokens"),
+    [
+        ("OCRBench", "internvl_mpo", 4096),
+        ("mmvet", "internvl_cot", 4096),
+        ("mmvet", "internvl", 1000),
+        ("vlabench", "cot", 4096),
+        ("vlabench", "official", 512),
+    ],
+)
+def test_reasons_have_room(name: str, profile: str, tokens: int, tmp_path: Path) -> None:
+    formats.make(name, tmp_path)
+    assert {sample.max_tokens for sample in read(name, tmp_path, profile)[0]} == {tokens}
+
+
 # options in the text
 
 
 def test_written_options_rotate_with_their_answer() -> None:
     question = "Which way?\nOptions: A: left, up, B: right, C: down, D: none"
-    assert written(question) == {"A": "left, up", "B": "right", "C": "down", "D": "none"}
-    assert rotated(question, "C", 0) == (question, "C")
-    turned, answer = rotated(question, "C", 1)
+    texts = {"A": "left, up", "B": "right", "C": "down", "D": "none"}
+    assert written(question) == mmsi.options(question) == texts
+    assert mmsi.options("Which way?\nOptions: A:left, up B:right  C :down\nD: none") == texts
+    assert mmsi.rotated(question, "C", "ABCD") == (question, "C")
+    turned, answer = mmsi.rotated(question, "C", "BCDA")
     assert turned == "Which way?\nOptions: A: right, B: down, C: none, D: left, up"
-    assert written(turned)[answer] == "down"
+    assert mmsi.options(turned)[answer] == "down"
     with pytest.raises(ValueError, match="cannot be re-ordered"):
-        rotated("Which way?", "A", 1)
+        mmsi.rotated("Which way?", "A", "BCDA")
 
 
 def test_the_circular_variant_asks_every_order_once(tmp_path: Path) -> None:

@@ -52,6 +52,18 @@ def user(media: Iterable[Media], text: str) -> tuple[Turn, ...]:
     return (Turn("user", (*(Image(image) for image in media), Text(text))),)
 
 
+def numbered(media: Sequence[Media], text: str) -> tuple[Turn, ...]:
+    """One user turn as InternVL's wrapper writes it: several images are each announced ("Image-1: ")."""
+    if len(media) == 1:
+        return user(media, text)
+    announced = (
+        part
+        for number, image in enumerate(media, start=1)
+        for part in (Text(f"Image-{number}: "), Image(image))
+    )
+    return (Turn("user", (*announced, Text(text))),)
+
+
 class Seen:
     """Remembers the ids of a file, to name one that comes twice."""
 

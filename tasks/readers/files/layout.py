@@ -9,7 +9,7 @@ from pathlib import Path
 from sightbench.errors import UsageError
 from sightbench.sample import Sample
 from sightbench.tasks.benchmark import Needed, Problems, Read
-from sightbench.tasks.prompts import COT_TOKENS
+from sightbench.tasks.prompts import COT_TOKENS, REASONED
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,8 @@ def reader_of(benchmark: str, layouts: tuple[Layout, ...], tokens: int | None = 
             path = layout.find(data)
             if path is not None:
                 for order, sample in enumerate(layout.read(Source(path, data, profile, problems))):
-                    room = sample.max_tokens or (COT_TOKENS if "cot" in sample.meta else tokens)
+                    reasons = profile in REASONED or "cot" in sample.meta
+                    room = sample.max_tokens or (COT_TOKENS if reasons else tokens)
                     yield replace(sample, benchmark=benchmark, order=order, max_tokens=room)
                 return
         wanted = ", ".join(path for need in needed(layouts) for path in need.paths)
