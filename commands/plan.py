@@ -30,6 +30,8 @@ def show(options: Options) -> None:
     console.print(table)
     profiles = ", ".join(f"{name}: {profile}" for name, profile in planned.profiles.items())
     console.print(f"profiles: {profiles}", markup=False)
+    for way in planned.ways:
+        console.print(way, markup=False)
     for sample, request in planned.examples.items():
         for message in request["messages"]:
             message["content"] = _short(message["content"])

@@ -20,10 +20,11 @@ from sightbench.client.settings import Settings
 from sightbench.errors import DatasetError, EndpointError, UsageError
 from sightbench.evaluation import run_record
 from sightbench.evaluation.options import Options
+from sightbench.evaluation.reference import as_reference
 from sightbench.evaluation.run import Run
 from sightbench.evaluation.run_record import RunRecord, TextOnlyPrior, refuse_other_run
 from sightbench.evaluation.score import score_run
-from sightbench.evaluation.selection import Dataset, check, select
+from sightbench.evaluation.selection import Dataset, check, present, select
 from sightbench.evaluation.settings import settings
 from sightbench.evaluation.synthetic import default_set
 from sightbench.families import Family, named
@@ -77,6 +78,7 @@ class _Begun:
     options: Options
     settings: Settings
     datasets: tuple[Dataset, ...]
+    absent: tuple[str, ...]
     wants_masks: bool
     prior: TextOnlyPrior | None
 
@@ -116,14 +118,25 @@ def embedded(options: Options, note: Note) -> tuple[Options, TextOnlyPrior | Non
 
 def _begin(options: Options, stack: ExitStack, note: Note) -> _Begun:
     wanted, prior = embedded(options, note)
-    datasets = select(wanted.tasks, wanted.data, wanted.profile, wanted.limit)
+    datasets, absent = chosen(wanted, note)
     if not wanted.endpoints:
         from sightbench.servers.baseline.child import running
 
         wanted = replace(wanted, endpoint=stack.enter_context(running()))
     asked = settings(wanted)
     wants_masks = any(_has_samples(dataset.only(masks=True)) for dataset in datasets)
-    return _Begun(wanted, asked, datasets, wants_masks, prior)
+    return _Begun(wanted, asked, datasets, absent, wants_masks, prior)
+
+
+def chosen(options: Options, note: Note) -> tuple[tuple[Dataset, ...], tuple[str, ...]]:
+    """The datasets that are meant and there, and the names of those of a group that are not."""
+    selected = select(
+        options.tasks, options.data, options.profile, options.limit, skip_broken=options.skip_broken
+    )
+    datasets, absent = present(selected, strict=options.strict)
+    if absent:
+        note(f"left out, not below {datasets[0].data}: {', '.join(absent)} (--strict refuses)")
+    return datasets, tuple(absent)
 
 
 async def _probe(begun: _Begun) -> _Servers:
@@ -152,20 +165,24 @@ def _prepare(begun: _Begun, servers: _Servers, stack: ExitStack, note: Note) -> 
     if begun.wants_masks and not servers.segments:
         datasets, left_out = _without_masks(datasets, servers.infos[0])
         notes.append(left_out)
+    root = str(servers.infos[0].root or "")
+    model = f"{servers.settings.model} {root}"
+    datasets, ways = as_reference(datasets, servers.settings.family, model, begun.options.profile)
     total = 0
 
     def count(_: object) -> None:
         nonlocal total
         total += 1
 
-    for line in (*notes, *check(datasets, count)):
+    datasets, remarks = check(datasets, count)
+    for line in (*notes, *ways, *remarks):
         note(line)
     options, asked = begun.options, servers.settings
     folder = options.folder(asked.model)
     journal = stack.enter_context(Journal.open(folder))
     if journal.torn:
         note(f"an unfinished last line ({journal.torn} bytes) was set aside")
-    record = _record(options, datasets, servers, tuple(notes), begun.prior)
+    record = _record(options, datasets, servers, tuple(notes), begun)
     if run_record.exists(folder):
         before = run_record.read(folder)
         refuse_other_run(folder, before, record)
@@ -195,7 +212,7 @@ def _record(
     datasets: tuple[Dataset, ...],
     servers: _Servers,
     notes: tuple[str, ...],
-    prior: TextOnlyPrior | None,
+    begun: _Begun,
 ) -> RunRecord:
     from sightbench.scorers.masks.boundary import core
     from sightbench.version import version
@@ -212,7 +229,8 @@ def _record(
         python=platform.python_version(),
         mask_core=core(),
         notes=notes,
-        text_only_prior=prior,
+        absent=begun.absent,
+        text_only_prior=begun.prior,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

@@ -61,6 +61,10 @@ class Options(RequestOptions):
         "what to ask",
         shown="the benchmark's",
     )
+    strict: bool = flag(False, "Refuse a group of which a benchmark's files are not there.", "what to ask")
+    skip_broken: bool = flag(
+        False, "Leave out rows that cannot be asked; they are counted and listed.", "what to ask"
+    )
     shard: str | None = flag(
         None,
         "Only part I of N, split by video (from 0). Slurm's is used by itself.",

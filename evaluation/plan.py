@@ -12,9 +12,10 @@ from sightbench.client.address import label
 from sightbench.client.probe import ServerInfo
 from sightbench.client.run import preview, settle
 from sightbench.client.settings import Settings
-from sightbench.evaluation.evaluate import Note, embedded
+from sightbench.evaluation.evaluate import Note, chosen, embedded
 from sightbench.evaluation.options import Options
-from sightbench.evaluation.selection import check, select
+from sightbench.evaluation.reference import as_reference
+from sightbench.evaluation.selection import check
 from sightbench.evaluation.settings import settings
 from sightbench.sample import Sample
 
@@ -35,7 +36,7 @@ class PlannedRequests:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What would be asked. `profiles` is benchmark -> profile; `examples` is sample id -> its request with
-    the media data left out, one for answers and one for masks."""
+    the media data left out, one for answers and one for masks; `ways` are lines on how the references ask."""
 
     model: str
     endpoints: tuple[str, ...]
@@ -43,6 +44,7 @@ class Plan:
     rows: tuple[PlannedRequests, ...]
     profiles: Mapping[str, str]
     examples: Mapping[str, dict[str, Any]]
+    ways: tuple[str, ...] = ()
 
     @property
     def requests(self) -> int:
@@ -57,7 +59,7 @@ def plan(options: Options, note: Note) -> Plan:
     """Reads all samples, and the media of one per task. An endpoint's own word on its engine and model is
     not known, as nothing is sent. Raises what `evaluate` raises before it asks."""
     options, _ = embedded(options, note)
-    datasets = select(options.tasks, options.data, options.profile, options.limit)
+    datasets, _ = chosen(options, note)
     if not options.endpoints:
         options = replace(options, endpoint="http://127.0.0.1/v1", model=EMBEDDED)
     server = ServerInfo(label(options.endpoints[0]), model=options.model or "MODEL")
@@ -69,7 +71,9 @@ def plan(options: Options, note: Note) -> Plan:
         counts[sample.benchmark, sample.task, sample.category] += 1
         first.setdefault((sample.benchmark, sample.task), sample)
 
-    for line in check(datasets, count):
+    datasets, ways = as_reference(datasets, settled.family, settled.model, options.profile)
+    datasets, remarks = check(datasets, count)
+    for line in remarks:
         note(line)
     sizes, examples = asyncio.run(_previews(first, settled))
     return Plan(
@@ -82,6 +86,7 @@ def plan(options: Options, note: Note) -> Plan:
         ),
         {dataset.selection.benchmark.name: dataset.profile for dataset in datasets},
         examples,
+        tuple(ways),
     )
 
 

@@ -20,7 +20,10 @@ RUN = "run.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetRecord:
-    """One benchmark of a run. `tasks` None: all of them; `digest` tells whether `data` is still the same."""
+    """One benchmark of a run. `tasks` None: all of them; `digest` tells whether `data` is still the same.
+
+    `broken` says of each row that was left out what is wrong with it; the rest is of Dataset.
+    """
 
     name: str
     profile: str
@@ -28,6 +31,10 @@ class DatasetRecord:
     digest: str
     tasks: tuple[str, ...] | None = None
     limit: int | None = None
+    max_tokens: int | None = None
+    tiles: int | None = None
+    skip_broken: bool = False
+    broken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +51,8 @@ class TextOnlyPrior:
 class RunRecord:
     """One run. `request` is what decides a request beside the sample, {"imported": FILE} for answers that
     were not asked for; `scoring` what `score` uses unless told otherwise; `servers` what they said of
-    themselves; `merged` the shards this run was put together from; `started` is ISO 8601, UTC.
+    themselves; `absent` the benchmarks of a group whose files were not there; `merged` the shards this run
+    was put together from; `started` is ISO 8601, UTC.
     """
 
     model: str
@@ -56,6 +64,7 @@ class RunRecord:
     shard: tuple[int, int] | None = None
     merged: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
     text_only_prior: TextOnlyPrior | None = None
     sightbench: str | None = None
     python: str | None = None

@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 
 from sightbench.client.journal import Journal
-from sightbench.evaluation.selection import Chosen
+from sightbench.evaluation.selection import Chosen, broken_notes
+from sightbench.evaluation.tiles import tile_note
 from sightbench.files import replace_file
 from sightbench.reports import tables
 from sightbench.reports.submission import Answer
@@ -71,7 +72,7 @@ def judge_run(
                 usages.append(reply.usage)
             lines.append(orjson.dumps(row.score, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
             rows.append(row)
-        benchmarks.append(_summarise(one, rows, run))
+        benchmarks.append(_summarise(one, rows, run, tile_note(one, journal)))
     summary = Summary(str(run.get("alias") or run["model"]), tuple(benchmarks), totals(usages), run)
     return Judged(summary, tuple(lines))
 
@@ -150,7 +151,9 @@ def answer_of(sample: Sample, reply: Reply, options: ScoringOptions) -> str:
     return final_answer(text, str(marked)) if marked else text
 
 
-def _summarise(one: Chosen, rows: list[Row], run: Mapping[str, Any]) -> BenchmarkSummary:
+def _summarise(
+    one: Chosen, rows: list[Row], run: Mapping[str, Any], warning: str | None = None
+) -> BenchmarkSummary:
     benchmark = one.selection.benchmark
     rows.sort(key=lambda row: row.sample.order)
     extras: tuple[Metric, ...] = ()
@@ -170,7 +173,7 @@ def _summarise(one: Chosen, rows: list[Row], run: Mapping[str, Any]) -> Benchmar
         headline,
         extras,
         coverage(rows),
-        tuple(_notes(one, rows, run)),
+        tuple((*filter(None, [warning]), *_notes(one, rows, run))),
         baselines,
     )
 
@@ -196,6 +199,7 @@ def _notes(one: Chosen, rows: Sequence[Row], run: Mapping[str, Any]) -> Iterator
         yield f"asked for the first {one.limit} only; this metric means something else on a part of the data."
     if benchmark.submission and all(row.sample.gold is None for row in rows):
         yield f"no gold: write the submission with `bench.py export RUN --format {benchmark.submission}`."
+    yield from broken_notes(one)
     yield from run.get("notes", ())
     yield from _examples(rows)
     differ = sum(row.score.detail.get("robust") not in (None, row.score.value) for row in rows)

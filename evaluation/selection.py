@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from sightbench.errors import RunFolderError, UsageError
+from sightbench.errors import DatasetError, RunFolderError, UsageError
 from sightbench.evaluation.run_record import DatasetRecord, RunRecord
 from sightbench.program import program
 from sightbench.sample import Sample
@@ -17,13 +17,22 @@ from sightbench.tasks.benchmark import Problems, Selection
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """One benchmark of a run: which tasks of it, from where, under which profile, how much of it."""
+    """One benchmark of a run: which tasks of it, from where, under which profile, how much of it.
+
+    `max_tokens` is what an answer may take where the benchmark says nothing, `tiles` how many the reference
+    cuts an image into at most; None: it is not known, or left to the model. `skip_broken` leaves rows out
+    that cannot be asked; `broken` are the lines that say which.
+    """
 
     selection: Selection
     data: Path
     profile: str
     digest: str
     limit: int | None = None
+    max_tokens: int | None = None
+    tiles: int | None = None
+    skip_broken: bool = False
+    broken: tuple[str, ...] = ()
 
     def samples(self, problems: Problems | None = None) -> Iterator[Sample]:
         """The samples in asking order, at most `limit`.
@@ -32,12 +41,16 @@ class Dataset:
         Raises DatasetError for broken rows unless `problems` collects them.
         """
         benchmark = self.selection.benchmark
+        if problems is None and self.skip_broken:
+            problems = Problems()
         read = catalog.read(self.selection, self.data, self.profile, problems)
         prefix = "" if benchmark.mask_tasks else f"{benchmark.name}/"
         for sample in islice(read, self.limit):
             if prefix:
                 follows = None if sample.follows is None else prefix + sample.follows
                 sample = replace(sample, id=prefix + sample.id, follows=follows)
+            if sample.max_tokens is None and self.max_tokens:
+                sample = replace(sample, max_tokens=self.max_tokens)
             yield sample
 
     def only(self, *, masks: bool) -> Dataset | None:
@@ -58,6 +71,10 @@ class Dataset:
             data=str(self.data),
             digest=self.digest,
             limit=self.limit,
+            max_tokens=self.max_tokens,
+            tiles=self.tiles,
+            skip_broken=self.skip_broken,
+            broken=self.broken,
         )
 
 
@@ -66,7 +83,12 @@ Chosen = Dataset
 
 
 def select(
-    tasks: Sequence[str], data: Path | None, profile: str | None = None, limit: int | None = None
+    tasks: Sequence[str],
+    data: Path | None,
+    profile: str | None = None,
+    limit: int | None = None,
+    *,
+    skip_broken: bool = False,
 ) -> tuple[Dataset, ...]:
     """What `--task` (none: all) and `--data` mean. Raises UsageError for unknown names, or a folder that is
     not there."""
@@ -79,8 +101,34 @@ def select(
     datasets = []
     for selection in selections:
         digest = catalog.digest(selection.benchmark, folder)
-        datasets.append(Dataset(selection, folder, _profile(selection, profile), digest, limit))
+        datasets.append(
+            Dataset(selection, folder, _profile(selection, profile), digest, limit, skip_broken=skip_broken)
+        )
     return tuple(datasets)
+
+
+def present(datasets: Sequence[Dataset], *, strict: bool = False) -> tuple[tuple[Dataset, ...], list[str]]:
+    """The datasets whose files are there, and the names of those that only a group named and are not.
+
+    Raises UsageError if none is there, for one that was named by itself, and with `strict` for any.
+    """
+    there, absent = [], []
+    for dataset in datasets:
+        try:
+            next(dataset.samples(Problems()), None)
+        except UsageError as error:
+            if dataset.selection.required:
+                raise
+            if strict:
+                raise UsageError(f"--strict: {error}") from None
+            absent.append(dataset.selection.benchmark.name)
+        except DatasetError:
+            there.append(dataset)
+        else:
+            there.append(dataset)
+    if datasets and not there:
+        raise UsageError(f"no benchmark of this group is below {datasets[0].data}: {', '.join(absent)}")
+    return tuple(there), absent
 
 
 def reopen(folder: Path, record: RunRecord, data: Path | None = None) -> tuple[Dataset, ...]:
@@ -105,16 +153,26 @@ def reopen(folder: Path, record: RunRecord, data: Path | None = None) -> tuple[D
                 f"{root} is not the dataset {folder} was asked from (digest {digest}, was {entry.digest})"
             )
         selection = Selection(benchmark, entry.tasks or None)
-        datasets.append(Dataset(selection, root, entry.profile, digest, entry.limit))
+        datasets.append(
+            Dataset(
+                *(selection, root, entry.profile, digest, entry.limit),
+                *(entry.max_tokens, entry.tiles, entry.skip_broken, entry.broken),
+            )
+        )
     return tuple(datasets)
 
 
-def check(datasets: Sequence[Dataset], keep: Callable[[Sample], None] | None = None) -> list[str]:
-    """Reads everything once before anything is asked; returns notes on files that were left out.
+def check(
+    datasets: Sequence[Dataset], keep: Callable[[Sample], None] | None = None
+) -> tuple[tuple[Dataset, ...], list[str]]:
+    """Reads everything once before anything is asked: the datasets, which then know their broken rows, and
+    notes on files that were left out.
 
-    `keep` sees every sample. Raises DatasetError naming all that is broken, UsageError if nothing is left.
+    `keep` sees every sample. Raises DatasetError naming all that is broken, unless they are to be skipped,
+    and UsageError if nothing is left.
     """
     notes: list[str] = []
+    checked = []
     for dataset in datasets:
         problems = Problems()
         count = 0
@@ -122,12 +180,25 @@ def check(datasets: Sequence[Dataset], keep: Callable[[Sample], None] | None = N
             count += 1
             if keep is not None:
                 keep(sample)
-        problems.check()
+        if dataset.skip_broken:
+            dataset = replace(dataset, broken=tuple(str(error) for error in problems.broken))
+            notes += broken_notes(dataset)
+        else:
+            problems.check()
         notes += problems.notes()
+        checked.append(dataset)
         if not count:
             name = dataset.selection.benchmark.name
             raise UsageError(f"{dataset.data} holds no sample of {name} with these flags")
-    return notes
+    return tuple(checked), notes
+
+
+def broken_notes(dataset: Dataset) -> list[str]:
+    """One line on the rows that were left out because they are broken, if there are any."""
+    if not dataset.broken:
+        return []
+    what = f"{len(dataset.broken)} rows of {dataset.selection.benchmark.name} are broken and left out"
+    return [f"{what}, for example {dataset.broken[0]}; run.json lists them"]
 
 
 def _folder(data: Path) -> Path:
@@ -142,7 +213,7 @@ def _folder(data: Path) -> Path:
 
 def _profile(selection: Selection, asked: str | None) -> str:
     benchmark = selection.benchmark
-    if asked is None:
+    if asked is None or (asked not in benchmark.profiles and not selection.required):
         return benchmark.profile
     if asked not in benchmark.profiles:
         raise UsageError(f"{benchmark.name} has no profile {asked!r}; it has {', '.join(benchmark.profiles)}")

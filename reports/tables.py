@@ -43,6 +43,8 @@ def render(summary: Summary, *, full: bool = False) -> RenderableType:
         parts.append(_overview(summary.model, plain, full))
     for benchmark in summary.benchmarks:
         parts += [Text(line, style=style) for line, style in remarks(benchmark)]
+    if absent := summary.run.get("absent"):
+        parts.append(Text(f"left out, their files are not there: {', '.join(absent)}", style="yellow"))
     return Group(*parts)
 
 

@@ -116,10 +116,14 @@ class Benchmark:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A benchmark, whole (`tasks` None) or some of its tasks."""
+    """A benchmark, whole (`tasks` None) or some of its tasks.
+
+    Not `required`: only a group of several names it, so that it may be left out where its files are not.
+    """
 
     benchmark: Benchmark
     tasks: tuple[str, ...] | None = None
+    required: bool = True
 
 
 def parse_json(text: str | bytes, path: Path, line: int | None = None) -> Any:

@@ -110,15 +110,20 @@ def resolve(names: Sequence[str]) -> tuple[Selection, ...]:
     UsageError names the nearest known names.
     """
     chosen: dict[str, set[str]] = {}
+    required = set()
     for name in names:
-        for benchmark, tasks in _lookup(name):
+        entries = _lookup(name)
+        for benchmark, tasks in entries:
             chosen.setdefault(benchmark.name, set()).update(tasks or (WHOLE,))
+        if len(entries) == 1:
+            required.add(entries[0][0].name)
     return tuple(
         Selection(
             benchmark,
             None
             if WHOLE in chosen[benchmark.name]
             else tuple(task for task in benchmark.tasks if task in chosen[benchmark.name]),
+            benchmark.name in required,
         )
         for benchmark in BENCHMARKS
         if benchmark.name in chosen

@@ -1,0 +1,51 @@
+"""Datasets as the reference they come from asks the model at hand: wording, room for the answer, tiles."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from sightbench.evaluation.selection import Dataset
+from sightbench.tasks.practice import practice
+
+REASONS = "USE_COT"
+
+
+def as_reference(
+    datasets: Sequence[Dataset],
+    family: str | None,
+    model: str,
+    profile: str | None,
+    environment: Mapping[str, str] = os.environ,
+) -> tuple[tuple[Dataset, ...], list[str]]:
+    """The datasets, and a line for every way in which they are asked, naming the benchmarks.
+
+    `model` is its name, with the weights' path if that is known; `profile` was asked for and stays where a
+    benchmark has it. USE_COT=1 in the environment is VLMEvalKit's way to ask for reasons.
+    """
+    reasons = environment.get(REASONS) == "1"
+    fitted = []
+    ways: dict[str, list[str]] = {}
+    for dataset in datasets:
+        benchmark = dataset.selection.benchmark
+        how = practice(benchmark, family or "", model, reasons=reasons)
+        wording = dataset.profile if profile in benchmark.profiles else how.profile
+        fitted.append(replace(dataset, profile=wording, max_tokens=how.max_tokens, tiles=how.tiles))
+        if how.max_tokens is None and how.tiles is None:
+            continue
+        traits = [f"profile {wording}"]
+        if how.max_tokens:
+            traits.append(f"{how.max_tokens} tokens where the benchmark sets no limit")
+        traits += filter(None, [how.serving()])
+        whose = f"as {how.reference} runs {family or 'a model it has no wrapper for'}: {', '.join(traits)}"
+        ways.setdefault(whose, []).append(benchmark.name)
+    lines = [f"{_listed(names)} {whose}" for whose, names in ways.items()]
+    if reasons and not any(dataset.profile in ("internvl_cot", "internvl_mpo") for dataset in fitted):
+        lines.append(f"{REASONS}=1 changes nothing here; --profile internvl_cot asks for reasons first")
+    return tuple(fitted), lines
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return ", ".join(names[:4]) + more

@@ -1,0 +1,130 @@
+"""What a model family is sent, and what of a group is there: seen from the server and from the report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sightbench.errors import DatasetError, UsageError
+from sightbench.evaluation.evaluate import evaluate_async
+from sightbench.evaluation.options import Options
+from sightbench.evaluation.rescore import score
+from sightbench.evaluation.run import Run
+from tests.faults.server import Request, Response, completion, serving
+from tests.tasks import formats
+
+INTERNVL = "OpenGVLab/InternVL3_5-8B"
+
+
+async def ask(
+    tmp_path: Path, task: str, model: str, *, tokens: int = 300, **more: Any
+) -> tuple[Run, list[Any]]:
+    """The run, and the bodies that were sent."""
+    bodies = []
+
+    def script(request: Request, number: int) -> Response:
+        bodies.append(request.json)
+        return Response(body=completion("B", model=model, tokens=tokens + 2))
+
+    notes: list[str] = []
+    async with serving(script, models=(model,)) as server:
+        options = Options(
+            endpoint=server.url,
+            model=model,
+            task=task,
+            data=tmp_path / "data",
+            out=tmp_path / "RUN",
+            **more,
+        )
+        run = await evaluate_async(options, note=notes.append)
+    questions = [body for body in bodies if any(part_of(body, "image_url"))]
+    return run, questions, notes
+
+
+def part_of(body: Any, kind: str) -> list[Any]:
+    content = body["messages"][-1]["content"]
+    return [part for part in content if isinstance(part, dict) and part["type"] == kind]
+
+
+def text(body: Any) -> str:
+    return "".join(part["text"] for part in part_of(body, "text"))
+
+
+@pytest.mark.parametrize(
+    ("model", "limit", "words"),
+    [
+        (INTERNVL, 4096, "Answer with the option's letter from the given choices directly."),
+        ("OpenGVLab/InternVL2_5-8B-MPO", 4096, "Give step by step reasoning before you answer"),
+        ("Qwen/Qwen2.5-VL-7B-Instruct", 2048, "Please select the correct answer from the options above."),
+        ("gpt-5", 2048, "Please select the correct answer from the options above."),
+    ],
+)
+async def test_mmstar_is_asked_as_vlmevalkit_asks_each_family(
+    model: str, limit: int, words: str, tmp_path: Path
+) -> None:
+    formats.make("MMStar", tmp_path / "data")
+    _, bodies, _ = await ask(tmp_path, "MMStar", model)
+    assert {body.get("max_tokens", body.get("max_completion_tokens")) for body in bodies} == {limit}
+    assert all(words in text(body) for body in bodies)
+
+
+async def test_what_the_user_says_goes_before_the_reference(tmp_path: Path) -> None:
+    formats.make("MMStar", tmp_path / "data")
+    _, bodies, _ = await ask(tmp_path, "MMStar", INTERNVL, profile="vlmevalkit", max_tokens=7)
+    assert {body["max_tokens"] for body in bodies} == {7}
+    assert all("Please select the correct answer" in text(body) for body in bodies)
+
+
+async def test_use_cot_is_honoured_and_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("USE_COT", "1")
+    formats.make("MMStar", tmp_path / "data")
+    run, bodies, notes = await ask(tmp_path, "MMStar", INTERNVL)
+    assert run.record.benchmarks[0].profile == "internvl_cot"
+    assert all("\\boxed{$LETTER}" in text(body) for body in bodies)
+    assert any("profile internvl_cot" in note for note in notes)
+
+
+@pytest.mark.parametrize(("tokens", "right"), [(256 + 60, True), (7 * 256 + 60, False)])
+async def test_another_number_of_tiles_is_said_loudly(tokens: int, right: bool, tmp_path: Path) -> None:
+    """The maker's images are 16 x 12: 4 to 3 is cut into six tiles and a thumbnail, so one is wrong."""
+    formats.make("MMStar", tmp_path / "data")
+    run, _, _ = await ask(tmp_path, "MMStar", INTERNVL, tokens=tokens)
+    report = (run.folder / "report.txt").read_text()
+    assert ("WRONG NUMBER OF TILES" in report) == right
+    before = run.summary.benchmarks[0].notes
+    assert score(run.folder).summary.benchmarks[0].notes == before
+
+
+async def test_of_a_group_is_asked_what_is_there(tmp_path: Path) -> None:
+    for name in ("MMStar", "AI2D_TEST"):
+        formats.make(name, tmp_path / "data")
+    run, _, notes = await ask(tmp_path, "internvl2.5", INTERNVL, profile="internvl_cot")
+    assert [entry.name for entry in run.record.benchmarks] == ["MMStar", "AI2D_TEST"]
+    assert {entry.profile for entry in run.record.benchmarks} == {"internvl_cot"}
+    assert "OCRBench" in run.record.absent and "mmvet" in run.record.absent
+    assert any(note.startswith("left out, not below") and "OCRBench" in note for note in notes)
+    report = " ".join((run.folder / "report.txt").read_text().split())
+    assert "left out, their files are not there" in report and "CRPE_RELATION" in report
+    with pytest.raises(UsageError, match=r"--strict: llava-bench: its questions are not below"):
+        await ask(tmp_path, "internvl2.5", INTERNVL, strict=True)
+    with pytest.raises(UsageError, match="OCRBench: its questions are not below"):
+        await ask(tmp_path, "MMStar,OCRBench", INTERNVL)
+
+
+async def test_a_broken_row_costs_the_run_or_itself(tmp_path: Path) -> None:
+    formats.make("vqa-ocrvqa-test", tmp_path / "data")
+    (tmp_path / "data/data/ocrvqa/images/0.jpg").unlink()
+    with pytest.raises(DatasetError, match=r"images/0\.jpg is not on disk"):
+        await ask(tmp_path, "vqa-ocrvqa-test", "gpt-5")
+    run, bodies, notes = await ask(tmp_path, "vqa-ocrvqa-test", "gpt-5", skip_broken=True)
+    assert len(bodies) == 1
+    assert any("1 rows of vqa-ocrvqa-test are broken and left out" in note for note in notes)
+    (line,) = run.record.benchmarks[0].broken
+    assert "images/0.jpg is not on disk" in line
+    assert "are broken and left out" in " ".join((run.folder / "report.txt").read_text().split())
+    scores = [json.loads(line) for line in (run.folder / "scores.jsonl").read_text().splitlines()]
+    assert [score["status"] for score in scores] == ["scored"]
+    assert score(run.folder).summary.benchmarks[0].coverage.asked == 1
