@@ -21,7 +21,7 @@ INTERNVL = "OpenGVLab/InternVL3_5-8B"
 
 async def ask(
     tmp_path: Path, task: str, model: str, *, tokens: int = 300, **more: Any
-) -> tuple[Run, list[Any]]:
+) -> tuple[Run, list[Any], list[str]]:
     """The run, and the bodies that were sent."""
     bodies = []
 
