@@ -19,8 +19,12 @@ from tests.paths import ROOT
 
 
 def borrow(executable: str | None) -> str:
-    """The python that has torch: this one, or the engine's, whose packages this one may then import too."""
-    if importlib.util.find_spec("torch") is not None or executable is None:
+    """The python that has torch: this one, or the engine's, whose packages this one may then import too.
+
+    Importable here is not enough: it may be there because somebody has borrowed before.
+    """
+    torch = importlib.util.find_spec("torch")
+    if executable is None or (torch is not None and Path(str(torch.origin)).is_relative_to(sys.prefix)):
         return sys.executable
     folder = Path(executable).parent
     for packages in folder.parent.glob(f"lib/python3.{sys.version_info.minor}/site-packages"):

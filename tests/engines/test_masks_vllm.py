@@ -14,8 +14,10 @@ import io
 import json
 import os
 import shutil
+import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +74,8 @@ def known_answer(folder: Path) -> None:
 
 @pytest.fixture(scope="module", params=["shared", "qwen3", "internvl_qwen2", "internvl_internlm2"])
 def chain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
+    # Before an engine is booted for nothing.
+    subprocess.run([PYTHON, "-c", "import torch, transformers"], check=True)
     root = tmp_path_factory.mktemp(request.param)
     source = SHARED if request.param == "shared" and SHARED.is_dir() else root / "checkpoint"
     if source != SHARED:
@@ -262,3 +266,17 @@ def test_the_engines_own_errors_come_through(chain: Chain) -> None:
     assert httpx.post(url, json=text, timeout=120).json()["model"] == "tiny"
     streamed = httpx.post(url, json=dict(text, stream=True), timeout=120).text
     assert streamed.strip().endswith("[DONE]") and "chat.completion.chunk" in streamed
+
+
+def test_a_request_cannot_reach_into_the_engine(chain: Chain) -> None:
+    only_first(chain)
+    text = {"model": "tiny", "messages": [{"role": "user", "content": "[SEG]"}], "max_tokens": 4}
+    seg = load_model(chain.split).seg_token_id
+    for key in ("../x", "/tmp/x", "valid", uuid.uuid4().hex, {"a": 1}, 3, None):
+        body = text | {"kv_transfer_params": {"seg_key": key}, "allowed_token_ids": [seg]}
+        assert httpx.post(f"{chain.engine}/v1/chat/completions", json=body, timeout=120).status_code == 200
+        refused = httpx.post(f"{chain.gateway}/v1/chat/completions", json=body, timeout=120)
+        assert refused.status_code == 400 and "kv_transfer_params" in refused.text
+    assert not list(chain.states.iterdir())
+    assert not list(chain.states.parent.glob("x*"))
+    assert len(masks_of(ask(chain, request_body(selftest.probe_images(0, 3))))) == 1

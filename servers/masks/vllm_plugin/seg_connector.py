@@ -1,12 +1,18 @@
 """vLLM KV connector: of all hidden states in the cache, only the [SEG] rows leave the worker.
 
 Runs inside the engine (`--speculative-config method=extract_hidden_states` puts the states into KV pages).
-A request opts in with `kv_transfer_params: {"seg_key": NAME}`; when it ends, the states at its generated
-[SEG] tokens are written to DIR/NAME.safetensors by an atomic rename. There is no lock file: a request that
-is aborted, or has no [SEG], leaves nothing. `kv_connector_extra_config`: seg_dir, seg_token_ids, seg_shift.
+Our route (seg_route.py) opts in with `kv_transfer_params: {"seg_key": NAME}` and an empty file
+DIR/NAME.wanted; when the request ends, the states at its generated [SEG] tokens are written to
+DIR/NAME.safetensors by an atomic rename. Anybody who reaches the engine can send the parameter, but only
+the route can make the file: without it the parameter means nothing. An exception in here would end the
+engine, so none leaves.
+There is no lock file: a request that is aborted, or has no [SEG], leaves nothing.
+`kv_connector_extra_config`: seg_dir, seg_token_ids, seg_shift.
 """
 
+import logging
 import os
+import re
 import time
 
 import torch
@@ -18,6 +24,8 @@ from vllm.distributed.kv_transfer.kv_connector.v1.example_hidden_states_connecto
 )
 from vllm.v1.request import RequestStatus
 
+log = logging.getLogger("vllm.sightbench")
+KEY = re.compile("[0-9a-f]{32}")
 STALE_S = 300.0
 """A file nobody fetched (its route was cancelled) is removed by a later save after this long."""
 
@@ -46,12 +54,17 @@ class SegStatesConnector(ExampleHiddenStatesConnector):
         return meta
 
     def request_finished(self, request, block_ids):
-        params = request.kv_transfer_params or {}
-        key = params.get("seg_key")
-        if key is None or request.status == RequestStatus.FINISHED_ABORTED:
+        try:
+            return self._finished(request, block_ids)
+        except Exception:
+            log.exception("no [SEG] states of a request")
             return False, None
-        if not str(key).isalnum():
-            raise ValueError("seg_key must be letters and digits")
+
+    def _finished(self, request, block_ids):
+        params = request.kv_transfer_params
+        key = params.get("seg_key") if isinstance(params, dict) else None
+        if request.status == RequestStatus.FINISHED_ABORTED or not self._wanted(key):
+            return False, None
         tokens, prompt = list(request.all_token_ids), request.num_prompt_tokens
         # Sa2VA reads the state whose input is [SEG]: the last token was never an input, so it has none.
         # UniPixel (shift -1) reads the state that predicts it, which always exists.
@@ -63,12 +76,16 @@ class SegStatesConnector(ExampleHiddenStatesConnector):
             return False, answer
         self._pending_saves[request.request_id] = (
             request.request_id,
-            str(key),
+            key,
             [i + self._shift for i in found],
             list(block_ids),
         )
         # True: the blocks are kept until the worker reports the copy in get_finished.
-        return True, answer | {"seg_key": str(key)}
+        return True, answer | {"seg_key": key}
+
+    def _wanted(self, key):
+        known = isinstance(key, str) and KEY.fullmatch(key) is not None
+        return known and os.path.exists(os.path.join(self._seg_dir, key + ".wanted"))
 
     # Worker side
 
@@ -79,7 +96,11 @@ class SegStatesConnector(ExampleHiddenStatesConnector):
         if self.has_connector_metadata():
             for req_id, key, positions, block_ids in self._get_connector_metadata().pending_saves:
                 if self._is_tp_rank_zero:
-                    self._save(key, positions, block_ids)
+                    try:
+                        self._save(key, positions, block_ids)
+                    except Exception:
+                        # The route waits in vain and says so; the engine goes on.
+                        log.exception("[SEG] states could not be written")
                     self._saved.add(req_id)
         self._accumulated_finished_req_ids.update(finished_req_ids)
         done = self._accumulated_finished_req_ids & self._saved

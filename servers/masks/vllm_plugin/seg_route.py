@@ -33,11 +33,14 @@ class SegStatesRoute:
                 return _error(400, "seg_states answers one choice and does not stream")
             key = uuid.uuid4().hex
             path = os.path.join(raw.app.state.seg_dir, key + ".safetensors")
+            wanted = os.path.join(raw.app.state.seg_dir, key + ".wanted")
             request.kv_transfer_params = {"seg_key": key}
+            _create(wanted)
             work = asyncio.ensure_future(_answer(raw, request, path))
             try:
                 return await _unless_gone(raw, work)
             finally:
+                _unlink(wanted)
                 _unlink(path)
                 # A client that left between the answer and the copy: the file may still appear.
                 if work.cancelled():
@@ -76,9 +79,14 @@ async def _answer(raw, request, path):
         return JSONResponse(made.model_dump(), made.error.code)
     out = made.model_dump()
     params = out.pop("kv_transfer_params", None) or {}
-    states = {"tokens": params.get("seg_tokens", []), "uncomputed": params.get("seg_uncomputed", 0)}
+    if "seg_tokens" not in params:
+        return _error(500, "the [SEG] connector gave no states; the engine's log says why")
+    states = {"tokens": params["seg_tokens"], "uncomputed": params["seg_uncomputed"]}
     if "seg_key" in params:
-        rows = await _read(path)
+        try:
+            rows = await _read(path)
+        except RuntimeError as error:
+            return _error(500, str(error))
         states |= {
             "shape": list(rows.shape),
             "data": base64.b64encode(rows.float().contiguous().numpy().tobytes()).decode(),
@@ -95,11 +103,17 @@ async def _read(path):
     raise RuntimeError("the engine did not write the [SEG] states")
 
 
+def _create(path):
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    with open(path, "x"):
+        pass
+
+
 def _unlink(path):
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
 
 
 def _error(status, message):
-    kind = "BadRequestError" if status == 400 else "Cancelled"
+    kind = {400: "BadRequestError", 499: "Cancelled"}.get(status, "InternalServerError")
     return JSONResponse({"error": {"message": message, "type": kind, "param": None, "code": status}}, status)
