@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sightbench.errors import UsageError
-from sightbench.families import EngineName, Flag
+from sightbench.families import EngineFlags, EngineName, Flag
 from sightbench.servers.target import Adapter, Target
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -25,14 +25,20 @@ CPU = 0
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How a model is to be served; `gpus` are those of one replica, 0 for none (a CPU build)."""
+    """How a model is to be served; `gpus` are those of one replica, 0 for none (a CPU build).
+
+    `tiles` bounds the tiles of an image and `pixels` its pixels (least, most); None: as the model has it.
+    `key_env` is the variable with the key that requests must carry.
+    """
 
     host: str
     port: int
     name: str
     gpus: int
-    one_tile: bool = True
+    tiles: int | None = None
+    pixels: tuple[int, int] | None = None
     extra: tuple[str, ...] = ()
+    key_env: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,9 @@ class Process:
     """One process of a launch.
 
     `environment` is added to our own. It is up when `url` is healthy and its /v1/models lists `serves`, if
-    that is given; with no url it serves nothing itself and is only kept running.
+    that is given; with no url it serves nothing itself and is only kept running. `key_env` is the variable
+    that holds the key its requests must carry, `key_as` the one it reads it from; `grace` are the seconds
+    it has to end by itself after a signal.
     """
 
     name: str
@@ -48,6 +56,16 @@ class Process:
     environment: Mapping[str, str] = field(default_factory=dict)
     url: str | None = None
     serves: str = ""
+    key_env: str | None = None
+    key_as: str | None = None
+    grace: float = 30.0
+
+    @property
+    def key(self) -> str | None:
+        """What its requests must carry: from `key_env`, else as its command line or our environment says."""
+        if self.key_env is not None:
+            return os.environ.get(self.key_env)
+        return value("--api-key", self.command) or os.environ.get("VLLM_API_KEY")
 
 
 def local_url(host: str, port: int) -> str:
@@ -75,8 +93,7 @@ def vllm(target: Target, wish: Wish, executable: Sequence[str]) -> Process:
     """`vllm serve` with the family's flags."""
     engine = target.family.serving.engines["vllm"]
     flags: dict[str, Flag] = dict(engine.flags)
-    if wish.one_tile:
-        flags |= engine.one_tile
+    flags |= _sizes(engine, wish)
     if wish.gpus > 1:
         flags["--tensor-parallel-size"] = wish.gpus
     if target.adapters:
@@ -88,12 +105,15 @@ def vllm(target: Target, wish: Wish, executable: Sequence[str]) -> Process:
     command = [*executable, target.model, *_address(wish), "--served-model-name", wish.name]
     command += rendered(flags, wish.extra)
     command += _adapters("--lora-modules", target.adapters)
-    return _serving("vllm", target, wish, [*command, *wish.extra])
+    made = _serving("vllm", target, wish, [*command, *wish.extra])
+    return replace(made, key_env=wish.key_env, key_as="VLLM_API_KEY" if wish.key_env else None)
 
 
 def sglang(target: Target, wish: Wish, executable: Sequence[str]) -> Process:
     """SGLang's server with the family's flags."""
-    flags: dict[str, Flag] = dict(target.family.serving.engines["sglang"].flags)
+    refuse_key("sglang", wish)
+    engine = target.family.serving.engines["sglang"]
+    flags: dict[str, Flag] = {**engine.flags, **_sizes(engine, wish)}
     if wish.gpus > 1:
         flags["--tp-size"] = wish.gpus
     if wish.gpus == CPU:
@@ -106,10 +126,21 @@ def sglang(target: Target, wish: Wish, executable: Sequence[str]) -> Process:
     return _serving("sglang", target, wish, [*command, *wish.extra])
 
 
+def _sizes(engine: EngineFlags, wish: Wish) -> dict[str, Flag]:
+    """The flags that bound tiles and pixels, as wished for."""
+    flags: dict[str, Flag] = {}
+    if wish.tiles is not None:
+        flags |= engine.with_tiles(wish.tiles)
+    if wish.pixels is not None:
+        flags |= engine.with_pixels(*wish.pixels)
+    return flags
+
+
 def transformers(target: Target, wish: Wish, executable: Sequence[str]) -> Process:
     """`transformers serve`: one request at a time, but it runs what no engine has. No alias, no adapters."""
     if target.adapters:
         raise UsageError("--engine transformers serves no adapters: merge them, or take vllm or sglang")
+    refuse_key("transformers", wish)
     if wish.name != target.name:
         raise UsageError("--engine transformers serves a model under its own name only: leave --alias out")
     flags: dict[str, Flag] = dict(target.family.serving.engines["transformers"].flags)
@@ -118,6 +149,15 @@ def transformers(target: Target, wish: Wish, executable: Sequence[str]) -> Proce
     command = [*executable, target.model, *_address(wish), *rendered(flags, wish.extra), *wish.extra]
     # It lists what is in the hub's cache, not what it serves, and is healthy once the model is loaded.
     return replace(_serving("transformers", target, wish, command), serves="")
+
+
+def refuse_key(engine: EngineName, wish: Wish) -> None:
+    """Raises UsageError where a key was asked for and the engine cannot be given one unseen."""
+    if wish.key_env is not None:
+        raise UsageError(
+            f"--api-key-env: {engine} reads a key from its command line only, where everybody on this "
+            "machine can see it; serve on 127.0.0.1 without one, or give it after --"
+        )
 
 
 def router(wish: Wish, workers: Sequence[str], executable: str) -> Process:

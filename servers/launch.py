@@ -19,9 +19,20 @@ from sightbench.errors import SightbenchError, UsageError
 from sightbench.families import ENGINES, EngineName, Table, load
 from sightbench.servers import engines, mask_engine
 from sightbench.servers.engines import CPU, Process, Wish
-from sightbench.servers.supervise import Interrupted, run_step, serve, serving, shown
+from sightbench.servers.keys import key_in
+from sightbench.servers.masks import flags as gateway_flags
+from sightbench.servers.supervise import (
+    START_SECONDS,
+    Interrupted,
+    KeyWanted,
+    run_step,
+    serve,
+    serving,
+    shown,
+)
 from sightbench.servers.target import Target, resolve
 
+ALL_TILES = -1
 LOGS = Path("runs") / "servers"
 _CHECKOUT = (Path(__file__).resolve().parents[1] / "bench.py").exists()
 _BENCH = ("python", "bench.py") if _CHECKOUT else ("sightbench",)
@@ -52,16 +63,39 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--host", default="127.0.0.1", help="0.0.0.0 to be reached from outside")
     made.add_argument("--port", type=int, default=8000)
     made.add_argument("--alias", help="the name requests use (default: the model's)")
+    made.add_argument("--api-key-env", metavar="NAME", help="variable with the key that requests must carry")
+    made.add_argument(
+        "--start-timeout",
+        type=float,
+        default=START_SECONDS,
+        help="seconds to come up (default: %(default).0f)",
+    )
     made.add_argument("--replicas", type=int, default=1, help="engines of their own behind vllm-router")
     made.add_argument("--lora", action="append", default=[], metavar="NAME=PATH", help="may be repeated")
     made.add_argument("--family", help="of sightbench/models.yaml, if the name does not tell")
     made.add_argument(
-        "--tiles", choices=("one", "all"), default="one", help="of an image (InternVL): one suits frames"
+        "--tiles",
+        type=_tiles,
+        metavar="N|all",
+        help="at most so many of an image (InternVL): 1, which suits frames, unless said otherwise",
     )
+    made.add_argument("--min-pixels", type=int, help="of an image (Qwen-VL)")
+    made.add_argument("--max-pixels", type=int, help="of an image (Qwen-VL)")
+    masks = made.add_argument_group("the mask server, for models that give masks")
+    masks.add_argument("--split-dir", type=Path, help="where the split checkpoint goes (default: a cache)")
+    gateway_flags.declare(masks, optional=True)
     made.add_argument("--engine-venv", type=Path, help="virtual environment of the engine (or ENGINE_VENV)")
     made.add_argument("--log", type=Path, help=f"default: {LOGS}/NAME-PORT.log")
     made.add_argument("--dry-run", action="store_true", help="print every command line, start nothing")
     return made
+
+
+def _tiles(text: str) -> int:
+    """A number of tiles; ALL_TILES for as many as the model takes by itself."""
+    number = {"one": 1, "all": ALL_TILES}.get(text) or int(text)
+    if number < 1 and number != ALL_TILES:
+        raise ValueError
+    return number
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -84,8 +118,18 @@ def _main(options: argparse.Namespace, extra: tuple[str, ...]) -> int:
     # Not resolved: the interpreter of a virtual environment is known by where its link is.
     venv = Path(named).absolute() if named else None
     target = resolve(
-        options.model, table, family=options.family, adapters=tuple(options.lora), weightless="dummy" in extra
+        options.model,
+        table,
+        family=options.family,
+        alias=options.alias,
+        adapters=tuple(options.lora),
+        weightless="dummy" in extra,
     )
+    masks = mask_engine.GatewayWish(tuple(gateway_flags.given(options)), options.split_dir)
+    if not target.family.masks and (masks.gateway or masks.split_dir):
+        flag = masks.gateway[0] if masks.gateway else "--split-dir"
+        raise UsageError(f"{flag} is for models that give masks; an engine's own flags go after --")
+    key_in(options.api_key_env)
     engine = engine_of(target, options.engine)
     if options.replicas < 1 or (options.gpus or 0) < 0 or not 0 < options.port < 65536:
         raise UsageError("--replicas is 1 or more, --gpus 0 or more, --port between 1 and 65535")
@@ -94,17 +138,18 @@ def _main(options: argparse.Namespace, extra: tuple[str, ...]) -> int:
         port=options.port,
         name=options.alias or target.name,
         gpus=table.gpus_for(target.billions) if options.gpus is None else options.gpus,
-        one_tile=options.tiles == "one",
+        tiles=tiles_of(target, engine, options.tiles),
+        pixels=pixels_of(target, engine, options.min_pixels, options.max_pixels),
         extra=extra,
+        key_env=options.api_key_env,
     )
     if options.dry_run:
-        _print_dry(
-            launch(target, engine, wish, options.replicas, venv, dry=True), target, engine, wish, table
-        )
+        plan = launch(target, engine, wish, options.replicas, venv, masks, dry=True)
+        _print_dry(plan, target, engine, wish, table)
         return 0
     if wish.gpus != CPU:
         check_gpus(-(-wish.gpus * options.replicas // nodes(extra)), visible_gpus())
-    plan = launch(target, engine, wish, options.replicas, venv)
+    plan = launch(target, engine, wish, options.replicas, venv, masks)
     for process in (process for stage in plan.stages for process in stage):
         if process.url is not None:
             check_port(wish.host, int(process.url.rsplit(":", 1)[1]))
@@ -116,7 +161,7 @@ def _main(options: argparse.Namespace, extra: tuple[str, ...]) -> int:
         run_step(step, log)
     if plan.steps:
         # A checkpoint that has just been split says itself what its engine needs to know.
-        plan = launch(target, engine, wish, options.replicas, venv)
+        plan = launch(target, engine, wish, options.replicas, venv, masks)
     count = f" x {options.replicas}" if options.replicas > 1 else ""
     print(f"starting {target.model} on {engine}{count} (log: {log})", flush=True)
 
@@ -125,7 +170,7 @@ def _main(options: argparse.Namespace, extra: tuple[str, ...]) -> int:
         for line in bench_lines(target, engine, wish, plan.urls, table):
             print(f"  {line}", flush=True)
 
-    code, why = serve(plan.stages, log, ready)
+    code, why = serve(plan.stages, log, ready, options.start_timeout)
     if why is not None:
         print(f"error: {why}", file=sys.stderr)
     return code
@@ -148,7 +193,14 @@ def engine_of(target: Target, asked: EngineName | None) -> EngineName:
 
 
 def launch(
-    target: Target, engine: EngineName, wish: Wish, replicas: int, venv: Path | None, *, dry: bool = False
+    target: Target,
+    engine: EngineName,
+    wish: Wish,
+    replicas: int,
+    venv: Path | None,
+    masks: mask_engine.GatewayWish,
+    *,
+    dry: bool = False,
 ) -> Launch:
     """Everything to start. Raises UsageError for an engine that is not installed, unless `dry`."""
     program: EngineName = "vllm" if engine == "masks" else engine
@@ -159,13 +211,14 @@ def launch(
         found = engines.not_installed(program)
     steps: tuple[Process, ...] = ()
     stages: list[list[Process]] = []
-    router = engines.find_router(venv) if replicas > 1 else None
-    if dry and replicas > 1:
+    routed = replicas > 1 and wish.key_env is None
+    router = engines.find_router(venv) if routed else None
+    if dry and routed:
         router = router or "vllm-router"
     for index in range(replicas):
         one = wish if replicas == 1 else replace(wish, port=wish.port + 1 + index, host=_behind(wish, router))
         if target.family.masks:
-            steps, made = mask_engine.processes(target, one, engine, found, venv)
+            steps, made = mask_engine.processes(target, one, engine, found, venv, masks)
         else:
             made = [_COMMANDS[engine](target, one, found)]
         if replicas > 1:
@@ -178,6 +231,8 @@ def launch(
     if replicas > 1 and router is not None:
         stages.append([engines.router(wish, urls, router)])
         urls = (engines.local_url(wish.host, wish.port),)
+    elif replicas > 1 and wish.key_env is not None:
+        notes = ("vllm-router is left out, it would need the key too: give bench.py every --endpoint",)
     elif replicas > 1:
         notes = ("vllm-router is not installed (pip install vllm-router): give bench.py every --endpoint",)
     return Launch(steps, tuple(map(tuple, stages)), urls, notes)
@@ -189,7 +244,8 @@ def bench_lines(
     """The bench.py line to run next, one per model that is served (the model, and each adapter)."""
     endpoints = [word for url in urls for word in ("--endpoint", f"{url}/v1")]
     # Behind another name the client cannot tell the family.
-    body = target.family.serving.engines[engine].extra_body if wish.one_tile else {}
+    flags = target.family.serving.engines[engine]
+    body = flags.body_with_tiles(wish.tiles) if wish.tiles is not None else {}
     served = target.model if engine == "transformers" and not target.family.masks else wish.name
     lines = []
     for adapter in (None, *target.adapters):
@@ -202,11 +258,36 @@ def bench_lines(
         words = [*_BENCH, *endpoints, "--model", model, *alias]
         if table.of_name(model) != target.family:
             words += ["--family", target.family.name]
+        if wish.key_env is not None:
+            words += ["--api-key-env", wish.key_env]
         if extra:
             words += ["--extra-body", json.dumps(extra)]
-        task = "all" if target.family.masks else "qa"
+        # More tiles or pixels than frames need are for benchmarks of images.
+        images = wish.pixels is not None or (flags.cuts_tiles and wish.tiles != 1)
+        task = "all" if target.family.masks else "NAME" if images else "qa"
         lines.append(shlex.join([*words, "--task", task, "--data", "DIR"]))
     return lines
+
+
+def tiles_of(target: Target, engine: EngineName, asked: int | None) -> int | None:
+    """The tiles of an image, None for the model's own number. UsageError for a family that cuts none."""
+    cuts = target.family.serving.engines[engine].cuts_tiles
+    if asked is not None and not cuts and asked != ALL_TILES:
+        raise UsageError(f"--tiles: {target.family.name} on {engine} does not cut images into tiles")
+    return (1 if asked is None else None if asked == ALL_TILES else asked) if cuts else None
+
+
+def pixels_of(
+    target: Target, engine: EngineName, least: int | None, most: int | None
+) -> tuple[int, int] | None:
+    """(least, most) pixels of an image, None for the model's own. UsageError where they cannot be bounded."""
+    if least is None and most is None:
+        return None
+    if least is None or most is None or not 0 < least <= most:
+        raise UsageError("--min-pixels and --max-pixels go together: 0 < MIN <= MAX")
+    if not target.family.serving.engines[engine].pixels:
+        raise UsageError(f"--max-pixels: {target.family.name} on {engine} has no bounds for pixels")
+    return least, most
 
 
 def visible_gpus() -> list[str] | None:
@@ -251,7 +332,10 @@ def check_port(host: str, port: int) -> None:
             return
         except OSError as error:
             reason = error.strerror
-    models = serving(engines.local_url(host, port))
+    try:
+        models = serving(engines.local_url(host, port))
+    except KeyWanted:
+        models, reason = None, "by a server that asks for a key"
     what = f" by a server of {', '.join(sorted(models))}" if models else f" ({reason})"
     raise UsageError(f"port {port} is taken{what}: choose another with --port")
 

@@ -7,13 +7,14 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from sightbench.errors import UsageError
 from sightbench.families import EngineName, Flag
 from sightbench.run_module import module_command
-from sightbench.servers.engines import CPU, Process, Wish, local_url, rendered
+from sightbench.servers.engines import CPU, Process, Wish, local_url, refuse_key, rendered, value
 from sightbench.servers.target import Target, lacking
 
 DOWNLOADS = Path("models")
@@ -22,26 +23,45 @@ DOWNLOADS = Path("models")
 GPU_SHARE = 0.8
 """Of a GPU's memory for the engine; the rest is SAM 2's."""
 
+GATEWAY_GRACE = 60.0
+"""Seconds the gateway has to answer what is in hand; a little more than it gives itself."""
+
 _ENGINE_PORT = 100
 """The engine listens that far above its gateway."""
 
 
+@dataclass(frozen=True, slots=True)
+class GatewayWish:
+    """What is said to the mask server: flags of its gateway, and where the split checkpoint goes."""
+
+    gateway: tuple[str, ...] = ()
+    split_dir: Path | None = None
+
+
 def processes(
-    target: Target, wish: Wish, engine: EngineName, program: Sequence[str], venv: Path | None
+    target: Target,
+    wish: Wish,
+    engine: EngineName,
+    program: Sequence[str],
+    venv: Path | None,
+    options: GatewayWish,
 ) -> tuple[tuple[Process, ...], list[Process]]:
     """(steps to run first, [engine and gateway, or the gateway alone]).
 
     Steps download and split what is not yet there; before they have run, the two numbers that only the
     checkpoint knows (its layers, the id of [SEG]) stand as 0. UsageError for a folder no gateway can serve.
     """
-    from sightbench.servers.masks.checkpoint import CheckpointError, is_split
+    from sightbench.servers.masks.checkpoint import CheckpointError, is_split, split_folder
 
     if target.adapters:
         raise UsageError("a mask model is served without adapters: merge them into the checkpoint first")
+    if value("--api-key", wish.extra) is not None:
+        raise UsageError("the gateway would not know this key: name its variable with --api-key-env instead")
     python = _python(program, venv)
     original = target.folder or DOWNLOADS / target.model.replace("/", "--")
-    beside = original.parent if target.folder is None or os.access(original.parent, os.W_OK) else DOWNLOADS
-    folder = original if is_split(original) else beside / f"{original.name}-split"
+    # What we download ourselves is split beside it.
+    own = original.with_name(original.name + "-split") if target.folder is None else None
+    folder = split_folder(original, options.split_dir or own)
     steps = []
     if not is_split(folder):
         if target.folder is None and lacking(original) is not None:
@@ -58,25 +78,41 @@ def processes(
         "--alias",
         wish.name,
     ]
-    gateway += ["--host", wish.host, "--port", str(wish.port)]
+    gateway += ["--host", wish.host, "--port", str(wish.port), *options.gateway]
+    if wish.key_env is not None:
+        gateway += ["--api-key-env", wish.key_env]
     if wish.gpus == CPU:
         gateway += ["--device", "cpu"]
     front = local_url(wish.host, wish.port)
     if engine == "transformers":
         gateway += ["--backend", "transformers", *wish.extra]
-        return tuple(steps), [Process("gateway", tuple(gateway), url=front, serves=wish.name)]
+        return tuple(steps), [_gateway(gateway, front, wish)]
     inner = wish.port + _ENGINE_PORT
     url = local_url("127.0.0.1", inner)
     gateway += ["--backend", "sglang" if engine == "sglang" else "vllm", "--engine-url", url]
     try:
         if engine == "sglang":
+            refuse_key("sglang", wish)
             made = _sglang(target, wish, program, folder, inner)
         else:
             made = _vllm(target, wish, program, folder, inner, bool(steps))
     except CheckpointError as error:
         raise UsageError(str(error)) from error
-    served = Process("sglang" if engine == "sglang" else "vllm", *made, url, wish.name)
-    return tuple(steps), [served, Process("gateway", tuple(gateway), url=front, serves=wish.name)]
+    served = Process(
+        "sglang" if engine == "sglang" else "vllm",
+        *made,
+        url,
+        wish.name,
+        key_env=wish.key_env,
+        key_as="VLLM_API_KEY" if wish.key_env else None,
+    )
+    return tuple(steps), [served, _gateway(gateway, front, wish)]
+
+
+def _gateway(command: Sequence[str], url: str, wish: Wish) -> Process:
+    return Process(
+        "gateway", tuple(command), url=url, serves=wish.name, key_env=wish.key_env, grace=GATEWAY_GRACE
+    )
 
 
 def _vllm(

@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -22,8 +22,15 @@ from sightbench.errors import SightbenchError
 from sightbench.servers.diagnosis import diagnose
 from sightbench.servers.engines import Process
 
-GRACE_SECONDS = 30.0
-"""What a process has to end by itself after a signal."""
+START_SECONDS = 3600.0
+"""What the processes of a stage have to come up."""
+
+MOST_STARTS = 6
+"""A replica that dies is started again that often in a row, after pauses that double."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
+_STEADY_SECONDS = 600.0
+"""After so long without dying a replica's earlier deaths are forgotten."""
 
 _POLL_SECONDS = 0.5
 _TELL_SECONDS = 60.0
@@ -38,28 +45,45 @@ class Interrupted(Exception):
         self.number = number
 
 
+class KeyWanted(Exception):
+    """The server is there and asks for a key that we do not have."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Running:
+    """`stage` is its place in the order of starting, `starts` how often in a row it was started."""
+
     process: Process
+    stage: int
     child: subprocess.Popen[bytes]
     log: Path
     log_begin: int
+    since: float
+    starts: int = 1
 
     def failure(self, code: int) -> str:
         return f"{self.process.name}: {diagnose(self.log, code, self.log_begin)} (log: {self.log})"
 
 
 def shown(process: Process) -> str:
-    """The process as a line for a shell, its added environment before it."""
+    """The process as a line for a shell, its added environment before it, without any key."""
     words = [f"{name}={shlex.quote(value)}" for name, value in process.environment.items()]
-    return " ".join([*words, shlex.join(process.command)])
+    if process.key_as is not None:
+        words.append(f'{process.key_as}="${process.key_env}"')
+    command = list(process.command)
+    for index, word in enumerate(command):
+        if word == "--api-key" and index + 1 < len(command):
+            command[index + 1] = "..."
+        elif word.startswith("--api-key="):
+            command[index] = "--api-key=..."
+    return " ".join([*words, shlex.join(command)])
 
 
 def run_step(process: Process, log: Path) -> None:
     """Runs one process to its end, its output in `log`. Raises SightbenchError with the cause if it fails,
     Interrupted after a signal."""
     with _signals() as heard, _group(heard) as running:
-        running.append(_start(process, log))
+        running.append(_start(process, 0, log))
         while (code := running[0].child.poll()) is None:
             _pause(heard)
         if code:
@@ -67,84 +91,107 @@ def run_step(process: Process, log: Path) -> None:
 
 
 def serve(
-    stages: Sequence[Sequence[Process]], log: Path, ready: Callable[[], None]
+    stages: Sequence[Sequence[Process]],
+    log: Path,
+    ready: Callable[[], None],
+    start_seconds: float = START_SECONDS,
 ) -> tuple[int, str | None]:
     """Runs until a signal arrives or one stage has no process left.
 
     A stage is started when all of the one before serve (engines, then gateways, then a router); `ready` is
-    called when the last does. Where a stage has several processes one that ends is told and lived without.
-    Returns (exit code, a line on why or None): 128 + signal after a signal, 1 when processes ended by
-    themselves. Every process has a group of its own, and none outlives this call. Raises SightbenchError
-    when one does not come up.
+    called when the last does. Where a stage has several processes one that ends is told, and started again
+    after a pause. At the end the last stage is told first, and the one before only when it has ended: what
+    is in hand can still be answered. Returns (exit code, a line on why or None): 128 + signal after a
+    signal, 1 when processes ended by themselves. Every process has a group of its own, and none outlives
+    this call. Raises SightbenchError when one does not come up in `start_seconds`.
     """
     several = sum(map(len, stages)) > 1
     with _signals() as heard:
         try:
             with _group(heard) as running:
-                for stage in stages:
-                    running += [
-                        _start(p, log.with_name(f"{log.stem}-{p.name}{log.suffix}") if several else log)
-                        for p in stage
-                    ]
-                    _wait(running, stage, heard)
+                for number, stage in enumerate(stages):
+                    for process in stage:
+                        own = log.with_name(f"{log.stem}-{process.name}{log.suffix}") if several else log
+                        running.append(_start(process, number, own))
+                    _wait(running, stage, heard, start_seconds)
                 ready()
-                return _watch(running, stages, heard)
+                return _watch(running, heard)
         except Interrupted as stop:
             return 128 + stop.number, None
 
 
-def serving(url: str) -> set[str] | None:
-    """The models the server at `url` lists; None while it is not there or not healthy."""
+def serving(url: str, key: str | None = None) -> set[str] | None:
+    """The models the server at `url` lists; None while it is not there or not healthy. Raises KeyWanted."""
+    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     try:
-        with _DIRECT.open(f"{url}/v1/models", timeout=5) as reply:
-            listed: Any = json.load(reply)
         # SGLang lists its model before it has warmed up.
         with _DIRECT.open(f"{url}/health", timeout=5):
             pass
+        with _DIRECT.open(urllib.request.Request(f"{url}/v1/models", headers=headers), timeout=5) as reply:
+            listed: Any = json.load(reply)
         return {str(model["id"]) for model in listed["data"]}
+    except urllib.error.HTTPError as error:
+        if error.code in (401, 403):
+            raise KeyWanted from None
+        return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def _up(process: Process) -> bool:
-    listed = serving(process.url or "")
+    try:
+        listed = serving(process.url or "", process.key)
+    except KeyWanted:
+        # It is ours: we have just started it, and it is healthy.
+        return True
     return listed is not None and (not process.serves or process.serves in listed)
 
 
-def _wait(running: Sequence[_Running], stage: Sequence[Process], heard: Sequence[int]) -> None:
+def _wait(
+    running: Sequence[_Running], stage: Sequence[Process], heard: Sequence[int], seconds: float
+) -> None:
     begun = told = time.monotonic()
     waiting = [process for process in stage if process.url is not None]
     while waiting:
-        for one in running:
-            code = one.child.poll()
+        for each in running:
+            code = each.child.poll()
             if code is not None:
-                raise SightbenchError(one.failure(code))
+                raise SightbenchError(each.failure(code))
         waiting = [process for process in waiting if not _up(process)]
         now = time.monotonic()
+        names = ", ".join(process.name for process in waiting)
+        if waiting and now - begun > seconds:
+            log = next(each.log for each in running if each.process is waiting[0])
+            raise SightbenchError(f"{names}: not ready after {seconds:.0f} s (--start-timeout; log: {log})")
         if waiting and now - told >= _TELL_SECONDS:
             told = now
-            names = ", ".join(process.name for process in waiting)
             print(f"still loading after {now - begun:.0f} s: {names}", flush=True)
         if waiting:
             _pause(heard)
 
 
-def _watch(
-    running: Sequence[_Running], stages: Sequence[Sequence[Process]], heard: Sequence[int]
-) -> tuple[int, str | None]:
-    left = [len(stage) for stage in stages]
-    alive = list(running)
+def _watch(running: list[_Running], heard: Sequence[int]) -> tuple[int, str | None]:
+    """`running` is kept up to date: what is in it at the end is ended."""
+    later: list[tuple[float, _Running]] = []
     while True:
-        for one in list(alive):
-            code = one.child.poll()
-            if code is None:
-                continue
-            alive.remove(one)
-            stage = next(i for i, processes in enumerate(stages) if one.process in processes)
-            left[stage] -= 1
-            if not left[stage]:
-                return 1, one.failure(code)
-            print(f"{one.failure(code)}; the others go on", file=sys.stderr, flush=True)
+        for dead in [each for each in running if each.child.poll() is not None]:
+            running.remove(dead)
+            # What it leaves of its group (a worker that holds the GPU) goes before another one is started.
+            _kill(dead.child, signal.SIGKILL)
+            why = dead.failure(dead.child.returncode)
+            if not any(each.stage == dead.stage for each in running):
+                return 1, why
+            starts = 1 if time.monotonic() - dead.since > _STEADY_SECONDS else dead.starts + 1
+            if starts > MOST_STARTS:
+                what = f"given up after {MOST_STARTS} starts"
+            else:
+                pause = min(_FIRST_PAUSE * 2 ** (starts - 2), _LONGEST_PAUSE) if starts > 1 else _FIRST_PAUSE
+                later.append((time.monotonic() + pause, replace(dead, starts=starts)))
+                what = f"it is started again in {pause:.0f} s"
+            print(f"{why}; {what}, the others go on", file=sys.stderr, flush=True)
+        for due, dead in [entry for entry in later if entry[0] <= time.monotonic()]:
+            later.remove((due, dead))
+            running.append(replace(_start(dead.process, dead.stage, dead.log), starts=dead.starts))
         _pause(heard)
 
 
@@ -177,15 +224,18 @@ def _pause(heard: Sequence[int]) -> None:
 
 @contextlib.contextmanager
 def _group(heard: Sequence[int]) -> Iterator[list[_Running]]:
-    """A list of what runs; on the way out each gets the signal we got (the last started first), then KILL."""
+    """A list of what runs; on the way out each gets the signal we got, stage by stage, the last one first,
+    and KILL when its grace is over or a second signal comes."""
     running: list[_Running] = []
     try:
         yield running
     finally:
-        _end(running[::-1], heard[0] if heard else signal.SIGTERM)
+        for stage in sorted({each.stage for each in running}, reverse=True):
+            _end([each for each in running if each.stage == stage], heard)
 
 
-def _start(process: Process, log: Path) -> _Running:
+def _start(process: Process, stage: int, log: Path) -> _Running:
+    keys = {process.key_as: process.key or ""} if process.key_as is not None else {}
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:
         file.write(f"$ {shown(process)}\n".encode())
@@ -197,25 +247,28 @@ def _start(process: Process, log: Path) -> _Running:
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **process.environment},
+                env={**os.environ, **process.environment, **keys},
                 start_new_session=True,
             )
         except OSError as error:
             raise SightbenchError(f"{process.name}: cannot start {process.command[0]}: {error}") from error
-    return _Running(process, child, log, begin)
+    return _Running(process, stage, child, log, begin, time.monotonic())
 
 
-def _end(running: Sequence[_Running], number: int) -> None:
-    for one in running:
-        _kill(one.child, number)
-    deadline = time.monotonic() + GRACE_SECONDS
-    for one in running:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            one.child.wait(max(0.1, deadline - time.monotonic()))
-    for one in running:
+def _end(running: Sequence[_Running], heard: Sequence[int]) -> None:
+    number, signals = (heard[0] if heard else signal.SIGTERM), len(heard)
+    for each in running:
+        _kill(each.child, number)
+    begun = time.monotonic()
+    for each in running:
+        while each.child.poll() is None and time.monotonic() - begun < each.process.grace:
+            if len(heard) > max(1, signals):
+                break
+            time.sleep(_POLL_SECONDS / 10)
+    for each in running:
         # Also when the leader has ended: a worker of its group may hold on to the GPU.
-        _kill(one.child, signal.SIGKILL)
-        one.child.wait()
+        _kill(each.child, signal.SIGKILL)
+        each.child.wait()
 
 
 def _kill(child: subprocess.Popen[bytes], number: int) -> None:

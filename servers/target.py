@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sightbench.errors import UsageError
-from sightbench.families import Family, Table
+from sightbench.families import Family, Table, hub_id
 
 _SIZE = re.compile(r"(?<![a-z0-9.])(\d+(?:\.\d+)?)b(?![a-z0-9])", re.IGNORECASE)
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
@@ -51,21 +51,23 @@ def resolve(
     table: Table,
     *,
     family: str | None = None,
+    alias: str | None = None,
     adapters: tuple[str, ...] = (),
     weightless: bool = False,
 ) -> Target:
     """The target a name, hub id or path means; `adapters` are NAME=PATH.
 
     A folder of a training run stands for its last checkpoint-*, a folder with an adapter for its base model
-    with that adapter. `weightless`: no weights are looked for (the engine makes up its own). Raises
-    UsageError, with the nearest names for one nobody knows, or the reason why a folder cannot be served.
+    with that adapter. `alias` tells the family where the name does not. `weightless`: no weights are looked
+    for (the engine makes up its own). Raises UsageError, with the nearest names for one nobody knows, or the
+    reason why a folder cannot be served.
     """
     loras = tuple(_adapter(text) for text in adapters)
     path = Path(given).expanduser()
     if not path.exists():
         if given.startswith(("/", ".", "~")):
             raise UsageError(f"{given}: there is no such folder")
-        return _on_hub(given, table, family, loras)
+        return _on_hub(given, table, family, alias, loras)
     if not path.is_dir():
         raise UsageError(f"{given} is a file: give the folder of the checkpoint")
     folder, notes = _checkpoint(path.resolve())
@@ -78,21 +80,22 @@ def resolve(
         if not base:
             raise UsageError(f"{folder}/adapter_config.json does not name its base model: give it and --lora")
         own = _adapter(f"{folder.name}={folder}")
-        found = resolve(str(base), table, family=family, weightless=weightless)
+        found = resolve(str(base), table, family=family, alias=alias, weightless=weightless)
         note = f"{folder.name} is an adapter of {base}; it is served beside it"
         return Target(
             found.model, found.name, found.family, found.folder, found.billions, (own, *loras), (*notes, note)
         )
     if lacks := lacking(folder, weightless=weightless):
         raise UsageError(f"{folder}: {lacks}; download it again, that continues where it stopped")
+    found_family, why = _family_of_folder(folder, table, family, alias)
     return Target(
         model=str(folder),
         name=_served_name(folder),
-        family=_family_of_folder(folder, table, family),
+        family=found_family,
         folder=folder,
         billions=size_in_name(folder.name) or _size_on_disk(folder),
         adapters=loras,
-        notes=tuple(notes),
+        notes=(*notes, *why),
     )
 
 
@@ -103,24 +106,33 @@ def size_in_name(name: str) -> float | None:
 
 
 def known_id(given: str, table: Table) -> str | None:
-    """The hub id that a bare name (`Qwen3-VL-8B-Instruct`, any case) stands for."""
-    wanted = given.lower()
+    """The hub id that a name (`Qwen3-VL-8B-Instruct`, any case and punctuation) stands for."""
+    wanted = _plain(given)
     for family in table.families:
         for model in family.models:
-            if wanted in (model.lower(), model.rsplit("/", 1)[-1].lower()):
+            if wanted in (_plain(model), _plain(model.rsplit("/", 1)[-1])):
                 return model
     return None
 
 
-def _on_hub(given: str, table: Table, family: str | None, loras: tuple[Adapter, ...]) -> Target:
+def _plain(name: str) -> str:
+    """A name without what people write differently: InternVL2-5, InternVL2_5 and InternVL2.5 are one."""
+    return re.sub(r"[-_.]", "", name).lower()
+
+
+def _on_hub(
+    given: str, table: Table, family: str | None, alias: str | None, loras: tuple[Adapter, ...]
+) -> Target:
     model = known_id(given, table) or given
-    found = table.named(family) if family else table.of_name(model)
+    found = table.named(family) if family else table.of_name(model) or table.of_name(alias or "")
     if found is None or model.count("/") != 1:
         raise UsageError(_unknown(given, table, known=found is not None))
     return Target(model, model, found, billions=size_in_name(model), adapters=loras)
 
 
 def _unknown(given: str, table: Table, *, known: bool) -> str:
+    if why := table.why_not(given):
+        return f"{given}: {why} (--family NAME serves it all the same)"
     every = [model for family in table.families for model in family.models]
     bare = {model.rsplit("/", 1)[-1].lower(): model for model in every}
     near = difflib.get_close_matches(given.rsplit("/", 1)[-1].lower(), bare, n=3, cutoff=0.5)
@@ -161,20 +173,59 @@ def lacking(folder: Path, *, weightless: bool = False) -> str | None:
     return None
 
 
-def _family_of_folder(folder: Path, table: Table, family: str | None) -> Family:
+def _family_of_folder(
+    folder: Path, table: Table, family: str | None, alias: str | None
+) -> tuple[Family, tuple[str, ...]]:
+    """The family, and what the user should know about how it was found."""
     if family:
-        return table.named(family)
+        return table.named(family), ()
     config = _json(folder / "config.json")
     architectures = [*(config.get("architectures") or []), config.get("model_type", "")]
-    by_name = table.of_name(f"{folder.parent.name}/{folder.name}")
-    if by_name is not None and set(architectures) & set(by_name.serving.architectures):
-        return by_name
+    masks = _mask_family(config)
+    for name in (str(folder), alias or ""):
+        found = table.of_name(name)
+        if found is not None and (masks is None or found.masks):
+            fits = set(architectures) & set(found.serving.architectures)
+            if fits and (masks is None or _base(found) == masks):
+                return found, ()
+    if masks is not None:
+        return table.named(masks), ()
+    why_not = table.why_not(str(folder)) or _old_template(config)
+    if why_not is not None:
+        raise UsageError(f"{folder}: {why_not} (--family NAME serves it all the same)")
     for architecture in architectures:
         found = table.of_architecture(architecture)
         if found is not None:
-            return found
+            what = f"{folder.name} is taken for {found.name} by its architecture; a model trained further"
+            return found, (f"{what} may want another prompt (--family NAME, or --alias with its hub id)",)
     what = " or ".join(filter(None, architectures)) or "this name"
     raise UsageError(f"{folder}: no family in sightbench/models.yaml has {what} (--family NAME says which)")
+
+
+def _mask_family(config: dict[str, Any]) -> str | None:
+    """The family of a mask model by its configuration, whatever its folder is called."""
+    architectures = {*(config.get("architectures") or []), config.get("model_type")}
+    if architectures & {"PixelQwen2_5_VLForConditionalGeneration", "pixel_qwen2_5_vl"}:
+        return "unipixel"
+    if not architectures & {"Sa2VAChatModel", "Sa2VAChatModelQwen", "sa2va_chat"}:
+        return None
+    if "llm_config" in config:
+        return "sa2va"
+    third = "deepstack_visual_indexes" in (config.get("vision_config") or {})
+    return "sa2va-qwen3-vl" if third else "sa2va-qwen2.5-vl"
+
+
+def _base(family: Family) -> str:
+    """The name that `_mask_family` has for this family: it does not tell InternVL's versions apart."""
+    return "sa2va" if family.name.startswith("sa2va-internvl") else family.name
+
+
+def _old_template(config: dict[str, Any]) -> str | None:
+    """Why an InternVL checkpoint is of a version before 2.5, None if it is not."""
+    template = config.get("template")
+    if "InternVLChatModel" not in (config.get("architectures") or []) or template in (None, "internvl2_5"):
+        return None
+    return f"its conversation template is {template!r}, and ours is InternVL2.5's"
 
 
 def _family_of_split(folder: Path, table: Table, family: str | None) -> Family:
@@ -187,7 +238,9 @@ def _family_of_split(folder: Path, table: Table, family: str | None) -> Family:
 
 
 def _served_name(folder: Path) -> str:
-    """The folder's name; a checkpoint's with its run's before it."""
+    """The folder's name; a checkpoint's with its run's before it, the hub's id in the hub's cache."""
+    if known := hub_id(str(folder)):
+        return known
     return f"{folder.parent.name}-{folder.name}" if _CHECKPOINT.fullmatch(folder.name) else folder.name
 
 

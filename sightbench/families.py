@@ -27,13 +27,32 @@ _HUB_CACHE = re.compile(r"models--(?P<organisation>[^/]+?)--(?P<name>[^/]+)")
 class EngineFlags:
     """How one engine serves a family.
 
-    `one_tile` are further flags that make every image one tile; `extra_body` is what requests must carry
-    for the same purpose where the engine has it per request.
+    `tiles` are further flags that bound the tiles of an image ("N" stands for the number), `one_tile` those
+    for one where they differ; `extra_body` is what requests must carry for the same purpose where the
+    engine has it per request. `pixels` bound the pixels of an image ("MIN", "MAX").
     """
 
     flags: Mapping[str, Flag] = field(default_factory=dict)
     one_tile: Mapping[str, Flag] = field(default_factory=dict)
+    tiles: Mapping[str, Flag] = field(default_factory=dict)
+    pixels: Mapping[str, Flag] = field(default_factory=dict)
     extra_body: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def cuts_tiles(self) -> bool:
+        return bool(self.one_tile or self.tiles or self.extra_body)
+
+    def with_tiles(self, tiles: int) -> Mapping[str, Flag]:
+        """The flags that make an image at most so many tiles."""
+        return self.one_tile if tiles == 1 and self.one_tile else _filled(self.tiles, {"N": tiles})
+
+    def with_pixels(self, least: int, most: int) -> Mapping[str, Flag]:
+        """The flags that give an image at least and at most so many pixels."""
+        return _filled(self.pixels, {"MIN": least, "MAX": most})
+
+    def body_with_tiles(self, tiles: int) -> Mapping[str, Any]:
+        """What requests must carry so that an image is at most so many tiles."""
+        return _filled(self.extra_body, {"N": tiles})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +100,12 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """All families, in the order their patterns are tried, and the GPUs of a size in billions."""
+    """All families, in the order their patterns are tried, the GPUs of a size in billions, and patterns of
+    names that are `refused` with the reason."""
 
     families: tuple[Family, ...]
     gpus: tuple[tuple[float, int], ...]
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     def of_name(self, name: str) -> Family | None:
         """The first family one of whose patterns is found in `name` (a hub id, a path, a served name)."""
@@ -92,6 +113,14 @@ class Table:
             for entry in self.families:
                 if any(re.search(pattern, known, re.IGNORECASE) for pattern in entry.match):
                     return entry
+        return None
+
+    def why_not(self, name: str) -> str | None:
+        """Why a name that looks like a family's belongs to none, None if it does not look so."""
+        for known in _names(name):
+            for pattern, why in self.refused.items():
+                if re.search(pattern, known, re.IGNORECASE):
+                    return why
         return None
 
     def of_architecture(self, architecture: str) -> Family | None:
@@ -126,6 +155,7 @@ def load(path: Path = MODELS) -> Table:
         return Table(
             tuple(_family(entry, common) for entry in content["families"]),
             tuple(sorted((float(size), int(count)) for size, count in content["gpus"].items())),
+            dict(content.get("refused", {})),
         )
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"{path}: not a table of model families: {' '.join(str(error).split())}") from error
@@ -181,4 +211,13 @@ def _family(entry: Mapping[str, Any], common: Mapping[str, Mapping[str, Flag]]) 
 
 def _flags(entry: Mapping[str, Any], common: Mapping[str, Flag]) -> EngineFlags:
     own = {name: value for name, value in entry.items() if name.startswith("--")}
-    return EngineFlags({**common, **own}, entry.get("one_tile", {}), entry.get("extra_body", {}))
+    other = {name: value for name, value in entry.items() if not name.startswith("--")}
+    return EngineFlags(flags={**common, **own}, **other)
+
+
+def _filled(flags: Mapping[str, Any], numbers: Mapping[str, int]) -> dict[str, Any]:
+    """The flags with numbers in the place of their names."""
+    return {
+        name: _filled(value, numbers) if isinstance(value, Mapping) else numbers.get(value, value)
+        for name, value in flags.items()
+    }

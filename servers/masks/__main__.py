@@ -5,13 +5,21 @@ from __future__ import annotations
 import argparse
 import asyncio
 import dataclasses
-import hashlib
 import logging
-import os
 import sys
 from pathlib import Path
 
-from sightbench.servers.masks.checkpoint import CheckpointError, Model, is_split, load_model, split
+from sightbench.errors import SightbenchError
+from sightbench.servers.keys import key_in
+from sightbench.servers.masks import flags
+from sightbench.servers.masks.checkpoint import (
+    CheckpointError,
+    Model,
+    is_split,
+    load_model,
+    split,
+    split_folder,
+)
 
 log = logging.getLogger("sightbench.masks")
 
@@ -28,35 +36,30 @@ def main(arguments: list[str] | None = None) -> int:
     )
     cut.set_defaults(run=_split)
     serve = commands.add_parser("serve", help="the gateway in front of an engine")
-    _model_flags(serve)
+    _checkpoint_flags(serve)
     serve.add_argument("--engine-url", help="http://host:port of the engine (not for --backend transformers)")
     serve.add_argument("--backend", choices=("vllm", "sglang", "transformers"), default="vllm")
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=int, default=8000)
     serve.add_argument("--alias", help="the model id requests use (default: the checkpoint folder's name)")
-    serve.add_argument("--max-queue", type=int, default=64, help="mask requests in hand before 503")
-    serve.add_argument("--max-frames", type=int, default=256)
-    serve.add_argument("--max-body-mb", type=int, default=512)
-    serve.add_argument("--cache-gb", type=float, default=4.0, help="encoded frames kept for the next request")
-    serve.add_argument("--allowed-media-path", type=Path, help="folder file:// URLs may point into")
-    serve.add_argument("--engine-timeout", type=float, default=600.0)
     serve.add_argument(
-        "--engine-dtype", choices=("float32", "bfloat16", "float16"), help="self-test tolerance"
+        "--api-key-env", help="variable with the key that requests must carry, and that the engine is sent"
     )
-    serve.add_argument("--skip-self-test", action="store_true")
+    flags.declare(serve)
     serve.set_defaults(run=_serve)
     answer = commands.add_parser("answer", help="record the self-test's known answer with transformers")
-    _model_flags(answer)
+    _checkpoint_flags(answer)
+    answer.add_argument("--dtype", choices=("float32", "bfloat16"), help="default: float32")
     answer.set_defaults(run=_answer)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         return int(options.run(options))
-    except CheckpointError as error:
+    except SightbenchError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
+        return error.exit_code
+    except (CheckpointError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except ImportError as error:
@@ -66,13 +69,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
-def _model_flags(parser: argparse.ArgumentParser) -> None:
+def _checkpoint_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoint", type=Path, required=True, help="a folder `split` wrote, or the original"
     )
+    parser.add_argument("--split-dir", type=Path, help="where the split form of an original goes")
     parser.add_argument("--device", help="cuda, cpu, ... (default: cuda where there is one)")
-    parser.add_argument("--dtype", choices=("float32", "bfloat16"), help="default: bfloat16 on a GPU")
-    parser.add_argument("--image-size", type=int, help="SAM 2's input side (default: the checkpoint's)")
 
 
 def _split(options: argparse.Namespace) -> int:
@@ -82,15 +84,9 @@ def _split(options: argparse.Namespace) -> int:
 
 
 def _folder(options: argparse.Namespace) -> Path:
-    """The split form of --checkpoint: itself, or one made (once) beside the original or in the cache."""
+    """The split form of --checkpoint: itself, or one made once."""
     given: Path = options.checkpoint
-    if is_split(given):
-        return given
-    given = given.resolve()
-    out = given.with_name(given.name + "-split")
-    if not is_split(out) and not os.access(given.parent, os.W_OK):
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sightbench" / "masks"
-        out = cache / f"{given.name}-{hashlib.sha256(bytes(given)).hexdigest()[:8]}"
+    out = split_folder(given, options.split_dir)
     if not is_split(out):
         log.info("splitting %s into %s", given, out)
         split(given, out)
@@ -123,6 +119,8 @@ def _serve(options: argparse.Namespace) -> int:
             max_queue=options.max_queue,
             max_frames=options.max_frames,
             max_body=options.max_body_mb << 20,
+            max_bodies=options.max_bodies_mb << 20,
+            key=key_in(options.api_key_env),
             cache_bytes=int(options.cache_gb * (1 << 30)),
             media_root=options.allowed_media_path,
             engine_timeout_s=options.engine_timeout,

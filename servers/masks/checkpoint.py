@@ -6,7 +6,9 @@ projection of the [SEG] state, the final norm) and OUT/masks.json (a `Model`: ho
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -75,6 +77,22 @@ def load_model(folder: Path) -> Model:
 
 def is_split(folder: Path) -> bool:
     return (folder / SIDECAR).is_file()
+
+
+def split_folder(checkpoint: Path, asked: Path | None = None) -> Path:
+    """Where the split form of a checkpoint is, or belongs: where it was `asked` for, in the checkpoint itself
+    if it is one, beside it if one is there, else in the user's cache. Nothing is written beside what is
+    not ours unasked."""
+    if asked is not None:
+        return asked
+    if is_split(checkpoint):
+        return checkpoint
+    checkpoint = checkpoint.resolve()
+    beside = checkpoint.with_name(checkpoint.name + "-split")
+    if is_split(beside):
+        return beside
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sightbench" / "masks"
+    return cache / f"{checkpoint.name}-{hashlib.sha256(bytes(checkpoint)).hexdigest()[:8]}"
 
 
 def split(source: Path, out: Path, image_size: int | None = None) -> Model:

@@ -27,6 +27,9 @@ from sightbench.servers.wire.frames import Limits
 
 log = logging.getLogger("sightbench.masks")
 
+DRAIN_SECONDS = 55
+"""What requests in hand have to be answered after a signal to stop."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServeOptions:
@@ -45,6 +48,8 @@ class ServeOptions:
     max_queue: int
     max_frames: int
     max_body: int
+    max_bodies: int
+    key: str | None
     cache_bytes: int
     media_root: Path | None
     engine_timeout_s: float
@@ -80,10 +85,19 @@ async def _serve(options: ServeOptions) -> int:
         limits=Limits(frames=options.max_frames, media_root=options.media_root),
         max_queue=options.max_queue,
         max_body=options.max_body,
+        max_bodies=options.max_bodies,
+        key=options.key,
     )
     app = Gateway(settings, backend, drawer(masker)).app()
     log.info("serving %s with masks on http://%s:%d", options.names[0], options.host, options.port)
-    config = uvicorn.Config(app, host=options.host, port=options.port, log_level="warning", access_log=False)
+    config = uvicorn.Config(
+        app,
+        host=options.host,
+        port=options.port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
     server = uvicorn.Server(config)
     await server.serve()
     return 0 if server.started else 1
@@ -101,10 +115,10 @@ def make_backend(options: ServeOptions, device: str, dtype: str) -> Backend:
     if options.backend == "sglang":
         from sightbench.servers.masks.backends.sglang import SglangBackend
 
-        return SglangBackend(options.folder, model, options.engine_url, options.engine_timeout_s)
+        return SglangBackend(options.folder, model, options.engine_url, options.engine_timeout_s, options.key)
     from sightbench.servers.masks.backends.vllm import VllmBackend
 
-    return VllmBackend(model, options.engine_url, options.engine_timeout_s)
+    return VllmBackend(model, options.engine_url, options.engine_timeout_s, options.key)
 
 
 def drawer(masker: Masker) -> DrawMasks:

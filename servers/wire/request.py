@@ -85,6 +85,7 @@ class Sampling(msgspec.Struct, frozen=True, omit_defaults=True):
     repetition_penalty: float | None = None
     min_tokens: Int | None = None
     ignore_eos: bool | None = None
+    allowed_token_ids: list[Int] | None = None
     logit_bias: dict[str, float] | None = None
 
 

@@ -257,3 +257,134 @@ def test_a_gateway_runs_on_the_engines_python_where_ours_has_no_torch(tmp_path, 
     _, commands, _, _ = dry("ByteDance/Sa2VA-4B", "--engine-venv", "engine")
     assert commands[1][0] == str(programs / "python")
     assert str(programs / "vllm") in commands[2]
+
+
+def test_an_image_is_cut_into_as_many_tiles_as_asked_for(dry) -> None:
+    _, (vllm,), comments, _ = dry("OpenGVLab/InternVL3-8B", "--tiles", "6")
+    assert json.loads(flag(vllm, "--hf-overrides")) == {"max_dynamic_patch": 6}
+    assert "--task NAME" in comments[-1]
+    _, (vllm,), _, _ = dry("OpenGVLab/InternVL3-8B-hf", "--tiles", "12")
+    assert json.loads(flag(vllm, "--mm-processor-kwargs")) == {"crop_to_patches": True, "max_patches": 12}
+    _, _, comments, _ = dry("OpenGVLab/InternVL3-8B", "--engine", "sglang", "--tiles", "24")
+    assert json.loads(flag(shlex.split(comments[-1]), "--extra-body")) == {"max_dynamic_patch": 24}
+    code, _, _, err = dry("Qwen/Qwen3-VL-8B-Instruct", "--tiles", "6")
+    assert code == 2 and "does not cut images into tiles" in err
+
+
+def test_pixels_of_an_image_are_bounded_as_asked_for(dry) -> None:
+    bounds = ("--min-pixels", "1003520", "--max-pixels", "12845056")
+    wanted = {"min_pixels": 1003520, "max_pixels": 12845056}
+    _, (vllm,), _, _ = dry("Qwen/Qwen2.5-VL-7B-Instruct", *bounds)
+    assert json.loads(flag(vllm, "--mm-processor-kwargs")) == wanted
+    _, (sglang,), _, _ = dry("Qwen/Qwen3-VL-8B-Instruct", "--engine", "sglang", *bounds)
+    assert json.loads(flag(sglang, "--mm-process-config")) == {"image": wanted}
+    assert "go together" in dry("Qwen/Qwen2.5-VL-7B-Instruct", *bounds[:2])[3]
+    assert "has no bounds for pixels" in dry("OpenGVLab/InternVL3-8B", *bounds)[3]
+
+
+def test_a_folder_of_the_hubs_cache_is_served_under_its_id(tmp_path, dry) -> None:
+    folder = checkpoint(tmp_path / "models--rayruiyang--VST-7B-RL" / "snapshots" / "0abc")
+    _, (command,), comments, _ = dry(str(folder))
+    assert flag(command, "--served-model-name") == "rayruiyang/VST-7B-RL"
+    assert "family vst," in comments[0]
+
+
+def test_an_alias_that_is_known_tells_the_family(tmp_path, dry) -> None:
+    folder = checkpoint(tmp_path / "mymodel1")
+    _, _, comments, _ = dry(str(folder), "--alias", "rayruiyang/VST-7B-RL")
+    assert "family vst," in comments[0]
+    assert "family vst," in dry("anon/mymodel1", "--alias", "rayruiyang/VST-7B-RL")[2][0]
+    _, _, comments, _ = dry(str(folder))
+    assert "family qwen2.5-vl," in comments[0] and "may want another prompt" in comments[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "expected"),
+    [
+        ("sa2va-tiny-qwen2_5", {"architectures": ["Sa2VAChatModelQwen"], "vision_config": {}}, "qwen2.5-vl"),
+        (
+            "Sa2VA-InternVL3-8B",
+            {"architectures": ["Sa2VAChatModelQwen"], "vision_config": {"deepstack_visual_indexes": [1]}},
+            "qwen3-vl",
+        ),
+        ("mine", {"model_type": "sa2va_chat", "llm_config": {}}, ""),
+        ("Sa2VA-InternVL3-8B", {"architectures": ["Sa2VAChatModel"], "llm_config": {}}, "internvl3"),
+    ],
+)
+def test_a_mask_models_family_is_what_its_configuration_says(tmp_path, name, config, expected) -> None:
+    folder = checkpoint(tmp_path / name)
+    (folder / "config.json").write_text(json.dumps(config))
+    assert resolve(str(folder), TABLE).family.name == f"sa2va-{expected}".removesuffix("-")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["InternVL-Chat-V1-1", "InternVL-Chat-V1-2-Plus", "InternVL-Chat-V1-5", "InternVL2-8B", "InternVL2-40B",
+     "Mini-InternVL-Chat-4B-V1-5", "InternVL3_5-GPT-OSS-20B-A4B-Preview"],
+)  # fmt: skip
+def test_an_internvl_of_another_template_is_refused_with_the_reason(tmp_path, dry, name) -> None:
+    code, _, _, err = dry(f"OpenGVLab/{name}")
+    assert code == 2 and "--family NAME serves it all the same" in err and err.count("\n") == 1
+    folder = checkpoint(tmp_path / name, "InternVLChatModel")
+    assert "--family NAME" in dry(str(folder))[3]
+    assert dry(str(folder), "--family", "internvl")[0] == 0
+
+
+def test_an_old_template_is_seen_in_the_configuration(tmp_path, dry) -> None:
+    folder = checkpoint(tmp_path / "renamed", "InternVLChatModel")
+    config = {"architectures": ["InternVLChatModel"], "template": "internlm2-chat"}
+    (folder / "config.json").write_text(json.dumps(config))
+    assert "'internlm2-chat'" in dry(str(folder))[3]
+    (folder / "config.json").write_text(json.dumps(config | {"template": "internvl2_5"}))
+    assert dry(str(folder))[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "model"),
+    [("OpenGVLab/InternVL2-5-8B-MPO", "OpenGVLab/InternVL2_5-8B-MPO"),
+     ("internvl3.5-8b", "OpenGVLab/InternVL3_5-8B"), ("SpaceR-SFT-3B", "RUBBISHLIKE/SpaceR-SFT-3B"),
+     ("Sa2VA-Qwen3-VL-2B", "ByteDance/Sa2VA-Qwen3-VL-2B"),
+     ("LLaVA-One-Vision-1.5-8B-Instruct", "lmms-lab/LLaVA-One-Vision-1.5-8B-Instruct")],
+)  # fmt: skip
+def test_a_models_other_spellings_are_its_id(given, model, dry) -> None:
+    assert dry(given)[2][0].startswith(f"# {model.replace('One-Vision', 'OneVision')}: ") or (
+        dry(given)[2][0].startswith(f"# {model}: ")
+    )
+
+
+def test_flags_of_the_gateway_are_taken_by_the_one_line(tmp_path, dry) -> None:
+    _, commands, _, _ = dry(
+        "ByteDance/Sa2VA-4B", "--cache-gb", "8", "--max-queue", "9", "--skip-self-test", "--dtype", "float32"
+    )
+    gateway = commands[-1]
+    assert (flag(gateway, "--cache-gb"), flag(gateway, "--max-queue")) == ("8.0", "9")
+    assert "--skip-self-test" in gateway and flag(gateway, "--dtype") == "float32"
+    assert "--image-size" not in gateway
+    code, _, _, err = dry("Qwen/Qwen3-VL-8B-Instruct", "--cache-gb", "8")
+    assert code == 2 and "--cache-gb is for models that give masks" in err
+
+
+def test_a_split_is_not_written_beside_somebody_elses_checkpoint(tmp_path, dry, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = checkpoint(tmp_path / "theirs" / "sa2va")
+    (folder / "config.json").write_text(json.dumps({"model_type": "sa2va_chat", "llm_config": {}}))
+    _, (split, *_), _, _ = dry(str(folder))
+    assert split[-2] == str(folder) and split[-1].startswith(str(tmp_path / "cache"))
+    _, (split, *_), _, _ = dry(str(folder), "--split-dir", str(tmp_path / "mine"))
+    assert split[-1] == str(tmp_path / "mine")
+
+
+def test_a_key_comes_from_the_environment_and_is_never_shown(dry, monkeypatch) -> None:
+    monkeypatch.setenv("MY_KEY", "hunter2-secret")
+    _, commands, comments, _ = dry("ByteDance/Sa2VA-4B", "--api-key-env", "MY_KEY")
+    engine, gateway = commands[-2:]
+    assert "VLLM_API_KEY=$MY_KEY" in engine and flag(gateway, "--api-key-env") == "MY_KEY"
+    assert flag(shlex.split(comments[-1]), "--api-key-env") == "MY_KEY"
+    _, (command,), comments, _ = dry("Qwen/Qwen3-VL-8B-Instruct", "--", "--api-key", "hunter2-secret")
+    shown = json.dumps([commands, command, comments])
+    assert "hunter2" not in shown
+    assert (
+        "command line only"
+        in dry("Qwen/Qwen3-VL-8B-Instruct", "--engine", "sglang", "--api-key-env", "MY_KEY")[3]
+    )
+    assert "is not set" in dry("Qwen/Qwen3-VL-8B-Instruct", "--api-key-env", "NOT_THERE")[3]

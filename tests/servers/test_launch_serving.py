@@ -48,8 +48,15 @@ signal.signal(signal.SIGINT, stop)
 signal.signal(signal.SIGTERM, stop)
 
 
+key = os.environ.get("VLLM_API_KEY")
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
+        if key and self.path.startswith("/v1") and self.headers["Authorization"] != f"Bearer {{key}}":
+            self.send_response(401)
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
         if self.path == "/v1/models" and (home / "loading").exists():
             return self.say({{"data": [{{"id": "somebody else"}}]}})
         if self.path == "/v1/models":
@@ -82,6 +89,12 @@ def eventually(condition, what: str) -> None:
     while not condition():
         assert time.monotonic() < deadline, what
         time.sleep(0.02)
+
+
+def serves(port: int) -> bool:
+    with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models") as reply:
+        return bool(reply.status == 200)
+    return False
 
 
 def gone(pid: int) -> bool:
@@ -286,9 +299,10 @@ def test_replicas_without_a_router_are_endpoints_and_outlive_each_other(home, la
     assert f"--endpoint http://127.0.0.1:{one}/v1 --endpoint http://127.0.0.1:{two}/v1" in out
     pid = int(Path(f"/proc/{(home / f'worker-{one}').read_text()}/stat").read_text().split()[3])
     os.kill(pid, signal.SIGKILL)
-    eventually(lambda: "the others go on" in server.err.read_text(), "the death was not told")
+    eventually(lambda: "started again in 5 s, the others go on" in server.err.read_text(), "not told")
     with urllib.request.urlopen(f"http://127.0.0.1:{two}/v1/models") as reply:
         assert reply.status == 200
+    eventually(lambda: serves(one), "the dead one was not started again")
     assert (home / "log-vllm-1").exists() and (home / "log-vllm-2").exists()
     server.stop()
     assert server.process.returncode == 143
@@ -311,3 +325,74 @@ def test_an_engine_inherits_nothing_of_ours(home, launched) -> None:
     server.ready()
     environment = json.loads((home / f"started-{server.port}").read_text())["environment"]
     assert environment["PYTHONPATH"] == "/of/the/user"
+
+
+def test_an_engine_that_asks_for_a_key_becomes_ready(home, launched) -> None:
+    server = launched("--api-key-env", "MY_KEY", MY_KEY="hunter2-secret")
+    server.ready()
+    environment = json.loads((home / f"started-{server.port}").read_text())["environment"]
+    assert environment["VLLM_API_KEY"] == "hunter2-secret"
+    assert "--api-key-env MY_KEY" in server.out.read_text()
+    server.stop()
+    assert "hunter2" not in (home / "log").read_text() + server.out.read_text() + server.err.read_text()
+
+
+def test_an_engine_with_a_key_of_the_users_own_is_there(home, launched) -> None:
+    # Nobody told the launcher: 401 is an answer all the same.
+    server = launched(VLLM_API_KEY="hunter2-secret")
+    server.ready()
+
+
+def test_a_start_that_takes_too_long_ends_with_a_line(home, launched) -> None:
+    (home / "loading").touch()
+    server = launched("--start-timeout", "2")
+    code, err = server.ended()
+    assert code == 1 and "not ready after 2 s (--start-timeout" in err and err.count("\n") == 1
+    assert gone(int((home / f"worker-{server.port}").read_text()))
+
+
+STAGE = """
+import http.server, os, pathlib, signal, sys, threading, time
+port, peer, slow = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+def stop(number, frame):
+    time.sleep(slow)
+    alive = ""
+    if peer:
+        import socket
+        with socket.create_connection(("127.0.0.1", peer), 2):
+            alive = " while the engine still serves"
+    print("ended" + alive, flush=True)
+    os._exit(0)
+signal.signal(signal.SIGTERM, stop)
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"data": [{"id": "m"}]}')
+    def log_message(self, *what): pass
+http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+"""
+
+
+def test_the_front_ends_before_the_engine_behind_it(tmp_path) -> None:
+    """What is in hand at SIGTERM still needs the engine."""
+    (tmp_path / "stage.py").write_text(STAGE)
+    engine, front = free_port(), free_port()
+    script = f"""
+from pathlib import Path
+from sightbench.servers.engines import Process
+from sightbench.servers.supervise import serve
+def made(name, port, peer, slow):
+    command = ({sys.executable!r}, {str(tmp_path / "stage.py")!r}, str(port), str(peer), str(slow))
+    return Process(name, command, url=f"http://127.0.0.1:{{port}}", serves="m")
+stages = [[made("engine", {engine}, 0, 0)], [made("front", {front}, {engine}, 1)]]
+raise SystemExit(serve(stages, Path({str(tmp_path / "log.txt")!r}), lambda: print("up", flush=True))[0])
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        assert process.stdout is not None and process.stdout.readline() == "up\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(DEADLINE) == 143
+    assert "ended while the engine still serves" in (tmp_path / "log-front.txt").read_text()
+    assert (tmp_path / "log-engine.txt").read_text().rstrip().endswith("ended")

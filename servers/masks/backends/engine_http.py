@@ -14,11 +14,12 @@ from sightbench.servers.masks.request import VideoRequest
 from sightbench.servers.wire.refusal import Refusal
 
 
-class Engine:
-    """The engine's plain routes. `url` is its root, without /v1."""
+class HttpEngine:
+    """The engine's plain routes. `url` is its root, without /v1; `key` what it wants to be sent."""
 
-    def __init__(self, url: str, timeout_s: float) -> None:
+    def __init__(self, url: str, timeout_s: float, key: str | None = None) -> None:
         self._client = httpx.AsyncClient(
+            headers={} if key is None else {"Authorization": f"Bearer {key}"},
             base_url=url.rstrip("/").removesuffix("/v1"),
             timeout=httpx.Timeout(timeout_s, connect=10.0),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),

@@ -20,20 +20,25 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sightbench.servers.masks.backends.base import Generation
-from sightbench.servers.masks.backends.engine_http import Engine
+from sightbench.servers.masks.backends.engine_http import HttpEngine
 from sightbench.servers.masks.checkpoint import LLM, CheckpointError, Model
 from sightbench.servers.masks.llm_frames import chosen, png_url, prepare
 from sightbench.servers.masks.request import VideoRequest
 from sightbench.servers.wire.refusal import Refusal
 
-_SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "stop", "frequency_penalty")
+_SAMPLING = (
+    "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "stop", "frequency_penalty",
+    "presence_penalty", "ignore_eos",
+)  # fmt: skip
 _PLACEHOLDER = "<|vision_start|><|image_pad|><|vision_end|>"
 
 
-class SglangBackend(Engine):
+class SglangBackend(HttpEngine):
     """`url`: a server of the split checkpoint's llm folder with --enable-return-hidden-states."""
 
-    def __init__(self, folder: Path, model: Model, url: str, timeout_s: float) -> None:
+    def __init__(
+        self, folder: Path, model: Model, url: str, timeout_s: float, key: str | None = None
+    ) -> None:
         if not model.normed:
             raise CheckpointError(
                 "SGLang gives states after the final norm; this head reads them before it "
@@ -41,7 +46,7 @@ class SglangBackend(Engine):
             )
         if model.family == "internvl":
             raise CheckpointError("InternVL bases need our model classes in the engine: use --backend vllm")
-        super().__init__(url, timeout_s)
+        super().__init__(url, timeout_s, key)
         from transformers import AutoTokenizer
 
         self._model = model
@@ -53,6 +58,8 @@ class SglangBackend(Engine):
             lambda: [png_url(i) for i in prepare(self._model, [images[i] for i in shown])]
         )
         prompt = self._prompt(video, len(shown))
+        if unknown := sorted(set(video.sampling) - {*_SAMPLING, "max_tokens"}):
+            raise Refusal(f"the sglang backend takes no {unknown[0]}", param=unknown[0])
         sampling = {k: video.sampling[k] for k in _SAMPLING if video.sampling.get(k) is not None}
         sampling |= {
             "max_new_tokens": video.sampling["max_tokens"],

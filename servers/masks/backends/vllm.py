@@ -10,17 +10,17 @@ import numpy as np
 from PIL import Image
 
 from sightbench.servers.masks.backends.base import Generation
-from sightbench.servers.masks.backends.engine_http import Engine, messages
+from sightbench.servers.masks.backends.engine_http import HttpEngine, messages
 from sightbench.servers.masks.checkpoint import Model
 from sightbench.servers.masks.request import VideoRequest
 from sightbench.servers.wire.refusal import Refusal
 
 
-class VllmBackend(Engine):
+class VllmBackend(HttpEngine):
     """`url`: a server started with `servers.masks.engine.vllm_command`."""
 
-    def __init__(self, model: Model, url: str, timeout_s: float) -> None:
-        super().__init__(url, timeout_s)
+    def __init__(self, model: Model, url: str, timeout_s: float, key: str | None = None) -> None:
+        super().__init__(url, timeout_s, key)
         self._model = model
 
     async def generate(self, video: VideoRequest, images: Sequence[Image.Image]) -> Generation:
