@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -13,6 +14,8 @@ from sightbench.program import program
 from sightbench.sample import Sample
 from sightbench.tasks import catalog
 from sightbench.tasks.benchmark import Problems, Selection
+
+LMU_DATA = "LMUData"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,9 @@ def select(
     """What `--task` (none: all) and `--data` mean. Raises UsageError for unknown names, or a folder that is
     not there."""
     selections = catalog.resolve(tasks or ("all",))
+    if data is None and os.environ.get(LMU_DATA):
+        # VLMEvalKit's variable for the folder of its tables.
+        data = Path(os.environ[LMU_DATA])
     if data is None:
         raise UsageError(
             f"--data is missing: the folder with the benchmark's files (`{program()} tasks NAME` lists them)"

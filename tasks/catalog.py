@@ -77,6 +77,15 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     vlabench.VLABENCH,
 )
 
+BEYOND_THE_LIST = (
+    "vqa-infovqa-val",
+    "vqa-infovqa-test",
+    "ccbench-dev",
+    "mmbench-dev-en-20231003",
+    "CMMMU_VAL",
+)
+"""What InternVL's scripts have and the list of InternVL-Chat's evaluation has not."""
+
 INTERNVL_25 = (
     *("MMBench_TEST_EN_V11", "MMStar", "MMMU_DEV_VAL", "MathVista_MINI", "HallusionBench", "AI2D_TEST"),
     *("OCRBench", "mmvet", "llava-bench", "CRPE_EXIST", "CRPE_RELATION"),
@@ -85,13 +94,19 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "all": ("dynbench",),
     "qa": ("dynbench-qa",),
     "mask": ("dynbench-mask",),
-    "internvl": tuple(benchmark.name for benchmark in INTERNVL),
+    "internvl": tuple(benchmark.name for benchmark in INTERNVL if benchmark.name not in BEYOND_THE_LIST),
     "internvl2.5": INTERNVL_25,
     "vlmevalkit": INTERNVL_25,
     "internsr": ("mmsi_bench", "ost_bench", "egoexo_bench", "mmscan_2d"),
     "caption": tuple(benchmark.name for benchmark in captions.CAPTIONS),
-    "vqa": tuple(benchmark.name for benchmark in INTERNVL if benchmark.name.startswith("vqa-")),
+    "vqa": ("vqa-okvqa-val", "vqa-textvqa-val", "vqa-vizwiz-val", "vqa-ai2d-test", "vqa-gqa-testdev"),
     "refcoco": tuple(benchmark.name for benchmark in refcoco.REFCOCO),
+    **{
+        dataset: tuple(
+            benchmark.name for benchmark in refcoco.REFCOCO if benchmark.name.startswith(f"{dataset}-")
+        )
+        for dataset in ("refcoco+", "refcocog")
+    },
     "crpe": tuple(benchmark.name for benchmark in crpe.CRPE),
 }
 
@@ -194,7 +209,7 @@ def located(needed: Needed, data: Path) -> tuple[Path, ...]:
 
 
 def _plain(name: str) -> str:
-    return name.lower().replace("_", "-")
+    return name.lower().replace("_", "-").replace(" ", "-")
 
 
 def _index() -> dict[str, tuple[tuple[Benchmark, tuple[str, ...] | None], ...]]:
@@ -209,6 +224,8 @@ def _index() -> dict[str, tuple[tuple[Benchmark, tuple[str, ...] | None], ...]]:
                 index[f"{name}-qa"] = ((benchmark, dynbench.QA_TASKS),)
                 index[f"{name}-mask"] = ((benchmark, dynbench.MASK_TASKS),)
                 index[f"{name}-objqa"] = ((benchmark, ("qa",)),)
+    for dimension in vlabench.VLABENCH.tasks:
+        index.setdefault(dimension, ((vlabench.VLABENCH, (dimension,)),))
     for task in DYNBENCH.tasks:
         index.setdefault("objqa" if task == "qa" else task, ((DYNBENCH, (task,)),))
     for group, members in GROUPS.items():

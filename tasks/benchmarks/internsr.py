@@ -14,14 +14,15 @@ RATIOS = ("0.01", "0.05", "0.1", "0.5", "1.0")
 
 
 def _annotation_table(*names: str) -> tuple[str, ...]:
-    return (*table_file(*names), *(f"annotations/{name}.tsv" for name in names))
+    folders = ("annotations", "data/annotations", "LMUData/annotations")
+    return (*table_file(*names), *(f"{folder}/{name}.tsv" for folder in folders for name in names))
 
 
 def _mmsi(name: str, title: str, circular: bool, aliases: tuple[str, ...]) -> Benchmark:
     def shaped(read: LayoutReader) -> LayoutReader:
         return mmsi.circular(read) if circular else read
 
-    tables = _annotation_table("mmsi_bench", "MMSI_Bench", "MMSIBench_wo_circular")
+    tables = _annotation_table("mmsi_bench", "MMSI_Bench", "MMSI_bench", "MMSIBench_wo_circular")
     layouts = (
         Layout(QUESTIONS, tables, shaped(vlmevalkit.table(vlmevalkit.mmsi_row))),
         Layout("the hub's parquet", ("MMSI-Bench", "mmsi_bench"), shaped(mmsi.hub), ("**/*.parquet",)),
@@ -122,7 +123,8 @@ EGOEXO = Benchmark(
 
 def _mmscan(name: str, title: str, ratios: tuple[str, ...], aliases: tuple[str, ...] = ()) -> Benchmark:
     files = tuple(f"mmscan_qa_val_{ratio}.json" for ratio in ratios)
-    places = (*(f"annotations/{file}" for file in files), *files)
+    folders = ("annotations/", "", "data/annotations/", "LMUData/annotations/")
+    places = tuple(f"{folder}{file}" for folder in folders for file in files)
     layouts = (Layout("conversations (JSON)", places, mmscan.read),)
     return Benchmark(
         name=name,

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from sightbench.tasks import prompts
 from sightbench.tasks.benchmark import Benchmark
-from sightbench.tasks.benchmarks.shared import BY_VLMEVALKIT, INTERNVL, TABLE, VLMEVALKIT, WRAPPER, table_file
+from sightbench.tasks.benchmarks.shared import (
+    BY_VLMEVALKIT,
+    INTERNVL,
+    TABLE,
+    VLMEVALKIT,
+    WRAPPER,
+    annotation,
+    table_file,
+)
 from sightbench.tasks.readers import mathvista, vlmevalkit
 from sightbench.tasks.readers.files.layout import Layout, needed, reader_of
 
@@ -18,7 +26,7 @@ def _mathvista(name: str, split: str, *layouts: Layout) -> Benchmark:
         mathvista.hub(split),
         (f"{split}-*.parquet",),
     )
-    layouts = (*layouts, hub)
+    layouts = (*layouts[:1], hub, *layouts[1:])
     return Benchmark(
         name=name,
         title=f"MathVista {split}",
@@ -43,8 +51,13 @@ MATHVISTA_REPOSITORY = Layout(
     ("MathVista/data/testmini.json", "data/testmini.json", "testmini.json"),
     mathvista.repository,
 )
+MATHVISTA_ANNOTATIONS = Layout(
+    "annot_testmini.json and images",
+    annotation("MathVista/annot_testmini.json"),
+    mathvista.repository,
+)
 MATHVISTA = (
-    _mathvista("mathvista-testmini", "testmini", MATHVISTA_REPOSITORY),
+    _mathvista("mathvista-testmini", "testmini", MATHVISTA_REPOSITORY, MATHVISTA_ANNOTATIONS),
     _mathvista("mathvista-test", "test"),
 )
 

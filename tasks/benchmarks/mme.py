@@ -11,7 +11,7 @@ from sightbench.tasks.readers.files.layout import Layout, needed, reader_of
 MME_LAYOUTS = (
     Layout(
         "MME_Benchmark_release_version",
-        annotation("mme/MME_Benchmark_release_version"),
+        annotation("mme/MME_Benchmark_release_version", "mme/MME_Benchmark_release"),
         mme.read,
         (*(f"{folder}/*.txt" for folder in mme.LISTS), "*/*.txt", "*/questions_answers_YN/*.txt"),
     ),

@@ -11,7 +11,8 @@ from sightbench.tasks.readers.files.layout import Layout, needed, reader_of
 
 def _mmmu(split: str, *aliases: str) -> Benchmark:
     name = f"mmmu-{'val' if split == 'validation' else split}"
-    places = ("data/MMMU/MMMU", "data/MMMU", "MMMU/MMMU", "MMMU", "internvl_chat/data/MMMU", ".")
+    homes = ("data/MMMU/MMMU", "data/MMMU", "MMMU/MMMU", "MMMU", "internvl_chat/data/MMMU")
+    places = (*homes, *(home.replace("MMMU", "mmmu") for home in homes), ".")
     layouts = (Layout("subject folders (parquet)", places, mmmu.reader(split), (f"*/{split}-*.parquet",)),)
     return Benchmark(
         name=name,

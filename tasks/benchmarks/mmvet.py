@@ -15,6 +15,7 @@ MMVET_LAYOUTS = (
 )
 MMVET = Benchmark(
     name="mmvet",
+    aliases=("mm-vet", "MMVet"),
     title="MM-Vet",
     family="judged",
     scorer="mmvet_judge",

@@ -7,7 +7,10 @@ from sightbench.tasks.benchmarks.shared import INTERNVL, annotation, choice_tabl
 from sightbench.tasks.readers import annotated
 from sightbench.tasks.readers.files.layout import Layout, needed, reader_of
 
-SEED_LAYOUTS = (Layout("questions (JSON lines)", annotation("SEED/seed.jsonl"), annotated.seed),)
+SEED_LAYOUTS = (
+    Layout("questions (JSON lines)", annotation("SEED/seed.jsonl"), annotated.seed),
+    Layout("the release's SEED-Bench.json", annotation("SEED/SEED-Bench.json"), annotated.seed_release),
+)
 
 
 SEED = Benchmark(

@@ -10,32 +10,18 @@ from sightbench.tasks.readers import vlmevalkit
 from sightbench.tasks.readers.files.layout import Layout, needed, reader_of
 
 SHORT_PROFILES = ("internvl", "official", "vlmevalkit", "lmms_eval")
-
 WRAPPER = ("vlmevalkit", "internvl", "internvl_cot", "internvl_mpo")
-
 """VLMEvalKit's own prompt, and what its InternVL wrapper asks instead; all scored by VLMEvalKit."""
 BY_VLMEVALKIT = MappingProxyType(dict.fromkeys(WRAPPER, "vlmevalkit"))
-
 YES_NO_PROFILES = ("internvl", "official", "vlmevalkit", "lmms_eval")
-
-
 INTERNVL = "OpenGVLab/InternVL internvl_chat/eval/"
-
 VLMEVALKIT = "open-compass/VLMEvalKit vlmeval/dataset/"
-
-
 TABLE = "questions and images (TSV)"
-
 LINES = "questions (JSON lines)"
-
 OPTIONS = {"A": "{A}", "B": "{B}"}
-
 CHOICE_PROMPT = prompts.choice("{question}", OPTIONS, "{hint}", "vlmevalkit")
-
 CHOICE_PROMPT_INTERNVL = prompts.choice("{question}", OPTIONS, "{hint}", "internvl")
-
 LETTER_RIGHT = "the letter read from the answer is the gold letter"
-
 CIRCLE_RIGHT = "a question counts if it is right under every rotation of its options"
 
 
@@ -53,7 +39,7 @@ def table_file(*names: str) -> tuple[str, ...]:
     return tuple(
         f"{folder}{name}{suffix}.tsv"
         for name in names
-        for folder in ("", "LMUData/")
+        for folder in ("", "LMUData/", "data/")
         for suffix in ("", "_local")
     )
 

@@ -37,6 +37,7 @@ class Split:
     name: str
     title: str
     file: str
+    """Below data/; alternatives are apart by a bar."""
     scorer: str = "vqa_accuracy"
     gold: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
@@ -119,7 +120,7 @@ SPLITS = (
         *(
             "vqa-gqa-testdev",
             "GQA test-dev, balanced",
-            "gqa/llava_gqa_testdev_balanced_qwen_format.jsonl",
+            "gqa/llava_gqa_testdev_balanced_qwen_format.jsonl|gqa/testdev_balanced.jsonl|gqa/test_balanced.jsonl",
             "gqa",
         ),
         types=("gqa/testdev_balanced_questions.json",),
@@ -140,7 +141,7 @@ SPLITS = (
         *(
             "vqa-ai2d-test",
             "AI2D test, as InternVL asks it",
-            "ai2diagram/test_vlmevalkit.jsonl",
+            "ai2diagram/test_vlmevalkit.jsonl|ai2diagram/test.jsonl",
             "exact_match",
         ),
         prompt=prompts.as_it_is,
@@ -170,7 +171,7 @@ def _split(split: Split) -> Benchmark:
         unique=split.unique,
         types=annotation(*split.types),
     )
-    layouts = (Layout("questions (JSON lines)", annotation(split.file), read),)
+    layouts = (Layout("questions (JSON lines)", annotation(*split.file.split("|")), read),)
     return _benchmark(
         split.name,
         split.title,

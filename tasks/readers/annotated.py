@@ -249,6 +249,44 @@ def seed(source: Source) -> Iterator[Sample]:
         )
 
 
+def seed_release(source: Source) -> Iterator[Sample]:
+    """SEED v1's own SEED-Bench.json: the questions about images, worded as in InternVL's file."""
+    content = load_json(source.path)
+    try:
+        names = {id: name for name, id in content.get("question_type", {}).items()}
+        questions = [item for item in content["questions"] if item.get("data_type", "image") == "image"]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise DatasetError(f"is no SEED-Bench question file: {error}", source.path) from None
+    folder = source.path.parent
+    bases = (folder / "SEED-Bench-image", folder, source.data)
+    for position, item in enumerate(questions, start=1):
+        try:
+            options = {letter: str(item[f"choice_{letter.lower()}"]) for letter in "ABCD"}
+            question, id, answer, image = (
+                item[key] for key in ("question", "question_id", "answer", "data_id")
+            )
+        except KeyError as error:
+            source.problems.broke(f"has no {error}", source.path, position)
+            continue
+        media = images((image,), bases, source.problems, source.path, position)
+        if media is None:
+            continue
+        text = prompts.options_then(question, options, None, prompts.LETTER)
+        yield Sample(
+            id=str(id),
+            benchmark="",
+            task="",
+            category=names.get(item.get("question_type_id"), ""),
+            turns=user(media, text),
+            gold=answer,
+            meta={
+                "question": text,
+                "choices": options,
+                **{key: item[key] for key in ("question_type_id", "data_type") if key in item},
+            },
+        )
+
+
 def mm_vet(source: Source) -> Iterator[Sample]:
     """MM-Vet: {question_id, image, text}, gold and capabilities from mm-vet.json."""
     path = find(source.path.parent, ("mm-vet.json", "mm-vet/mm-vet.json"))

@@ -43,7 +43,8 @@ def read(source: Source) -> Iterator[Sample]:
     """Samples by prompt_id (`/` replaced by `-`), whose part before `__` is the question's class."""
     folder = source.path.parent
     meta = {name: _meta(folder / "embodiedscan_video_meta" / f"{name}.json") for name in META}
-    root = source.data / "images" / "mmscan"
+    homes = (source.data, folder.parent, folder)
+    root = next((home / "images/mmscan" for home in homes if (home / "images/mmscan").is_dir()), source.data)
     drawn = root / "annotation_images" / f"{source.path.stem}_{VIEWS}"
     seen = Seen(source.path, source.problems)
     for line, row in jsonl.rows(source.path, source.problems, ("video", "prompt_id", "conversations")):

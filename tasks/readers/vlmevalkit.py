@@ -36,8 +36,9 @@ def table(build: Build, *image_folders: str, group_of: int = 0, hidden: bool = F
 
     def read(source: Source) -> Iterator[Sample]:
         folder = source.path.parent
+        bases = (folder, folder.parent, source.data)
         roots = (
-            *(base / "images" / name for base in (folder, source.data) for name in image_folders),
+            *(base / "images" / name for base in bases for name in image_folders),
             folder / "images",
             folder,
             source.data,

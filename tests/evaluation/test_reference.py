@@ -13,6 +13,7 @@ from sightbench.evaluation.evaluate import evaluate_async
 from sightbench.evaluation.options import Options
 from sightbench.evaluation.rescore import score
 from sightbench.evaluation.run import Run
+from sightbench.evaluation.selection import select
 from tests.faults.server import Request, Response, completion, serving
 from tests.tasks import formats
 
@@ -112,6 +113,15 @@ async def test_of_a_group_is_asked_what_is_there(tmp_path: Path) -> None:
         await ask(tmp_path, "internvl2.5", INTERNVL, strict=True)
     with pytest.raises(UsageError, match="OCRBench: its questions are not below"):
         await ask(tmp_path, "MMStar,OCRBench", INTERNVL)
+
+
+async def test_lmudata_says_where_the_tables_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    formats.make("MMStar", tmp_path / "tables")
+    monkeypatch.setenv("LMUData", str(tmp_path / "tables"))
+    assert [dataset.data for dataset in select(["MMStar"], None)] == [tmp_path / "tables"]
+    monkeypatch.delenv("LMUData")
+    with pytest.raises(UsageError, match="--data is missing"):
+        select(["MMStar"], None)
 
 
 async def test_a_broken_row_costs_the_run_or_itself(tmp_path: Path) -> None:

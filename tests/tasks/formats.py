@@ -92,7 +92,7 @@ def vqa(split: vqa_rows.Split) -> Callable[[Path], None]:
             if not split.hidden:
                 row["answer"] = "A" if split.name == "vqa-ai2d-test" else "cow"
             rows.append(row)
-        lines(root / "data" / split.file, rows)
+        lines(root / "data" / split.file.split("|")[0], rows)
         for name in split.gold:
             ids = [row["question_id"] for row in rows]
             if split.scorer == "anls":
