@@ -47,12 +47,7 @@ class RequestOptions(Sampling):
     """
 
     max_tokens: int | None = flag(
-        None,
-        "Tokens per answer.",
-        "what a request carries",
-        least=1,
-        shown="the benchmark's",
-        first=True,
+        None, "Tokens per answer.", "what a request carries", least=1, shown="the benchmark's"
     )
     extra_body: Mapping[str, Any] = flag(
         {}, "Further fields of the request body.", "what a request carries", metavar="JSON"

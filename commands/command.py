@@ -19,13 +19,15 @@ from sightbench.commands.flags import evaluation_flags
 from sightbench.commands.grade import grade
 from sightbench.commands.grouped_help import Front
 from sightbench.commands.import_ import import_
-from sightbench.commands.listing import models, tasks
 from sightbench.commands.merge import merge
+from sightbench.commands.models import models
 from sightbench.commands.report import report
 from sightbench.commands.score import score
 from sightbench.commands.synth import synth
+from sightbench.commands.tasks import tasks
 from sightbench.errors import SightbenchError
 from sightbench.program import program
+from sightbench.terminal import plain, use_any_encoding
 
 
 def _version(ctx: click.Context, _param: click.Parameter, asked: bool) -> None:
@@ -101,6 +103,7 @@ for command in (report, score, tasks, models, grade, import_, export, merge, syn
 
 def main() -> None:
     """Runs the command. Exit code 2 for usage, 1 for a run that failed or is incomplete, 0 otherwise."""
+    use_any_encoding()
     try:
         sys.exit(cli(prog_name=program(), standalone_mode=False))
     except click.exceptions.Abort:
@@ -109,7 +112,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        click.echo(f"error: {' '.join(error.format_message().split())}", err=True)
+        click.echo(f"error: {plain(error.format_message(), 300)}", err=True)
         sys.exit(error.exit_code)
     except SightbenchError as error:
         click.echo(f"error: {error}", err=True)

@@ -14,7 +14,7 @@ import orjson
 
 from sightbench.errors import UsageError
 from sightbench.evaluation.options import Options
-from sightbench.flags import Flag, spelled
+from sightbench.flags import FlagInfo, spelled
 
 Command = Callable[..., Any]
 
@@ -49,7 +49,7 @@ def evaluation_flags(command: Command) -> Command:
 
 
 def _option(entry: Field[Any], type_: Any) -> Callable[[Command], Command]:
-    flag: Flag = entry.metadata["flag"]
+    flag: FlagInfo = entry.metadata["flag"]
     default = None if entry.default is MISSING else entry.default
     arms = _arms(type_)
     shown: dict[str, Any] = {"cls": EvaluationFlag, "flag": flag, "help": flag.help}
@@ -89,6 +89,6 @@ def _click_type(arms: list[Any]) -> Any:
 class EvaluationFlag(click.Option):
     """An option that knows where it stands in `--help`."""
 
-    def __init__(self, *args: Any, flag: Flag, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, flag: FlagInfo, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.flag = flag

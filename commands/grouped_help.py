@@ -13,6 +13,20 @@ from sightbench.flags import Group
 SPREAD = ("--task",)
 """Options that take several values in a row."""
 
+FIRST = [
+    "endpoint",
+    "model",
+    "task",
+    "data",
+    "limit",
+    "max_tokens",
+    "concurrency",
+    "out",
+    "config",
+    "dry_run",
+]
+"""What most people need."""
+
 
 class Front(click.Group):
     """The command itself: an evaluation if no other command is named."""
@@ -23,28 +37,36 @@ class Front(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         command = super().get_command(ctx, cmd_name)
         if command is None:
-            near = difflib.get_close_matches(cmd_name, self.commands, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(self.commands)}"
-            raise click.UsageError(f"there is no command {cmd_name!r}{hint}")
+            raise click.UsageError(f"there is no command {cmd_name!r}; {self._hint(cmd_name)}")
         return command
 
+    def _hint(self, word: str) -> str:
+        from sightbench.tasks import catalog
+
+        if word.lower() in {name.lower() for name in catalog.names()}:
+            return f"to ask that benchmark write --task {word}"
+        if "://" in word:
+            return f"to ask that server write --endpoint {word}"
+        near = difflib.get_close_matches(word, self.commands, n=1)
+        return f"did you mean {near[0]}?" if near else f"there are {', '.join(self.commands)}"
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        first: list[tuple[str, str]] = []
+        first: dict[str, tuple[str, str]] = {}
         sections: dict[str, list[tuple[str, str]]] = {}
         others: list[tuple[str, str]] = []
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is None:
                 continue
-            if not isinstance(parameter, EvaluationFlag):
+            if parameter.name in FIRST:
+                first[parameter.name] = record
+            elif not isinstance(parameter, EvaluationFlag):
                 others.append(record)
-            elif parameter.flag.first:
-                first.append(record)
             else:
                 sections.setdefault(parameter.flag.group, []).append(record)
         groups = (group for group in typing.get_args(Group) if group in sections)
         for title, records in (
-            ("Most used", first),
+            ("Most used", [first[name] for name in FIRST if name in first]),
             *((group.capitalize(), sections[group]) for group in groups),
             ("Also", others),
         ):

@@ -30,7 +30,7 @@ from sightbench.evaluation.synthetic import default_set
 from sightbench.families import Family, named
 from sightbench.scorers.scoring_options import ScoringOptions, scoring_options
 from sightbench.tasks import catalog
-from sightbench.tasks.benchmark import Problems
+from sightbench.tasks.benchmark import Benchmark, Problems
 from sightbench.tasks.benchmarks.dynbench import SYNTHETIC
 
 OnProgress = Callable[[Progress, int | None], None]
@@ -265,8 +265,10 @@ def _has_samples(dataset: Dataset | None) -> TypeGuard[Dataset]:
         return False
 
 
-def _of_synthetic(name: str) -> str:
+def _of_synthetic(name: str | Benchmark) -> str:
     """The name of the same tasks of the synthetic set. UsageError for what is no name, or not of that set."""
+    if isinstance(name, Benchmark):
+        raise UsageError(f"{name.name} needs its files: give data the folder they lie in")
     asked = catalog.resolve([name])
     if any(selection.benchmark.family != SYNTHETIC.family for selection in asked):
         raise UsageError(

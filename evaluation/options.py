@@ -12,6 +12,7 @@ from sightbench.client.sampling import RequestOptions
 from sightbench.client.settings import Mode
 from sightbench.errors import UsageError
 from sightbench.flags import flag
+from sightbench.tasks.benchmark import Benchmark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,30 +30,22 @@ class Options(RequestOptions):
         "where",
         metavar="URL",
         shown="the embedded baseline",
-        first=True,
     )
-    model: str | None = flag(
-        None, "Model name the endpoint serves.", "where", shown="the one it serves", first=True
-    )
-    task: str | Sequence[str] = flag(
+    model: str | None = flag(None, "Model name the endpoint serves.", "where", shown="the one it serves")
+    task: str | Benchmark | Sequence[str | Benchmark] = flag(
         (),
         "Benchmarks, groups or tasks, see `bench.py tasks`.",
         "what to ask",
         metavar="NAME...",
         shown="all",
-        first=True,
     )
-    data: Path | None = flag(
-        None, "Folder of the benchmark's files.", "what to ask", metavar="DIR", first=True
-    )
+    data: Path | str | None = flag(None, "Folder of the benchmark's files.", "what to ask", metavar="DIR")
     limit: int | None = flag(
-        None, "Only the first N samples of each benchmark.", "what to ask", least=1, metavar="N", first=True
+        None, "Only the first N samples of each benchmark.", "what to ask", least=1, metavar="N"
     )
-    out: Path | None = flag(
-        None, "Run folder.", "output", metavar="DIR", shown="runs/<model>-<task>", first=True
-    )
+    out: Path | str | None = flag(None, "Run folder.", "output", metavar="DIR", shown="runs/<model>-<task>")
     concurrency: int | Literal["auto"] = flag(
-        "auto", "Requests in flight: a number or auto.", "how fast", least=1, metavar="N", first=True
+        "auto", "Requests in flight: a number or auto.", "how fast", least=1, metavar="N"
     )
 
     profile: str | None = flag(
@@ -127,18 +120,31 @@ class Options(RequestOptions):
         return several(self.endpoint)
 
     @property
-    def tasks(self) -> tuple[str, ...]:
-        """The names of `task`, those written with commas taken apart."""
-        return tuple(name for entry in several(self.task) for name in entry.split(",") if name)
+    def tasks(self) -> tuple[str | Benchmark, ...]:
+        """The entries of `task`, names written with commas taken apart."""
+        entries = (self.task,) if isinstance(self.task, str | Benchmark) else tuple(self.task)
+        return tuple(part for entry in entries for part in _parts(entry))
+
+    @property
+    def named_tasks(self) -> tuple[str, ...]:
+        """The names of `task` as they were given."""
+        entries = (self.task,) if isinstance(self.task, str | Benchmark) else tuple(self.task)
+        return tuple(entry.name if isinstance(entry, Benchmark) else entry for entry in entries)
 
     def folder(self, model: str) -> Path:
         """The run folder: `out`, else runs/<model>-<tasks>: the same options find the same folder."""
         if self.out is not None:
             return Path(self.out)
-        name = "-".join((self.alias or model.rsplit("/", 1)[-1], *several(self.task)))
+        name = "-".join((self.alias or model.rsplit("/", 1)[-1], *self.named_tasks))
         if self.shard:
             name += "-" + self.shard.replace("/", "of")
         return Path("runs") / re.sub(r"[^A-Za-z0-9._+-]+", "_", name)
+
+
+def _parts(entry: str | Benchmark) -> tuple[str | Benchmark, ...]:
+    if isinstance(entry, Benchmark):
+        return (entry,)
+    return tuple(name for name in entry.split(",") if name)
 
 
 def several(value: str | Sequence[str]) -> tuple[str, ...]:

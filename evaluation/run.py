@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from sightbench.evaluation.selection import Dataset, reopen
 from sightbench.reports.summary import Summary
 from sightbench.sample import Reply, Sample
 from sightbench.scorers.score import Score
+from sightbench.tasks.benchmark import Benchmark
 
 if TYPE_CHECKING:
     import pandas
@@ -88,14 +89,16 @@ class Run:
             raise RunFolderError(f"{path}: {error.strerror}; sightbench.score(run) writes it") from None
 
 
-def open_run(folder: Path | str, data: Path | str | None = None) -> Run:
-    """The run in a folder; `data` if the benchmark's files moved since.
+def open_run(
+    folder: Path | str, data: Path | str | None = None, *, benchmarks: Sequence[Benchmark] = ()
+) -> Run:
+    """The run in a folder; `data` if the benchmark's files moved since, `benchmarks` your own ones in it.
 
     Raises RunFolderError if it is no run folder, or its data are gone or no longer the ones asked.
     """
     path = Path(folder)
     record = run_record.read(path)
-    return Run(path, record, reopen(path, record, None if data is None else Path(data)))
+    return Run(path, record, reopen(path, record, None if data is None else Path(data), benchmarks))
 
 
 def _row(sample: Sample, reply: Reply | None, score: Score) -> dict[str, Any]:

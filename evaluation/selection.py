@@ -13,7 +13,7 @@ from sightbench.evaluation.run_record import DatasetRecord, RunRecord
 from sightbench.program import program
 from sightbench.sample import Sample
 from sightbench.tasks import catalog
-from sightbench.tasks.benchmark import Problems, Selection
+from sightbench.tasks.benchmark import Benchmark, Problems, Selection
 
 LMU_DATA = "LMUData"
 
@@ -86,8 +86,8 @@ Chosen = Dataset
 
 
 def select(
-    tasks: Sequence[str],
-    data: Path | None,
+    tasks: Sequence[str | Benchmark],
+    data: Path | str | None,
     profile: str | None = None,
     limit: int | None = None,
     *,
@@ -95,7 +95,9 @@ def select(
 ) -> tuple[Dataset, ...]:
     """What `--task` (none: all) and `--data` mean. Raises UsageError for unknown names, or a folder that is
     not there."""
-    selections = catalog.resolve(tasks or ("all",))
+    names = [entry for entry in tasks or ("all",) if isinstance(entry, str)]
+    own = (Selection(entry) for entry in tasks if isinstance(entry, Benchmark))
+    selections = (*catalog.resolve(names), *own)
     if data is None and os.environ.get(LMU_DATA):
         # VLMEvalKit's variable for the folder of its tables.
         data = Path(os.environ[LMU_DATA])
@@ -103,7 +105,7 @@ def select(
         raise UsageError(
             f"--data is missing: the folder with the benchmark's files (`{program()} tasks NAME` lists them)"
         )
-    folder = _folder(data)
+    folder = _folder(Path(data))
     datasets = []
     for selection in selections:
         digest = catalog.digest(selection.benchmark, folder)
@@ -137,8 +139,10 @@ def present(datasets: Sequence[Dataset], *, strict: bool = False) -> tuple[tuple
     return tuple(there), absent
 
 
-def reopen(folder: Path, record: RunRecord, data: Path | None = None) -> tuple[Dataset, ...]:
-    """The benchmarks of the run in `folder`; `data` if the files moved since.
+def reopen(
+    folder: Path, record: RunRecord, data: Path | None = None, own: Sequence[Benchmark] = ()
+) -> tuple[Dataset, ...]:
+    """The benchmarks of the run in `folder`; `data` if the files moved since, `own` those of the program.
 
     Raises RunFolderError if the files are gone or are no longer the ones that were asked.
     """
@@ -150,7 +154,7 @@ def reopen(folder: Path, record: RunRecord, data: Path | None = None) -> tuple[D
             raise RunFolderError(
                 f"{folder} was asked from {root}, which is gone: say where it is with --data"
             )
-        benchmark = next((known for known in catalog.BENCHMARKS if known.name == entry.name), None)
+        benchmark = next((known for known in (*own, *catalog.BENCHMARKS) if known.name == entry.name), None)
         if benchmark is None:
             raise RunFolderError(f"{folder} holds benchmark {entry.name!r}, which this version does not know")
         digest = catalog.digest(benchmark, root)

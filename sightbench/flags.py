@@ -17,11 +17,11 @@ LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Flag:
+class FlagInfo:
     """How a field looks on the command line, and which values it takes.
 
-    `most` and `least` are the bounds, `above` a bound that is itself left out. `first` puts it among the
-    flags that are shown first; `shown` is the default in words, where the field's own says nothing.
+    `most` and `least` are the bounds, `above` a bound that is itself left out. `shown` is the default in
+    words, where the field's own says nothing.
     """
 
     help: str
@@ -31,7 +31,6 @@ class Flag:
     most: float | None = None
     metavar: str | None = None
     shown: str | None = None
-    first: bool = False
 
 
 def flag(
@@ -44,17 +43,16 @@ def flag(
     most: float | None = None,
     metavar: str | None = None,
     shown: str | None = None,
-    first: bool = False,
 ) -> Any:
-    """A dataclass field with a Flag. An empty mapping as the default is made anew for each instance."""
-    metadata = {"flag": Flag(help, group, least, above, most, metavar, shown, first)}
+    """A dataclass field with a FlagInfo. An empty mapping as the default is made anew for each instance."""
+    metadata = {"flag": FlagInfo(help, group, least, above, most, metavar, shown)}
     if isinstance(default, Mapping):
         return field(default_factory=lambda: dict(default), metadata=metadata)
     return field(default=default, metadata=metadata)
 
 
-def flags(options: Any) -> Iterator[tuple[str, Flag]]:
-    """(field name, Flag) of each field of a dataclass (or an instance) that has one, in order."""
+def flags(options: Any) -> Iterator[tuple[str, FlagInfo]]:
+    """(field name, FlagInfo) of each field of a dataclass (or an instance) that has one, in order."""
     for entry in fields(options):
         if "flag" in entry.metadata:
             yield entry.name, entry.metadata["flag"]

@@ -79,7 +79,7 @@ class Needed:
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """One row of the catalog.
+    """One row of the catalog, or a set of your own: `name`, `scorer`, `read` and `files` are enough.
 
     `scorer` names an entry of the scorers' table; samples of `mask_tasks` want masks and are scored as such.
     `prompt` shows the default profile's wording, with {question}, {options}... where the data goes.
@@ -87,18 +87,19 @@ class Benchmark:
     `tasks` are the values of Sample.task that `--task` may pick one by one.
     `submission` names the file format an evaluation server takes; set where the gold is hidden.
     `whole`: the metric means something else on a part of the data, so `--limit` needs a warning.
+    A change of a file in `files` makes another run of it.
     """
 
     name: str
-    title: str
-    family: str
     scorer: str
     read: Read
-    prompt: str
-    headline: str
-    metric: str
-    reference: str
     files: tuple[Needed, ...]
+    title: str = ""
+    family: str = ""
+    prompt: str = ""
+    headline: str = ""
+    metric: str = ""
+    reference: str = ""
     profiles: tuple[str, ...] = ("official",)
     profile: str = "official"
     aliases: tuple[str, ...] = ()
@@ -108,6 +109,9 @@ class Benchmark:
     submission: str | None = None
     whole: bool = False
     scoring: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title", self.title or self.name)
 
     def scored_as(self, profile: str) -> str:
         """The scorer's profile for a prompt profile: several wordings may share one scoring."""
