@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -105,6 +105,24 @@ def split(source: Path, out: Path, image_size: int | None = None) -> Model:
         entries = tensors.read_folder(source)
     except ValueError as error:
         raise CheckpointError(str(error)) from error
+    names = {entry.name for entry in entries}
+    if any("sam3" in name.lower() for name in names | set(config)):
+        raise CheckpointError(f"{source} draws its masks with SAM 3, and the decoder here is SAM 2's")
+    try:
+        return _split(source, out, config, entries, image_size)
+    except KeyError as error:
+        raise CheckpointError(
+            f"{source}/config.json has no {error}: a mask model of a layout that is not known here"
+        ) from error
+
+
+def _split(
+    source: Path,
+    out: Path,
+    config: dict[str, Any],
+    entries: Sequence[tensors.Entry],
+    image_size: int | None,
+) -> Model:
     names = {entry.name for entry in entries}
     if config.get("model_type") == "pixel_qwen2_5_vl" or any(n.startswith("sam2.") for n in names):
         plan = _plan_unipixel(config)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import struct
+import subprocess
 import venv
 from pathlib import Path
 
 import pytest
 
+from sightbench.servers.masks.checkpoint import CheckpointError, split
 from sightbench.servers.masks.engine import PLUGIN_DIR, PLUGINS, installed_plugins, vllm_environment
+from tests.paths import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +52,49 @@ def test_the_engines_path_holds_the_plugins_and_nothing_else_of_ours() -> None:
     # An engine imports by common names (tests, tasks, client); only what starts with seg_ may stand there.
     modules = {path.stem for path in PLUGIN_DIR.glob("*.py")}
     assert modules and all(name.startswith("seg_") for name in modules)
+
+
+def checkpoint(folder: Path, config: dict[str, object], *names: str) -> Path:
+    """A folder with tensors of one number each under these names."""
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "tokenizer_config.json").write_text("{}")
+    header = json.dumps({n: {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]} for n in names}).encode()
+    (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("config", "names", "words"),
+    [
+        ({"model_type": "sa2va_chat"}, ("grounding_encoder.sam3_model.x",), "with SAM 3"),
+        ({"model_type": "sa2va_chat", "sam3_image_size": 1008}, ("x",), "with SAM 3"),
+        ({"model_type": "sa2va_chat"}, ("grounding_encoder.sam2_model.x",), "has no 'llm_config'"),
+        ({"model_type": "qwen2_5_vl"}, ("model.x",), "has no mask head"),
+    ],
+)
+def test_a_checkpoint_that_cannot_be_split_is_refused_with_the_reason(
+    tmp_path: Path, config: dict[str, object], names: tuple[str, ...], words: str
+) -> None:
+    source = checkpoint(tmp_path / "model", config, *names)
+    with pytest.raises(CheckpointError, match=words):
+        split(source, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_tasks_of_one_node_get_ports_of_their_own(tmp_path: Path) -> None:
+    script = (ROOT / "examples" / "slurm.sbatch").read_text()
+    lines = [line for line in script.splitlines() if "PORT=$((" in line]
+    made = [
+        int(
+            subprocess.run(
+                ["bash", "-c", "\n".join([*lines, "echo $PORT"])],
+                env={"SLURM_JOB_ID": "123456", "SLURM_LOCALID": str(rank)},
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
+        )
+        for rank in range(8)
+    ]
+    assert len(set(made)) == 8 and all(1024 < port < 65000 for port in made)
