@@ -83,27 +83,35 @@ async def probe_all(settings: Settings) -> tuple[ServerInfo, ...]:
         if isinstance(result, SightbenchError):
             raise result
     infos = tuple(result for result in results if isinstance(result, ServerInfo))
-    agree(infos)
+    agree(infos, settings.same_model)
     return infos
 
 
-def agree(infos: tuple[ServerInfo, ...]) -> None:
-    """Raises EndpointError unless all endpoints are the same model with the same context length."""
+_ALIKE = (
+    ("engine", "engine", "an engine has its own way with frames and defaults: give each a run of its own"),
+    ("root", "model", "if the weights are the same in both places, say so with --same-model"),
+    ("max_model_len", "context length (max_model_len)", ""),
+    ("capabilities", "list of capabilities", ""),
+    ("frame_lists", "trust in media_io_kwargs", "start both vLLM with --trust-request-mm-kwargs"),
+)
+"""What endpoints of one run must have in common: the attribute, its name, and what to do."""
+
+
+def agree(infos: tuple[ServerInfo, ...], same_model: bool = False) -> None:
+    """Raises EndpointError unless all endpoints are the same model, served in the same way.
+
+    `same_model`: the user says that what was loaded from different places is the same.
+    """
     first = infos[0]
     for other in infos[1:]:
-        for name, what in (
-            ("max_model_len", "context length (max_model_len)"),
-            ("root", "model"),
-            ("engine", "engine"),
-            ("capabilities", "list of capabilities"),
-            ("frame_lists", "trust in media_io_kwargs (--trust-request-mm-kwargs)"),
-        ):
+        for name, what, advice in _ALIKE:
             one, two = getattr(first, name), getattr(other, name)
-            if one != two and None not in (one, two):
-                raise EndpointError(
-                    f"{first.endpoint} and {other.endpoint} differ in their {what}: {one} and {two}; the "
-                    "endpoints of a run must serve the same model in the same way"
-                )
+            if one == two or None in (one, two) or (name == "root" and same_model):
+                continue
+            raise EndpointError(
+                f"{first.endpoint} and {other.endpoint} differ in their {what}: {one} and {two}; "
+                + (advice or "the endpoints of a run must serve the same model in the same way")
+            )
 
 
 async def probe_masks(

@@ -54,5 +54,6 @@ class Settings(RequestOptions):
     deadline: float | None = None
     max_tokens_total: int | None = None
     insecure: bool = False
+    same_model: bool = False
     lookahead: int = 1024
     shard: tuple[int, int] | None = None

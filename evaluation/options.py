@@ -73,6 +73,7 @@ class Options(RequestOptions):
         (), "Extra request header; VALUE may be $VARIABLE.", "where", metavar="NAME:VALUE"
     )
     insecure: bool = flag(False, "Do not verify TLS certificates.", "where")
+    same_model: bool = flag(False, "Endpoints serve the same weights from different places.", "where")
 
     rpm: float | None = flag(None, "Requests per minute at most.", "how fast", above=0)
     tpm: float | None = flag(None, "Tokens per minute at most.", "how fast", above=0)

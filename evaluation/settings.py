@@ -28,6 +28,7 @@ def settings(options: Options) -> Settings:
         deadline=options.deadline,
         max_tokens_total=options.max_tokens_total,
         insecure=options.insecure,
+        same_model=options.same_model,
         shard=split_shard(options.shard, dict(os.environ)),
     )
 

@@ -131,6 +131,9 @@ async def test_endpoints_of_one_run_must_agree() -> None:
     info = ServerInfo("a", root="/m/a")
     with pytest.raises(EndpointError, match="differ in their model"):
         agree((info, replace(info, endpoint="b", root="/m/b")))
+    agree((info, replace(info, endpoint="b", root="/m/b")), same_model=True)
+    with pytest.raises(EndpointError, match=r"differ in their engine: vllm and sglang"):
+        agree((replace(info, engine="vllm"), replace(info, endpoint="b", engine="sglang", root="/m/b")))
     agree((info, replace(info, endpoint="b", root=None)))
 
 
