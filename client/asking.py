@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from sightbench.client.body import Body, Message, Template, answer, body, prompt
-from sightbench.client.endpoint import Completion
-from sightbench.client.failures import explain
+from sightbench.client.completion import Completion
+from sightbench.client.endpoint import Attempt
+from sightbench.client.failures import TAKEN_BACK, explain
 from sightbench.client.journal import Journal
 from sightbench.client.limits import Pace
 from sightbench.client.media import MediaCache, MediaError
@@ -18,7 +19,8 @@ from sightbench.client.order import Unit
 from sightbench.client.pool import Member, open_pool
 from sightbench.client.progress import Progress
 from sightbench.client.retry import decide
-from sightbench.errors import EndpointError
+from sightbench.client.trial import Trials
+from sightbench.errors import EndpointError, RunFolderError
 from sightbench.sample import Failure, Reply, Sample
 
 
@@ -26,13 +28,13 @@ class Asker:
     """Asks units of samples, several at once; each sample ends as a line in the journal, unless the run
     stops first.
 
-    `stopping` is set when nothing new is to be sent. `on_budget` is called with one line once the tokens
-    of the run are spent.
+    `stopping` is set when nothing new is to be sent. `on_stop` is called with one line once the tokens of the
+    run are spent, or the journal cannot be written any more.
     """
 
-    def __init__(self, template: Template, journal: Journal, on_budget: Callable[[str], None]) -> None:
+    def __init__(self, template: Template, journal: Journal, on_stop: Callable[[str], None]) -> None:
         self.counts = Progress(started=time.monotonic())
-        self.pool = open_pool(template.settings, template.provider)
+        self.pool = open_pool(template.settings, template.provider, self._take_back)
         self.stopping = False
         self._template = template
         self._settings = template.settings
@@ -40,7 +42,8 @@ class Asker:
         self._answered = journal.index()
         self._media = MediaCache(template.plan)
         self._pace = Pace(template.settings.rpm, template.settings.tpm)
-        self._on_budget = on_budget
+        self._trials = Trials(template.settings.model, template.provider.token_limit)
+        self._on_stop = on_stop
 
     async def close(self) -> None:
         self._media.close()
@@ -77,7 +80,6 @@ class Asker:
                 reply = await self._answer(sample, request, unit[0].affinity)
                 if reply is None:
                     return
-                self._write(reply)
             if reply.status != "ok":
                 broken = sample.id
             elif position + 1 < len(unit):
@@ -92,10 +94,10 @@ class Asker:
         return self._journal.at(place) if needed else Reply(sample.id, request.fingerprint, "ok")
 
     async def _answer(self, sample: Sample, request: Body, affinity: str) -> Reply | None:
-        """Asks until there is an answer or no more sense in asking; None when the run is stopping."""
+        """Asks until there is an answer or no more sense in asking, and writes it; None when the run is
+        stopping."""
         counts, settings = self.counts, self._settings
         headers = _sticky(affinity)
-        masks = sample.wants == "masks"
         tries = 0
         avoid: Member | None = None
         while True:
@@ -105,34 +107,13 @@ class Asker:
                 self.pool.release(member, None)
                 return None
             tries += 1
-            counts.in_flight += 1
-            attempt = None
-            try:
-                attempt = await member.endpoint.ask(request.fragments, request.size, headers, masks=masks)
-            finally:
-                counts.in_flight -= 1
-                self.pool.release(member, attempt)
+            attempt = await self._send(member, request, headers)
             result = attempt.result
             if isinstance(result, Completion):
-                used = _total(result)
+                used = result.usage.total_tokens
                 self._pace.settle(request.tokens, charged, used)
                 self._spend(used)
-                return Reply(
-                    sample=sample.id,
-                    fingerprint=request.fingerprint,
-                    status="ok",
-                    text=result.text,
-                    reasoning=result.reasoning,
-                    masks=result.masks,
-                    refusal=result.refusal,
-                    finish_reason=result.finish_reason,
-                    usage=result.usage,
-                    latency_s=round(attempt.seconds, 4),
-                    attempts=tries,
-                    endpoint=member.endpoint.label,
-                    at=round(time.time(), 3),
-                    sent=request.sent,
-                )
+                return self._keep(_answered(sample, request, result, attempt, tries, member), attempt)
             self._pace.settle(request.tokens, charged, None)
             decision = decide(
                 result,
@@ -147,10 +128,11 @@ class Asker:
                     "start the same run again then"
                 )
             if decision.action != "again":
+                stop = decision.action == "stop" and await self._trials.refused(member.endpoint, result)
                 reply = self._failed(sample, request.fingerprint, result, tries, attempt.seconds)
                 reply = replace(reply, endpoint=member.endpoint.label, sent=request.sent)
-                if decision.action == "stop":
-                    self._write(reply)
+                self._write(reply)
+                if stop:
                     raise EndpointError(explain(member.endpoint.label, result, settings.model))
                 return reply
             if self.stopping:
@@ -159,6 +141,43 @@ class Asker:
             avoid = member
             if decision.delay:
                 await asyncio.sleep(decision.delay)
+
+    async def _send(self, member: Member, request: Body, headers: Mapping[str, str]) -> Attempt:
+        """One attempt; an answer only if the model is still the same one and the connection in order."""
+        self.counts.in_flight += 1
+        attempt = None
+        try:
+            attempt = await member.endpoint.ask(
+                request.fragments, request.size, headers, limit=request.reply_limit
+            )
+        finally:
+            self.counts.in_flight -= 1
+            self.pool.release(member, attempt)
+        if not isinstance(attempt.result, Completion):
+            return attempt
+        if changed := await member.same_model.after(attempt.result.model):
+            self.pool.retire(member)
+            return replace(attempt, result=Failure("other_model", changed))
+        if attempt.connection is not None and attempt.connection.stray:
+            return replace(attempt, result=Failure(TAKEN_BACK, "more answers than questions on a connection"))
+        return attempt
+
+    def _keep(self, reply: Reply, attempt: Attempt) -> Reply:
+        self._write(reply)
+        if attempt.connection is not None:
+            attempt.connection.answers.append(reply.sample)
+        return reply
+
+    def _take_back(self, samples: Sequence[str]) -> None:
+        """Answers that may be other questions' answers become errors, to be asked again by the next run."""
+        failure = Failure(TAKEN_BACK, "the server sent more answers than it got questions on one connection")
+        try:
+            for sample in samples:
+                self._journal.append(Reply(sample, "", "error", error=failure, at=round(time.time(), 3)))
+                self.counts.answered -= 1
+                self.counts.failed += 1
+        except RunFolderError as error:
+            self._on_stop(str(error))
 
     def _failed(
         self, sample: Sample, fingerprint: str, failure: Failure, attempts: int = 0, seconds: float = 0.0
@@ -184,7 +203,7 @@ class Asker:
         self.counts.tokens += tokens or 0
         budget = self._settings.max_tokens_total
         if budget is not None and self.counts.tokens >= budget:
-            self._on_budget(f"the budget of {budget} tokens is spent")
+            self._on_stop(f"the budget of {budget} tokens is spent")
 
     def _remaining(self) -> float | None:
         if self._settings.deadline is None:
@@ -198,6 +217,22 @@ def _sticky(affinity: str) -> dict[str, str]:
     return {"X-Session-ID": name, "X-SMG-Routing-Key": name}
 
 
-def _total(result: Completion) -> int | None:
-    total = result.usage.get("total_tokens")
-    return total if isinstance(total, int) else None
+def _answered(
+    sample: Sample, request: Body, completion: Completion, attempt: Attempt, tries: int, member: Member
+) -> Reply:
+    return Reply(
+        sample=sample.id,
+        fingerprint=request.fingerprint,
+        status="ok",
+        text=completion.text,
+        reasoning=completion.reasoning,
+        masks=completion.masks,
+        refusal=completion.refusal,
+        finish_reason=completion.finish_reason,
+        usage=completion.usage,
+        latency_s=round(attempt.seconds, 4),
+        attempts=tries,
+        endpoint=member.endpoint.label,
+        at=round(time.time(), 3),
+        sent=request.sent,
+    )

@@ -6,7 +6,7 @@ The body is a list of fragments: JSON made here, and media parts spliced in as t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,9 +16,13 @@ from sightbench.client.media import Encoded, MediaCache, Plan
 from sightbench.client.providers import Provider
 from sightbench.client.settings import Settings
 from sightbench.families import Family
-from sightbench.sample import Sample, Text, Turn
+from sightbench.sample import Sample, Sent, Text, Turn
 
 DEFAULT_MAX_TOKENS = 1024
+MAX_TEXT_REPLY = 16 * 2**20
+MAX_MASK_REPLY = 128 * 2**20
+_TEXT_REPLY = 2**20
+_BYTES_PER_TOKEN = 128
 _TOKENS_PER_IMAGE = 1000
 
 
@@ -35,14 +39,15 @@ class Body:
     """One request, ready to send.
 
     `fingerprint` is the sha256 of model, messages (media by digest) and parameters; `tokens` a first guess at
-    what it costs; `sent` the record of what went out.
+    what it costs; `sent` the record of what went out; `reply_limit` the bytes no answer to it exceeds.
     """
 
     fragments: tuple[bytes, ...]
     size: int
     fingerprint: str
     tokens: int
-    sent: Mapping[str, Any]
+    sent: Sent
+    reply_limit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,15 @@ class Template:
             # A benchmark's own limit knows nothing of the reasons this family writes first.
             return max(sample.max_tokens or 0, self.family.max_tokens or DEFAULT_MAX_TOKENS)
         return sample.max_tokens or self.family.max_tokens or DEFAULT_MAX_TOKENS
+
+    def reply_limit(self, sample: Sample) -> int:
+        """The bytes that no answer exceeds: the most there may be, or what its tokens can come to."""
+        if sample.wants == "masks":
+            return MAX_MASK_REPLY
+        if self.settings.extra_body:
+            # Log probabilities, several choices: whatever was asked for is not known here.
+            return MAX_TEXT_REPLY
+        return min(MAX_TEXT_REPLY, _TEXT_REPLY + _BYTES_PER_TOKEN * self.max_tokens(sample))
 
     def parameters(self, sample: Sample) -> dict[str, Any]:
         """Everything in the body beside messages and what media need; every sampling value explicit."""
@@ -131,13 +145,11 @@ def body(template: Template, sample: Sample, turns: Prompt, history: Sequence[Me
     whole += (b"],", tail[1:])
     fingerprint.update(tail)
     size = sum(map(len, whole))
-    sent: dict[str, Any] = {"bytes": size}
-    if turns.media:
-        sent["media"] = [encoded.sent for encoded in turns.media]
+    sent = Sent(size, tuple(encoded.sent for encoded in turns.media))
     text = size - sum(len(encoded.parts) for encoded in turns.media)
     images = sum(encoded.count for encoded in turns.media)
     tokens = text // 4 + images * _TOKENS_PER_IMAGE + template.max_tokens(sample)
-    return Body(tuple(whole), size, fingerprint.hexdigest(), tokens, sent)
+    return Body(tuple(whole), size, fingerprint.hexdigest(), tokens, sent, template.reply_limit(sample))
 
 
 async def prompt(template: Template, cache: MediaCache, sample: Sample, *, first: bool = True) -> Prompt:

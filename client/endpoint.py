@@ -7,58 +7,64 @@ aiohttp too, and its layers above cost two to four times the request (perf/clien
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-import orjson
 from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
 from sightbench.client.address import Address, address
-from sightbench.client.error_codes import read_error
-from sightbench.client.failures import from_body, from_status
+from sightbench.client.completion import Completion, asked_to_wait, parse, redacted
+from sightbench.client.connection import LINGER_SECONDS, RequestIds, WatchedConnection, WatchedResponse, watch
 from sightbench.client.providers import provider_of
 from sightbench.client.retry import retry_after
+from sightbench.redaction import Redaction, url_secrets
 from sightbench.sample import Failure
 from sightbench.terminal import plain
 
-MAX_TEXT_REPLY = 16 * 2**20
-MAX_MASK_REPLY = 128 * 2**20
+REPLY_BYTES = 16 * 2**20
+"""What is read of a reply unless a request says otherwise."""
+
 CONNECT_SECONDS = 60.0
 _WRITE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Completion:
-    """What a model answered, as it came; `model` is the name the server says answered."""
+class Response:
+    """What came back over HTTP: `headers` are read in any case, `connection` is what it came over."""
 
-    text: str | None
-    reasoning: str | None = None
-    masks: list[Any] | None = None
-    refusal: str | None = None
-    finish_reason: str | None = None
-    usage: Mapping[str, Any] = field(default_factory=dict)
-    model: str | None = None
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    connection: WatchedConnection | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt: an answer or a failure, how long it took, how long the server asks us to wait."""
+    """One attempt: an answer or a failure, how long it took, how long the server asks us to wait.
+
+    `connection` is set where nothing but the order of answers on it ties this one to its question.
+    """
 
     result: Completion | Failure
     seconds: float
     retry_after: float | None = None
+    connection: WatchedConnection | None = None
 
 
 class Endpoint:
-    """A connection pool to one address. Everything that is sent goes through `request`."""
+    """A connection pool to one address. Everything that is sent goes through `request`.
+
+    `on_stray` is called with the names of answers that turn out to have come over a connection on which more
+    was sent than asked for; none of them can be trusted.
+    """
 
     def __init__(
         self,
@@ -68,25 +74,29 @@ class Endpoint:
         headers: Mapping[str, str] | None = None,
         timeout: float = 600.0,
         insecure: bool = False,
+        on_stray: Callable[[Sequence[str]], None] = lambda names: None,
     ) -> None:
         self.address = address(url)
         self.label = self.address.label
-        self._secrets = tuple(
-            value.encode() for value in (api_key or "", *(headers or {}).values()) if len(value) >= 8
-        )
+        self.redaction = Redaction((api_key, *(headers or {}).values(), *url_secrets(url)))
         self._timeout = timeout
+        self._ids = RequestIds()
+        self._unproven = False
         given = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "sightbench"}
         if api_key:
             given["Authorization"] = f"Bearer {api_key}"
         elif self.address.authorization:
             given["Authorization"] = self.address.authorization
+        connector = _connector(self.address, insecure)
+        watch(connector, on_stray)
         self._session = aiohttp.ClientSession(
-            connector=_connector(self.address, insecure),
+            connector=connector,
             headers={**given, **(headers or {})},
             # The total of 300 s that is the default would end long generations; ours ends the attempt.
             timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
             proxy=_proxy(self.address),
+            response_class=WatchedResponse,
         )
         self._provider = provider_of(self.address.base).name
         self._chat = self.url("/chat/completions")
@@ -101,23 +111,46 @@ class Endpoint:
         return URL(self.address.base).with_path(path, encoded=True)
 
     async def close(self) -> None:
+        if self._unproven:
+            await asyncio.sleep(LINGER_SECONDS)
         await self._session.close()
 
     async def ask(
-        self, fragments: Sequence[bytes], size: int, headers: Mapping[str, str], *, masks: bool = False
+        self,
+        fragments: Sequence[bytes],
+        size: int,
+        headers: Mapping[str, str],
+        *,
+        limit: int = REPLY_BYTES,
     ) -> Attempt:
-        """Posts one chat completion. Never raises for what a network or a server can do."""
+        """Posts one chat completion; a reply of more than `limit` bytes is a failure. Never raises for what
+        a network or a server can do."""
         started = time.monotonic()
+        name = self._ids.new()
         try:
-            limit = MAX_MASK_REPLY if masks else MAX_TEXT_REPLY
-            status, answered, raw = await self.request("POST", self._chat, fragments, size, headers, limit)
+            response = await self.request(
+                "POST", self._chat, fragments, size, {**headers, "X-Request-Id": name}, limit
+            )
         except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as error:
-            return Attempt(from_exception(error, self._timeout), time.monotonic() - started)
-        result = parse(status, answered.get("content-type", ""), raw, self._provider)
-        wait = retry_after(answered, time.time())
+            return Attempt(self._hidden(from_exception(error, self._timeout)), time.monotonic() - started)
+        result = parse(response.status, response.headers, response.body, self._provider)
+        connection = response.connection
+        if isinstance(result, Completion):
+            proof = self._ids.proves(name, response.headers.get("x-request-id"), result.id)
+            if proof is False or (connection is not None and connection.stray):
+                result = Failure("mixed_up", "the server sent an answer to another question", response.status)
+                if connection is not None:
+                    connection.reject()
+            elif proof:
+                connection = None
+            else:
+                self._unproven = True
+        if isinstance(result, Completion):
+            result = redacted(result, self.redaction)
+        wait = retry_after(response.headers, time.time())
         if wait is None and isinstance(result, Failure):
-            wait = asked_to_wait(raw)
-        return Attempt(result, time.monotonic() - started, wait)
+            wait = asked_to_wait(response.body)
+        return Attempt(self._hidden(result), time.monotonic() - started, wait, connection)
 
     async def request(
         self,
@@ -126,10 +159,10 @@ class Endpoint:
         fragments: Sequence[bytes] = (),
         size: int = 0,
         headers: Mapping[str, str] | None = None,
-        limit: int = MAX_TEXT_REPLY,
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        """(status, headers, body without our secrets in it). Raises what aiohttp raises, and
-        ReplyTooLarge past `limit` bytes (counted after decompression)."""
+        limit: int = REPLY_BYTES,
+    ) -> Response:
+        """What the server answers. Raises what aiohttp raises, and ReplyTooLarge past `limit` bytes (counted
+        after decompression)."""
         data = _Spliced(fragments, size) if fragments else None
         async with self._session.request(
             method, url, data=data, headers=headers, allow_redirects=False
@@ -140,13 +173,16 @@ class Endpoint:
                 length += len(chunk)
                 if length > limit:
                     response.close()
-                    raise ReplyTooLarge(f"more than {limit // 2**20} MiB")
+                    raise ReplyTooLarge(f"more than {limit / 2**20:.3g} MiB")
                 chunks.append(chunk)
-            raw = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-            for secret in self._secrets:
-                if secret in raw:
-                    raw = raw.replace(secret, b"***")
-            return response.status, response.headers, raw
+            body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            watched = response.watched if isinstance(response, WatchedResponse) else None
+            return Response(response.status, response.headers, body, watched)
+
+    def _hidden(self, result: Completion | Failure) -> Completion | Failure:
+        if isinstance(result, Completion):
+            return result
+        return Failure(result.kind, self.redaction.text(result.message), result.http_status)
 
 
 class ReplyTooLarge(ValueError):
@@ -185,46 +221,6 @@ class _Spliced(aiohttp.Payload):
             await writer.write(b"".join(small))
 
 
-def parse(status: int, content_type: str, raw: bytes, provider: str | None = None) -> Completion | Failure:
-    """The answer in a response, or why there is none. Pure: neither repairs nor judges the text."""
-    try:
-        content = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        content = None
-    if status != 200:
-        refused = read_error(content)
-        if refused is None:
-            return from_status(status, _excerpt(status, content_type, raw))
-        failure = from_body(status, refused, provider)
-        if failure.kind == "blocked":
-            # A filter's verdict is an answer, whether a provider calls it a 200 or a 400.
-            return Completion(None, refusal=failure.message, finish_reason="content_filter")
-        return failure
-    refused = read_error(content)
-    if refused is not None and not (isinstance(content, dict) and content.get("choices")):
-        if refused.status is None:
-            return Failure("bad_reply", plain(refused.message), status)
-        return from_body(refused.status, refused, provider)
-    if not isinstance(content, dict):
-        return Failure("bad_reply", _excerpt(status, content_type, raw), status)
-    choices = content.get("choices")
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        return Failure("no_choices", "the reply has no choices", status)
-    message = choices[0].get("message")
-    if not isinstance(message, dict):
-        return Failure("no_choices", "the reply's first choice has no message", status)
-    return _answer(content, choices[0], message, status)
-
-
-def asked_to_wait(raw: bytes) -> float | None:
-    """Seconds an error body asks to wait (Gemini has no header for it), None when it does not say."""
-    try:
-        refused = read_error(orjson.loads(raw))
-    except orjson.JSONDecodeError:
-        return None
-    return None if refused is None else refused.retry_after
-
-
 def from_exception(error: BaseException, timeout: float) -> Failure:
     """The failure an exception of the transport stands for."""
     words = plain(f"{type(error).__name__}: {error}", 300)
@@ -249,46 +245,6 @@ def from_exception(error: BaseException, timeout: float) -> Failure:
             return Failure("bad_reply", plain(f"not an HTTP reply: {error.message}", 300))
         case _:
             return Failure("bad_reply", words)
-
-
-def _answer(
-    content: Mapping[str, Any], choice: Mapping[str, Any], message: Mapping[str, Any], status: int
-) -> Completion | Failure:
-    said = message.get("content")
-    if not isinstance(said, str | list | None):
-        what = type(said).__name__
-        return Failure("bad_reply", f"the message's content is no text ({what})", status)
-    text = _text(said)
-    # vLLM renamed reasoning_content to reasoning; SGLang and others still send the old name.
-    reasoning = message.get("reasoning") or message.get("reasoning_content") or None
-    refusal = message.get("refusal") or None
-    masks = message.get("masks")
-    finish = choice.get("finish_reason")
-    silent = text is None and not reasoning and not refusal and masks is None
-    if silent and finish not in ("length", "content_filter"):
-        return Failure("empty_reply", plain(f"content is null (finish_reason {finish})"), status)
-    return Completion(
-        text=text,
-        reasoning=None if reasoning is None else str(reasoning),
-        masks=masks if isinstance(masks, list) else None,
-        refusal=None if refusal is None else str(refusal),
-        finish_reason=None if finish is None else str(finish),
-        usage=content["usage"] if isinstance(content.get("usage"), dict) else {},
-        model=content["model"] if isinstance(content.get("model"), str) else None,
-    )
-
-
-def _text(content: str | list[Any] | None) -> str | None:
-    if not isinstance(content, list):
-        return content
-    parts = (part.get("text", "") for part in content if isinstance(part, dict))
-    return "".join(part for part in parts if isinstance(part, str))
-
-
-def _excerpt(status: int, content_type: str, raw: bytes) -> str:
-    start = plain(raw[:200].decode("utf-8", "replace"))
-    what = content_type.partition(";")[0] or "no content type"
-    return f"HTTP {status}, {what}, not JSON: {start}" if start else f"HTTP {status} with an empty body"
 
 
 def _connector(where: Address, insecure: bool) -> aiohttp.BaseConnector:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from sightbench.terminal import plain
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorBody:
@@ -103,7 +105,7 @@ def read_error(content: object) -> ErrorBody | None:
     """The error in a body, None when it has none: nested, flat, inside an array, or a validator's list."""
     if isinstance(content, Sequence) and not isinstance(content, str | bytes):
         # Gemini answers some requests with an array of one.
-        return read_error(content[0]) if content else None
+        content = content[0] if content else None
     if not isinstance(content, Mapping):
         return None
     error = content.get("error")
@@ -160,7 +162,7 @@ def _nested(error: Mapping[str, object]) -> ErrorBody:
     metadata = error.get("metadata")
     code = error.get("code")
     named = (error.get("message"), error.get("type"), error.get("status"), code, *codes)
-    words = dict.fromkeys(str(word) for word in named if word)
+    words = dict.fromkeys(plain(word) for word in named if word)
     return ErrorBody(
         message=" ".join(words) or "an error without a message",
         codes=codes,
@@ -181,7 +183,7 @@ def _flat(content: Mapping[str, object]) -> ErrorBody | None:
     if isinstance(detail, Sequence) and not isinstance(detail, str):
         # FastAPI's validator: [{"type": "extra_forbidden", "loc": ["body", "top_k"], "msg": ...}]
         rows = [row for row in detail if isinstance(row, Mapping)]
-        words = words or "; ".join(str(row.get("msg")) for row in rows)
+        words = words or "; ".join(plain(row.get("msg")) for row in rows[:5])
         place = next((row.get("loc") for row in rows), None)
         if isinstance(place, Sequence) and not isinstance(place, str) and place:
             param = place[-1]
@@ -189,7 +191,7 @@ def _flat(content: Mapping[str, object]) -> ErrorBody | None:
     if not words:
         return None
     return ErrorBody(
-        message=str(words),
+        message=plain(words),
         codes=_strings(code, content.get("type")),
         param=param if isinstance(param, str) and param else None,
         status=code if isinstance(code, int) and 400 <= code < 600 else None,

@@ -12,6 +12,9 @@ from sightbench.client.error_codes import ErrorBody, by_code
 from sightbench.sample import Failure
 from sightbench.terminal import plain
 
+TAKEN_BACK = "mixed_up"
+"""The kind that also goes for answers written before: they are taken back."""
+
 _ADVICE = "does not answer as an OpenAI-compatible server does"
 
 
@@ -21,7 +24,8 @@ class Kind:
 
     `tries` is how many times as often as `--attempts` says a request is sent: 0 once and never again, 4 where
     the server is busy and the request is not to blame (with six attempts that outlasts a budget per minute).
-    `stops`: every request would meet it, so the run ends. `overload`: fewer requests in flight would help.
+    `stops`: every request would meet it, so the run ends; where it `may_be_own` a trial request finds out
+    first whether it is only this sample that is refused. `overload`: fewer requests in flight would help.
     `suspect`: it is worth asking whether the endpoint is alive; `unreached`: it was not even connected to.
     `advice` is for the person who reads why a run stopped.
     """
@@ -29,6 +33,7 @@ class Kind:
     name: str
     tries: int = 0
     stops: bool = False
+    may_be_own: bool = False
     overload: bool = False
     suspect: bool = False
     unreached: bool = False
@@ -44,15 +49,19 @@ KINDS: Mapping[str, Kind] = {
         Kind(
             "unauthorized",
             stops=True,
+            may_be_own=True,
             advice="the key is missing or wrong: set the environment variable that --api-key-env names",
         ),
-        Kind("forbidden", stops=True, advice="the key may not use this model or this server"),
+        Kind(
+            "forbidden", stops=True, may_be_own=True, advice="the key may not use this model or this server"
+        ),
         Kind(
             "not_found",
             stops=True,
+            may_be_own=True,
             advice="nothing is served at that path; an endpoint's URL usually ends with /v1",
         ),
-        Kind("no_quota", stops=True, advice="the account has no quota left"),
+        Kind("no_quota", stops=True, may_be_own=True, advice="the account has no quota left"),
         Kind("parameter_refused", stops=True, advice="the model refuses a parameter that this run sends"),
         Kind(
             "media_options_refused",
@@ -96,6 +105,11 @@ KINDS: Mapping[str, Kind] = {
         Kind("bad_reply", tries=1, suspect=True),
         Kind("no_choices", tries=1),
         Kind("empty_reply", tries=1),
+        # The server ended the answer before the model had; the answer came, but to another question; another
+        # model gave it.
+        Kind("given_up", tries=1, suspect=True),
+        Kind(TAKEN_BACK, tries=1),
+        Kind("other_model", tries=1, suspect=True),
     )
 }
 

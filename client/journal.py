@@ -1,57 +1,50 @@
-"""replies.jsonl: one line per finished request, appended with one write, never rewritten.
+"""replies.jsonl: one line per finished request, appended with one write.
 
 A process can be killed at any byte: whatever stands before the last newline is whole. A torn last line is
-set aside in `replies.torn` when the file is opened for writing, and skipped when it is read.
+set aside in `replies.torn` when the file is opened for writing, and skipped when it is read. A line that is
+damaged (its checksum does not fit, or it is no reply at all) is set aside in `replies.damaged`, counted and
+named; its sample is asked again.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
 import socket
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self, TypeVar
 
-import orjson
-
+from sightbench.client.failures import TAKEN_BACK
+from sightbench.client.lines import LineError, from_line, head, sample_in, to_line
 from sightbench.errors import RunFolderError
-from sightbench.sample import Failure, Reply
+from sightbench.sample import Reply
+
+T = TypeVar("T")
+
+log = logging.getLogger("sightbench.client")
 
 REPLIES = "replies.jsonl"
 _TORN = "replies.torn"
+_DAMAGED = "replies.damaged"
 _LOCK = "lock"
 
 
-def to_line(reply: Reply) -> bytes:
-    """One JSON object and a newline; fields that hold nothing are left out."""
-    values: dict[str, Any] = {}
-    for name, key in _KEYS.items():
-        value = getattr(reply, name)
-        if value is not None and value != "" and value != {}:
-            values[key] = value
-    if reply.text is not None:
-        values["text"] = reply.text
-    return orjson.dumps(values, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A line that is no reply, or not the one that was written: its 1-based number, what is wrong with it,
+    and the sample it seems to have been about (None: that cannot be told)."""
 
+    line: int
+    reason: str
+    sample: str | None
 
-def from_line(line: bytes) -> Reply:
-    """The reply in a line, whatever version wrote it: absent fields take their defaults, unknown ones are
-    passed over. Raises ValueError for what is not a reply."""
-    values = orjson.loads(line)
-    if not isinstance(values, dict) or "sample" not in values or values.get("status") not in ("ok", "error"):
-        raise ValueError("not a reply")
-    known = {name: values[key] for name, key in _KEYS.items() if key in values}
-    known.setdefault("fingerprint", "")
-    error = known.get("error")
-    if isinstance(error, Mapping):
-        known["error"] = Failure(
-            str(error.get("kind", "unknown")), str(error.get("message", "")), error.get("http_status")
-        )
-    return Reply(**known)
+    def __str__(self) -> str:
+        return f"line {self.line}" + (f" ({self.sample})" if self.sample else "") + f": {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +59,14 @@ class Place:
 class Journal:
     """The replies of one run folder. Opened for writing it is the only one: a second is refused.
 
-    `torn` is how many bytes of an unfinished last line were set aside, `broken` the 1-based numbers of
-    lines that are not replies (found while indexing or reading).
+    `torn` is how many bytes of an unfinished last line were set aside, `damaged` the lines that are not
+    the replies that were written: opened for writing they are set aside, else passed over.
     """
 
     def __init__(self, path: Path, descriptor: int, lock: int | None, torn: int) -> None:
         self.path = path
         self.torn = torn
-        self.broken: list[int] = []
+        self.damaged: tuple[Damage, ...] = ()
         self._descriptor = descriptor
         self._lock = lock
         self._end = os.fstat(descriptor).st_size
@@ -95,7 +88,14 @@ class Journal:
             folder.mkdir(parents=True, exist_ok=True)
             lock = _locked(folder / _LOCK)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-            return cls(path, descriptor, lock, _set_aside(descriptor, folder / _TORN))
+            torn = _set_aside(descriptor, folder / _TORN)
+            damaged = _without_damage(path, folder / _DAMAGED)
+            if damaged:
+                os.close(descriptor)
+                descriptor = os.open(path, os.O_RDWR | os.O_APPEND)
+            journal = cls(path, descriptor, lock, torn)
+            journal.damaged = damaged
+            return journal
         except OSError as error:
             raise RunFolderError(f"{error.filename or folder}: {error.strerror}") from error
 
@@ -125,6 +125,19 @@ class Journal:
         self._index = None
         self._end += len(line)
 
+    def notes(self) -> tuple[str, ...]:
+        """What was wrong with the file, a line each for people to read."""
+        notes = []
+        if self.torn:
+            notes.append(f"{self.path}: an unfinished last line ({self.torn} bytes) was set aside")
+        if self.damaged:
+            shown = "; ".join(str(damage) for damage in self.damaged[:5])
+            more = f"; and {len(self.damaged) - 5} more" if len(self.damaged) > 5 else ""
+            done = "passed over" if self._lock is None else f"set aside in {_DAMAGED}"
+            what = "1 damaged line is" if len(self.damaged) == 1 else f"{len(self.damaged)} damaged lines are"
+            notes.append(f"{self.path}: {what} {done}: {shown}{more}. Start the run again to ask these again")
+        return tuple(notes)
+
     def sync(self) -> None:
         """Brings what was appended to the disk: a killed process does not need it, a dead machine does."""
         os.fsync(self._descriptor)
@@ -142,16 +155,20 @@ class Journal:
         """Sample id -> the place of its newest ok reply, else of its newest error. Scans the file once."""
         if self._index is None:
             index: dict[str, Place] = {}
-            for offset, reply in self._scan():
-                before = index.get(reply.sample)
-                if before is None or reply.status == "ok" or not before.ok:
-                    index[reply.sample] = Place(offset, reply.status == "ok", reply.fingerprint.encode())
+            for offset, line in self._scan(head):
+                before = index.get(line.sample)
+                taken_back = line.error is not None and line.error.kind == TAKEN_BACK
+                if before is None or line.status == "ok" or not before.ok or taken_back:
+                    index[line.sample] = Place(offset, line.status == "ok", line.ask.encode())
             self._index = index
+            if self._lock is None:
+                for note in self.notes():
+                    log.warning("%s", note)
         return self._index
 
     def __iter__(self) -> Iterator[Reply]:
         """Every reply in file order, older ones that a retry has replaced among them."""
-        for _, reply in self._scan():
+        for _, reply in self._scan(from_line):
             yield reply
 
     def read(self, sample: str) -> Reply | None:
@@ -160,22 +177,28 @@ class Journal:
         return None if place is None else self.at(place)
 
     def at(self, place: Place) -> Reply:
-        """The reply that stands there."""
+        """The reply that stands there. Raises RunFolderError if the file has changed since it was indexed."""
         with open(self.path, "rb") as file:
             file.seek(place.offset)
-            return from_line(file.readline())
+            try:
+                return from_line(file.readline())
+            except LineError as error:
+                raise RunFolderError(
+                    f"{self.path}: a reply cannot be read any more ({error}); what changed the file?"
+                ) from None
 
-    def _scan(self) -> Iterator[tuple[int, Reply]]:
-        self.broken = []
+    def _scan(self, decode: Callable[[bytes], T]) -> Iterator[tuple[int, T]]:
+        damaged = []
         offset = 0
         with open(self.path, "rb") as file:
             for number, line in enumerate(file, 1):
                 try:
                     if line.endswith(b"\n"):
-                        yield offset, from_line(line)
-                except (ValueError, TypeError):
-                    self.broken.append(number)
+                        yield offset, decode(line)
+                except LineError as error:
+                    damaged.append(Damage(number, str(error), sample_in(line)))
                 offset += len(line)
+        self.damaged = self.damaged if self._lock is not None else tuple(damaged)
 
 
 def busy(folder: Path) -> bool:
@@ -241,10 +264,6 @@ def _check_same(sample: str, one: tuple[Journal, Place], other: tuple[Journal, P
         raise RunFolderError(f"{where} hold different answers to {sample}: keep one of the two")
 
 
-_KEYS = {field.name: field.name for field in fields(Reply)} | {"fingerprint": "ask"}
-"""The field of a Reply -> its key in the file, where the fingerprint has kept its first name."""
-
-
 def _set_aside(descriptor: int, torn: Path) -> int:
     """Cuts an unfinished last line off the file and appends it to `torn`; returns its length."""
     size = os.fstat(descriptor).st_size
@@ -263,6 +282,33 @@ def _set_aside(descriptor: int, torn: Path) -> int:
             file.write(tail + b"\n")
         os.ftruncate(descriptor, size - len(tail))
     return len(tail)
+
+
+def _without_damage(path: Path, aside: Path) -> tuple[Damage, ...]:
+    """Moves the lines that are no replies from the file into `aside`; returns what they were.
+
+    The file is replaced in one step, and only if there is such a line.
+    """
+    damaged: list[Damage] = []
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                head(line)
+            except LineError as error:
+                damaged.append(Damage(number, str(error), sample_in(line)))
+        if not damaged:
+            return ()
+        numbers = {damage.line for damage in damaged}
+        file.seek(0)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        with temporary.open("wb") as sound, aside.open("ab") as broken:
+            for number, line in enumerate(file, 1):
+                (broken if number in numbers else sound).write(line)
+            for written in (broken, sound):
+                written.flush()
+                os.fsync(written.fileno())
+    os.replace(temporary, path)
+    return tuple(damaged)
 
 
 def _locked(path: Path) -> int:

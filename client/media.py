@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import pybase64
 from sightbench.byte_cache import ByteCache, SharedWork
 from sightbench.client.frames import decoded, resized, sampled
 from sightbench.client.settings import Mode
-from sightbench.sample import Image, Media, Slice, Video
+from sightbench.sample import Image, Media, SentMedia, Slice, Video
 
 CACHE_BYTES = 256 * 2**20
 DECODED_FRAMES = 32
@@ -67,7 +67,7 @@ class Encoded:
 
     parts: bytes
     identity: bytes
-    sent: Mapping[str, Any]
+    sent: SentMedia
     count: int
     io: Mapping[str, Any] | None = None
 
@@ -97,12 +97,13 @@ def mime(data: bytes, media: Media) -> str:
 def encode(part: Image | Video, plan: Plan) -> Encoded:
     """One part of a sample in its wire template; reads files, so never call it on the event loop."""
     if isinstance(part, Image):
-        return _images("image", (part.media,), plan, {})
+        return _images("image", (part.media,), plan)
     if part.file is None:
-        picked, note = _pick(part, plan)
+        choice = _choose(part, plan)
+        chosen = replace(part, frames=tuple(part.frames[i] for i in choice.indices))
         if plan.mode == "video":
-            return _frame_list(part, picked, plan, note)
-        return _images("video", tuple(part.frames[i] for i in picked), plan, note)
+            return _frame_list(chosen, plan, choice)
+        return _images("video", chosen.frames, plan, choice)
     if plan.mode == "file" and part.span is None:
         return _container(part.file)
     segments = None if plan.frames or plan.fps else part.segments
@@ -112,11 +113,11 @@ def encode(part: Image | Video, plan: Plan) -> Encoded:
         )
     except (OSError, ValueError) as error:
         raise MediaError(f"cannot take frames out of {part.file}: {error}") from error
-    note = {"indices": indices, "of": total, "decoded": True}
+    choice = _Choice(tuple(indices), total, decoded=True)
     whole = Video(part.id, frames=tuple(frames), fps=fps)
     if plan.mode == "video":
-        return _frame_list(whole, indices, plan, note, total=total, taken=True)
-    return _images("video", whole.frames, plan, note)
+        return _frame_list(whole, plan, choice)
+    return _images("video", whole.frames, plan, choice)
 
 
 class MediaCache:
@@ -148,74 +149,77 @@ class MediaCache:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _pick(video: Video, plan: Plan) -> tuple[Sequence[int], dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The frames taken `of` so many, in order."""
+
+    indices: tuple[int, ...]
+    of: int
+    decoded: bool = False
+
+
+def _choose(video: Video, plan: Plan) -> _Choice:
     total = len(video.frames)
     if not total:
         raise MediaError(f"video {video.id} has no frames")
-    indices = sampled(total, video.fps, plan.frames, plan.fps)
-    note = {} if len(indices) == total else {"indices": list(indices), "of": total}
-    return indices, note
+    return _Choice(tuple(sampled(total, video.fps, plan.frames, plan.fps)), total)
 
 
-def _images(kind: str, media: Sequence[Media], plan: Plan, note: Mapping[str, Any]) -> Encoded:
+def _sent(kind: str, digests: Sequence[str], sizes: Sequence[list[int]], choice: _Choice | None) -> SentMedia:
+    whole = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+    resized = tuple((width, height) for width, height in sizes)
+    if choice is None or (len(choice.indices) == choice.of and not choice.decoded):
+        return SentMedia(kind, len(digests), whole, resized=resized)
+    return SentMedia(kind, len(digests), whole, choice.indices, choice.of, choice.decoded, resized)
+
+
+def _images(kind: str, media: Sequence[Media], plan: Plan, choice: _Choice | None = None) -> Encoded:
     parts: list[bytes] = []
     digests: list[str] = []
     sizes: list[list[int]] = []
     label = plan.frame_label if kind == "video" else None
-    for number, one in enumerate(media, start=1):
-        data, size = _bytes(one, plan)
+    for number, image in enumerate(media, start=1):
+        data, size = _bytes(image, plan)
         digest = hashlib.sha256(data).hexdigest()
         digests.append(digest)
         if size:
             sizes.append(size)
-        if plan.mode == "file" and isinstance(one, Path) and size is None:
-            url = orjson.dumps(one.resolve().as_uri())
+        if plan.mode == "file" and isinstance(image, Path) and size is None:
+            url = orjson.dumps(image.resolve().as_uri())
         else:
-            url = b'"data:%b;base64,%b"' % (mime(data, one).encode(), pybase64.b64encode(data))
+            url = b'"data:%b;base64,%b"' % (mime(data, image).encode(), pybase64.b64encode(data))
         uuid = b',"uuid":"%b"' % digest[:32].encode() if plan.part_ids else b""
         if label:
             parts.append(b'{"type":"text","text":%b}' % orjson.dumps(label.format(number)))
         parts.append(b'{"type":"image_url","image_url":{"url":%b}%b}' % (url, uuid))
-    sent: dict[str, Any] = {"kind": kind, "count": len(digests), **_digest(digests), **note}
-    if sizes:
-        sent["resized"] = sizes
     identity = f"images:{','.join(digests)}:{label}" if label else f"images:{','.join(digests)}"
+    sent = _sent(kind, digests, sizes, choice)
     return Encoded(b",".join(parts), identity.encode(), sent, len(digests))
 
 
-def _frame_list(
-    video: Video,
-    indices: Sequence[int],
-    plan: Plan,
-    note: Mapping[str, Any],
-    total: int | None = None,
-    taken: bool = False,
-) -> Encoded:
-    frames = video.frames if taken else tuple(video.frames[i] for i in indices)
-    total = total or len(video.frames)
-    read_frames = [_bytes(frame, plan) for frame in frames]
-    for (data, _), frame in zip(read_frames, frames, strict=True):
+def _frame_list(video: Video, plan: Plan, choice: _Choice) -> Encoded:
+    frames = [_bytes(frame, plan) for frame in video.frames]
+    for (data, _), frame in zip(frames, video.frames, strict=True):
         mime(data, frame)
-    digests = [hashlib.sha256(data).hexdigest() for data, _ in read_frames]
+    digests = [hashlib.sha256(data).hexdigest() for data, _ in frames]
     # Told nothing, vLLM keeps the first 32 frames and takes them to be one second apart.
-    io: dict[str, Any] = {"num_frames": -1, "frames_indices": list(indices), "total_num_frames": total}
+    io: dict[str, Any] = {
+        "num_frames": -1, "frames_indices": list(choice.indices), "total_num_frames": choice.of,
+    }  # fmt: skip
     if fps := video.fps or plan.assumed_fps:
-        io |= {"fps": fps, "duration": total / fps}
+        io |= {"fps": fps, "duration": choice.of / fps}
     identity = b"video:%b:%b" % (",".join(digests).encode(), orjson.dumps(io, option=orjson.OPT_SORT_KEYS))
-    data = b",".join(pybase64.b64encode(data) for data, _ in read_frames)
+    data = b",".join(pybase64.b64encode(data) for data, _ in frames)
     uuid = b',"uuid":"%b"' % hashlib.sha256(identity).hexdigest()[:32].encode() if plan.part_ids else b""
     part = b'{"type":"video_url","video_url":{"url":"data:video/jpeg;base64,%b"}%b}' % (data, uuid)
-    sent: dict[str, Any] = {"kind": "frame list", "count": len(digests), **_digest(digests), **note}
-    if sizes := [size for _, size in read_frames if size]:
-        sent["resized"] = sizes
+    sent = _sent("frame list", digests, [size for _, size in frames if size], choice)
     return Encoded(part, identity, sent, len(digests), io)
 
 
 def _container(file: Path) -> Encoded:
     digest = hashlib.sha256(read(file)).hexdigest()
     part = b'{"type":"video_url","video_url":{"url":%b}}' % orjson.dumps(file.resolve().as_uri())
-    sent = {"kind": "file", "count": 1, "sha256": digest}
-    return Encoded(part, f"file:{digest}".encode(), sent, DECODED_FRAMES)
+    return Encoded(part, f"file:{digest}".encode(), SentMedia("file", 1, digest), DECODED_FRAMES)
 
 
 def _bytes(media: Media, plan: Plan) -> tuple[bytes, list[int] | None]:
@@ -226,12 +230,6 @@ def _bytes(media: Media, plan: Plan) -> tuple[bytes, list[int] | None]:
         return resized(data, plan.max_pixels)
     except (OSError, ValueError) as error:
         raise MediaError(f"cannot resize {_name(media)}: {error}") from error
-
-
-def _digest(digests: Sequence[str]) -> dict[str, str]:
-    if len(digests) == 1:
-        return {"sha256": digests[0]}
-    return {"sha256": hashlib.sha256("".join(digests).encode()).hexdigest()}
 
 
 def _read_slice(media: Slice) -> bytes:

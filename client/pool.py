@@ -14,7 +14,7 @@ import random
 import re
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -22,7 +22,9 @@ import aiohttp
 from sightbench.client.endpoint import Attempt, Endpoint
 from sightbench.client.failures import kind
 from sightbench.client.limits import Adaptive, Controller, Fixed
+from sightbench.client.progress import clock
 from sightbench.client.providers import Provider
+from sightbench.client.same_model import SameModel
 from sightbench.client.settings import Settings
 from sightbench.errors import EndpointError
 from sightbench.sample import Failure
@@ -30,7 +32,6 @@ from sightbench.sample import Failure
 log = logging.getLogger("sightbench.client")
 
 _SUSPECT_AFTER = 3
-_PROBE_SECONDS = 10.0
 _PROBE_EVERY = 1.0
 _UNANSWERED = 3
 _METRICS_EVERY = 2.0
@@ -43,10 +44,12 @@ class Member:
     endpoint: Endpoint
     weight: float
     controller: Controller
+    same_model: SameModel
     in_flight: int = 0
     failures: int = 0
     unreached: bool = False
     alive: bool = True
+    retired: bool = False
     paused_until: float = 0.0
     check: asyncio.Task[None] | None = None
     watch: asyncio.Task[None] | None = None
@@ -122,25 +125,56 @@ class Pool:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for member in self.members:
-            await member.endpoint.close()
+            member.same_model.close()
+        await asyncio.gather(*(member.endpoint.close() for member in self.members))
+
+    def retire(self, member: Member) -> None:
+        """The endpoint serves another model now: it gets nothing more. The last one ends the run."""
+        if member.retired:
+            return
+        member.alive, member.retired = False, True
+        why = member.same_model.changed or f"{member.endpoint.label} is asked nothing more"
+        if all(other.retired for other in self.members):
+            self._give_up(why)
+        else:
+            log.warning("%s", why)
+
+    def waiting(self) -> str | None:
+        """Why no endpoint may be asked at the moment, and for how long; None when one may."""
+        now = time.monotonic()
+        if any(member.alive and now >= member.paused_until for member in self.members):
+            return None
+        paused = [member for member in self.members if member.alive]
+        if not paused:
+            seconds = 0.0 if self._down_since is None else now - self._down_since
+            return f"no endpoint answers, for {clock(seconds)} of {clock(self._patience)}"
+        first = min(paused, key=lambda member: member.paused_until)
+        return f"{first.endpoint.label} asks to wait another {clock(first.paused_until - now)}"
 
     def _learn(self, member: Member, attempt: Attempt, in_flight: int, now: float) -> None:
         failure = attempt.result if isinstance(attempt.result, Failure) else None
         known = None if failure is None else kind(failure)
-        if attempt.retry_after and (known is None or known.overload):
+        wait = attempt.retry_after
+        if wait and (wait <= self._patience if known is None else known.overload):
+            # With a good answer a longer wait is not believed: if it is true, the next request is refused.
             # A little later than asked, so that several clients do not all come back in one moment.
-            self._pause(member, attempt.retry_after * (1 + 0.25 * random.random()), now)
+            self._pause(member, wait * (1 + 0.25 * random.random()), now)
         if known is None or not known.suspect:
             member.failures, member.unreached = 0, False
         if known is None:
             member.controller.answered(now, in_flight)
             return
         if known.overload:
-            member.controller.overloaded(now, attempt.retry_after)
+            member.controller.overloaded(now, wait)
         if known.suspect:
+            member.same_model.doubt()
             member.failures += 1
             member.unreached = member.unreached or known.unreached
-            if member.check is None and (member.unreached or member.failures >= _SUSPECT_AFTER):
+            if (
+                member.check is None
+                and not member.retired
+                and (member.unreached or member.failures >= _SUSPECT_AFTER)
+            ):
                 member.check = asyncio.create_task(self._check(member))
 
     def _pick(self, affinity: str, avoid: Member | None) -> Member | None:
@@ -181,7 +215,7 @@ class Pool:
         refuses connections is asked once, one that only fails three times."""
         unanswered = 0
         try:
-            while not await _answers(member.endpoint):
+            while not await member.same_model.look():
                 unanswered += 1
                 if member.alive and member.failures == 0:
                     break
@@ -191,7 +225,9 @@ class Pool:
                 if not member.alive:
                     self._watch_patience()
                 await asyncio.sleep(_PROBE_EVERY / (1 if not member.alive else 10))
-            if not member.alive:
+            if member.same_model.changed is not None:
+                self.retire(member)
+            elif not member.alive:
                 member.alive = True
                 log.warning("%s is back", member.endpoint.label)
             member.failures, member.unreached = 0, False
@@ -210,7 +246,10 @@ class Pool:
         if now - self._down_since < self._patience:
             return
         names = ", ".join(member.endpoint.label for member in self.members)
-        self._given_up = EndpointError(f"no endpoint has answered for {self._patience:g} s: {names}")
+        self._give_up(f"no endpoint has answered for {self._patience:g} s: {names}")
+
+    def _give_up(self, why: str) -> None:
+        self._given_up = EndpointError(why)
         while self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.turn.done():
@@ -222,35 +261,37 @@ class Pool:
         while True:
             await asyncio.sleep(_METRICS_EVERY)
             try:
-                status, _, raw = await member.endpoint.request("GET", url)
+                response = await member.endpoint.request("GET", url)
             except (OSError, aiohttp.ClientError, TimeoutError, ValueError):
                 continue
-            if status != 200:
+            if response.status != 200:
                 return
-            gauges = gauge_sums(raw.decode(errors="replace"))
+            gauges = gauge_sums(response.body.decode(errors="replace"))
             waiting = gauges.get(self._provider.waiting or "")
             if waiting is not None:
                 member.controller.queued(gauges.get(self._provider.running or "", 0.0), waiting)
 
 
-def open_pool(settings: Settings, provider: Provider) -> Pool:
-    """Connections to every endpoint of the settings; nothing is sent yet."""
-    members = [
-        Member(
-            Endpoint(
-                target.url,
-                api_key=settings.api_key,
-                headers=settings.headers,
-                timeout=settings.timeout,
-                insecure=settings.insecure,
-            ),
-            target.weight,
+def open_pool(
+    settings: Settings, provider: Provider, on_stray: Callable[[Sequence[str]], None] = lambda names: None
+) -> Pool:
+    """Connections to every endpoint of the settings; nothing is sent yet. `on_stray`: see Endpoint."""
+    members = []
+    for target in settings.endpoints:
+        endpoint = Endpoint(
+            target.url,
+            api_key=settings.api_key,
+            headers=settings.headers,
+            timeout=settings.timeout,
+            insecure=settings.insecure,
+            on_stray=on_stray,
+        )
+        limit = (
             Adaptive(settings.max_concurrency)
             if settings.concurrency == "auto"
-            else Fixed(max(1, settings.concurrency)),
+            else Fixed(max(1, settings.concurrency))
         )
-        for target in settings.endpoints
-    ]
+        members.append(Member(endpoint, target.weight, limit, SameModel(endpoint, settings.model)))
     return Pool(members, provider, settings.patience)
 
 
@@ -270,12 +311,3 @@ def _rank(affinity: str, member: Member) -> float:
     digest = hashlib.blake2b(f"{affinity}\0{member.endpoint.label}".encode(), digest_size=8).digest()
     uniform = (int.from_bytes(digest, "big") + 1) / (2**64 + 1)
     return -member.weight / math.log(uniform)
-
-
-async def _answers(endpoint: Endpoint) -> bool:
-    try:
-        async with asyncio.timeout(_PROBE_SECONDS):
-            status, _, _ = await endpoint.request("GET", endpoint.url("/models"))
-    except (OSError, aiohttp.ClientError, TimeoutError, ValueError):
-        return False
-    return status < 500

@@ -11,9 +11,11 @@ from typing import Any
 import aiohttp
 import orjson
 
-from sightbench.client.endpoint import Completion, Endpoint, from_exception
-from sightbench.client.error_codes import read_error
-from sightbench.client.failures import explain, from_body
+from sightbench.client.body import MAX_MASK_REPLY
+from sightbench.client.completion import Completion
+from sightbench.client.endpoint import Endpoint, from_exception
+from sightbench.client.failures import explain
+from sightbench.client.models import ModelCard, listed
 from sightbench.client.settings import Settings
 from sightbench.errors import EndpointError, SightbenchError
 from sightbench.sample import Failure
@@ -139,7 +141,7 @@ async def probe_masks(
     endpoint = Endpoint(url, api_key=key, headers=headers, timeout=seconds, insecure=insecure)
     try:
         data = orjson.dumps(body)
-        result = (await endpoint.ask((data,), len(data), {}, masks=True)).result
+        result = (await endpoint.ask((data,), len(data), {}, limit=MAX_MASK_REPLY)).result
     finally:
         await endpoint.close()
     if isinstance(result, Completion):
@@ -164,62 +166,45 @@ async def _probe_or_error(url: str, settings: Settings) -> ServerInfo | Sightben
 
 async def _describe(endpoint: Endpoint, model: str | None) -> ServerInfo:
     try:
-        status, headers, raw = await endpoint.request("GET", endpoint.url("/models"))
+        response = await endpoint.request("GET", endpoint.url("/models"))
     except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as error:
         failure = from_exception(error, PROBE_SECONDS)
         raise EndpointError(explain(endpoint.label, failure)) from error
-    try:
-        content = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        content = None
-    refused = read_error(content)
-    if status in (400, 402, 429) and refused is not None:
-        raise EndpointError(explain(endpoint.label, from_body(status, refused)))
-    if status in (401, 403):
-        kind = "unauthorized" if status == 401 else "forbidden"
-        words = refused.message if refused else "refused"
-        raise EndpointError(explain(endpoint.label, Failure(kind, words, status)))
-    if status in (404, 405):
-        # Some hosted servers do not list models; whether they know ours shows with the first request.
-        return ServerInfo(endpoint.label, model=model)
-    entries = content.get("data") if isinstance(content, dict) else None
-    if status != 200 or not isinstance(entries, list):
-        shown = f"/models is not a list of models: {raw[:80].decode(errors='replace')}"
-        words = shown if refused is None else refused.message
-        raise EndpointError(explain(endpoint.label, Failure("bad_reply", words, status)))
-    entries = [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
-    served = tuple(entry["id"] for entry in entries)
+    cards = listed(response.status, response.body)
+    if isinstance(cards, Failure):
+        if cards.kind == "not_found":
+            # Some hosted servers do not list models; whether they know ours shows with the first request.
+            return ServerInfo(endpoint.label, model=model)
+        words = endpoint.redaction.text(cards.message)
+        raise EndpointError(explain(endpoint.label, replace(cards, message=words)))
+    served = tuple(card.id for card in cards)
     chosen = model or (served[0] if len(served) == 1 else None)
-    entry = next((entry for entry in entries if entry["id"] == chosen), None)
-    if entry is None and model and await _lists_a_cache(endpoint):
+    card = next((card for card in cards if card.id == chosen), None)
+    if card is None and model and await _lists_a_cache(endpoint):
         return ServerInfo(endpoint.label, model=model)
-    if entry is None:
+    if card is None:
         shown = plain(", ".join(served[:10])) + (f" and {len(served) - 10} more" if len(served) > 10 else "")
-        asked = (
+        problem = (
             f"does not serve {model!r}; it"
             if model
             else "serves several models, so name one with --model; it"
         )
-        raise EndpointError(f"{endpoint.label}: {asked} serves: {shown or 'no model'}")
-    engine, version = await _engine(endpoint, entry, headers)
-    length = entry.get("max_model_len")
-    capabilities = entry.get("capabilities")
+        raise EndpointError(f"{endpoint.label}: {problem} serves: {shown or 'no model'}")
+    engine, version = await _engine(endpoint, card)
     return ServerInfo(
         endpoint=endpoint.label,
         engine=engine,
         version=version,
         served=served,
         model=chosen,
-        root=entry["root"] if isinstance(entry.get("root"), str) else None,
-        max_model_len=length if isinstance(length, int) else None,
-        capabilities=tuple(map(str, capabilities)) if isinstance(capabilities, list) else None,
+        root=card.root,
+        max_model_len=card.max_model_len,
+        capabilities=card.capabilities,
     )
 
 
-async def _engine(
-    endpoint: Endpoint, entry: Mapping[str, Any], headers: Mapping[str, str]
-) -> tuple[str, str | None]:
-    owner = str(entry.get("owned_by", "")).lower()
+async def _engine(endpoint: Endpoint, card: ModelCard) -> tuple[str, str | None]:
+    owner = (card.owned_by or "").lower()
     if owner == "sglang":
         info = await _json(endpoint, "/server_info") or await _json(endpoint, "/get_server_info")
         version = (info or {}).get("version")
@@ -238,8 +223,8 @@ async def _lists_a_cache(endpoint: Endpoint) -> bool:
 
 async def _json(endpoint: Endpoint, path: str) -> dict[str, Any] | None:
     try:
-        status, _, raw = await endpoint.request("GET", endpoint.root(path))
-        content = orjson.loads(raw) if status == 200 else None
+        response = await endpoint.request("GET", endpoint.root(path))
+        content = orjson.loads(response.body) if response.status == 200 else None
     except (OSError, aiohttp.ClientError, TimeoutError, ValueError):
         return None
     return content if isinstance(content, dict) else None

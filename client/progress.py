@@ -13,7 +13,8 @@ LOG_EVERY = 30.0
 
 @dataclass(slots=True)
 class Progress:
-    """A run so far. Counted as it goes, so that showing it costs the same at any length."""
+    """A run so far. Counted as it goes, so that showing it costs the same at any length. `waiting` says why
+    nothing can be asked at the moment."""
 
     started: float = 0.0
     kept: int = 0
@@ -22,6 +23,7 @@ class Progress:
     retries: int = 0
     in_flight: int = 0
     tokens: int = 0
+    waiting: str | None = None
 
     @property
     def done(self) -> int:
@@ -43,8 +45,10 @@ def line(counts: Progress, total: int | None, now: float) -> str:
         parts.append(f"{counts.kept} kept")
     if counts.retries:
         parts.append(f"{counts.retries} retries")
-    if total is not None and rate > 0 and counts.done < total:
-        parts.append(f"{_clock((total - counts.done) / rate)} left")
+    if counts.waiting:
+        parts.append(counts.waiting)
+    elif total is not None and rate > 0 and counts.done < total:
+        parts.append(f"{clock((total - counts.done) / rate)} left")
     return " · ".join(parts)
 
 
@@ -88,7 +92,8 @@ def _live(total: int | None, stream: TextIO) -> Iterator[Callable[[Progress], No
         yield show
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Seconds as people read them: "0:07", "2:03:04"."""
     minutes, seconds = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -13,6 +13,8 @@ from typing import Literal
 from sightbench.client.failures import kind
 from sightbench.sample import Failure
 
+_LONGEST = 366 * 86_400.0
+
 UNIT_SECONDS = 1.0
 """What the first delay is drawn from; it doubles from there."""
 
@@ -59,7 +61,12 @@ def decide(
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds the server asks us to wait (`retry-after-ms`, `retry-after` in seconds or as a date,
-    or the reset of an exhausted `x-ratelimit-*`), None when it does not say."""
+    or the reset of an exhausted `x-ratelimit-*`), None when it does not say; a year at the most."""
+    wait = _asked_wait(headers, now)
+    return None if wait is None else min(wait, _LONGEST)
+
+
+def _asked_wait(headers: Mapping[str, str], now: float) -> float | None:
     milliseconds = headers.get("retry-after-ms")
     if milliseconds is not None and (value := _number(milliseconds)) is not None:
         return value / 1000
@@ -69,7 +76,8 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
             return value
         try:
             return max(0.0, parsedate_to_datetime(after).timestamp() - now)
-        except ValueError:
+        except (ValueError, TypeError, OverflowError, IndexError):
+            # Dates of years and time zones that no calendar has.
             return None
     return exhausted(headers, now)
 

@@ -232,7 +232,12 @@ class _Run:
 
     async def _show(self, progress: Callable[[Progress], None]) -> None:
         while True:
-            progress(self.asker.counts)
+            self.asker.counts.waiting = self.asker.pool.waiting()
+            try:
+                progress(self.asker.counts)
+            except OSError:
+                self.stop("nobody reads the progress any more", drain=True)
+                return
             await asyncio.sleep(_SHOW_EVERY)
 
     async def _sync(self) -> None:

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 from PIL import Image, UnidentifiedImageError
 
 from sightbench.errors import DatasetError
+from sightbench.mask_text import MaskText
 from sightbench.sample import MaskTruth, Reply, Sample
 
 
@@ -39,7 +41,7 @@ def reply(sample: Sample, folder: Path) -> Reply | None:
         fingerprint="",
         status="ok",
         text="",
-        masks=[mask],
+        masks=MaskText(orjson.dumps([mask])),
         finish_reason="stop",
         attempts=0,
         endpoint="import",

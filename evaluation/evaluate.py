@@ -180,8 +180,8 @@ def _prepare(begun: _Begun, servers: _Servers, stack: ExitStack, note: Note) -> 
     options, asked = begun.options, servers.settings
     folder = options.folder(asked.model)
     journal = stack.enter_context(Journal.open(folder))
-    if journal.torn:
-        note(f"an unfinished last line ({journal.torn} bytes) was set aside")
+    for line in journal.notes():
+        note(line)
     record = _record(options, datasets, servers, tuple(notes), begun)
     if run_record.exists(folder):
         before = run_record.read(folder)

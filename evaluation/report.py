@@ -131,12 +131,21 @@ def _dataset(run: Run, sample: Sample) -> Dataset:
     return names.get(sample.benchmark, run.datasets[0])
 
 
+def _first_object(reply: Reply | None, frames: int) -> Mapping[str, Any] | None:
+    try:
+        objects = reply.masks.objects(frames) if reply is not None and reply.masks else None
+    except MaskError:
+        return None
+    return objects[0] if isinstance(objects, list) and objects and isinstance(objects[0], Mapping) else None
+
+
 def _masks(gold: MaskTruth, reply: Reply | None, score: Score, cache: Cache, tolerance: int) -> Masks:
     """The first object of the reply, which is the one that is scored, beside the ground truth."""
     truth = cache.object_rles(gold.folder, gold.object, gold.frames).rles
     predicted: list[Rle | None] = []
-    if reply is not None and reply.masks and isinstance(reply.masks[0], Mapping):
-        frames = reply.masks[0].get("rles")
+    first = _first_object(reply, gold.frames)
+    if first is not None:
+        frames = first.get("rles")
         for frame in frames if isinstance(frames, list) else ():
             try:
                 predicted.append(None if frame is None else rle.read(frame))

@@ -116,7 +116,7 @@ def _row(sample: Sample, reply: Reply | None, score: Score) -> dict[str, Any]:
         "rule": score.detail.get("rule"),
         "finish_reason": None if reply is None else reply.finish_reason,
         "latency_s": None if reply is None else reply.latency_s,
-        "completion_tokens": None if reply is None else reply.usage.get("completion_tokens"),
+        "completion_tokens": None if reply is None else reply.usage.completion_tokens,
         "error": score.detail.get("error"),
     }
 

@@ -46,9 +46,9 @@ def _asked(dataset: Dataset, journal: Journal) -> Iterator[tuple[list[Media], in
     """(images, characters of text, prompt tokens) of every question that was answered and has images only."""
     for sample in dataset.samples():
         reply = journal.read(sample.id)
-        tokens = reply.usage.get("prompt_tokens") if reply is not None else None
+        tokens = reply.usage.prompt_tokens if reply is not None else None
         media = _images(sample)
-        if media and isinstance(tokens, int) and not sample.follows:
+        if media and tokens is not None and not sample.follows:
             parts = (part for turn in sample.turns for part in turn.parts)
             yield media, sum(len(part.text) for part in parts if isinstance(part, Text)), tokens
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sightbench.reports.entry import Entry
-from sightbench.sample import Reply, Sample, Text
+from sightbench.sample import NO_USAGE, Reply, Sample, Text
 from sightbench.scorers.score import Score
 
 OUTCOMES = ("absent", "right", "partly", "wrong", "unparsed", "ungraded", "error", "unasked")
@@ -90,14 +90,14 @@ class Index:
 
     def _values(self, entry: Entry, frames: int, pixels: str) -> dict[str, Any]:
         reply, score = entry.reply, entry.score
-        usage: Mapping[str, Any] = {} if reply is None else reply.usage
+        usage = NO_USAGE if reply is None else reply.usage
         return {
             "outcome": OUTCOMES.index(outcome(score)),
             "flags": sum(1 << i for i, flag in enumerate(FLAGS) if score.detail.get(flag)),
             "value": None if score.value is None else round(score.value, 5),
             "parsed": _short(score.parsed),
-            "prompt_tokens": _count(usage.get("prompt_tokens")),
-            "tokens": _count(usage.get("completion_tokens")),
+            "prompt_tokens": usage.prompt_tokens,
+            "tokens": usage.completion_tokens,
             "latency": None if reply is None or not reply.latency_s else round(reply.latency_s, 3),
             "finish": self.names.place(_finish(reply, score)),
             "frames": frames,

@@ -70,7 +70,7 @@ def write(
             alone = objects[f"{dataset}/{scene}/{suffix}"] == 1
             ending = ".png" if alone else f"_obj{last.split('_')[-1]}.png"
             folder.mkdir(parents=True, exist_ok=True)
-            for index, mask in enumerate(decode(reply.masks[0])):
+            for index, mask in enumerate(decode(reply.masks.objects()[0])):
                 if mask is not None:
                     Image.fromarray(mask.astype(np.uint8) * 255).save(folder / f"frame_{index:04d}{ending}")
                     files += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -32,11 +31,10 @@ class Tally:
             return
         self.requests += reply.attempts
         self.answered += reply.status == "ok"
-        self.prompt_tokens += _number(reply.usage, "prompt_tokens")
-        self.tokens += _number(reply.usage, "completion_tokens")
-        cost = reply.usage.get("cost")
-        if isinstance(cost, int | float) and not isinstance(cost, bool):
-            self.cost = (self.cost or 0.0) + cost
+        self.prompt_tokens += reply.usage.prompt_tokens or 0
+        self.tokens += reply.usage.completion_tokens or 0
+        if reply.usage.cost is not None:
+            self.cost = (self.cost or 0.0) + reply.usage.cost
         if reply.at:
             start = reply.at - reply.latency_s
             self.first = start if self.first is None else min(self.first, start)
@@ -57,8 +55,3 @@ def overview(run: Run, tally: Tally) -> dict[str, Any]:
         "command": run.command,
         "facts": [asdict(fact) for fact in run.facts],
     }
-
-
-def _number(usage: Mapping[str, Any], key: str) -> int:
-    value = usage.get(key)
-    return value if type(value) is int else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -45,24 +45,24 @@ class Recorder:
                 "reasoning": reply.reasoning,
                 "refusal": reply.refusal,
                 "finish": reply.finish_reason,
-                "usage": reply.usage,
+                "usage": {name: count for name, count in asdict(reply.usage).items() if count is not None},
                 "latency": reply.latency_s,
                 "attempts": reply.attempts,
                 "endpoint": reply.endpoint,
                 "at": reply.at,
-                "sent": reply.sent,
+                "sent": None if reply.sent is None else asdict(reply.sent),
                 "error": None if reply.error is None else asdict(reply.error),
             }
         return to_json(record)
 
     def ledger(self, entry: Entry) -> tuple[int, str]:
         """(frames and images sent, their size as `854x480`): what the reply says of it, else the prompt."""
-        sent = entry.reply.sent.get("media") if entry.reply is not None else None
+        sent = entry.reply.sent if entry.reply is not None else None
         media = _media(entry.turns)
         frames, size = len(media), ""
-        if isinstance(sent, Sequence) and sent and all(isinstance(one, Mapping) for one in sent):
-            frames = sum(one["count"] for one in sent if isinstance(one.get("count"), int))
-            resized = next((one["resized"][0] for one in sent if one.get("resized")), None)
+        if sent is not None and sent.media:
+            frames = sum(medium.count for medium in sent.media)
+            resized = next((medium.resized[0] for medium in sent.media if medium.resized), None)
             size = "" if resized is None else f"{resized[0]}x{resized[1]}"
         if not size and media:
             size = self._size(entry.sample.affinity, media[0])

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from sightbench.sample import Usage
 from sightbench.scorers.score import Metric
 from sightbench.scorers.scoring import Coverage
 
@@ -89,11 +90,12 @@ def flatten(metric: Metric, depth: int = 0) -> list[tuple[int, Metric]]:
     return rows
 
 
-def totals(usages: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+def totals(usages: Sequence[Usage]) -> dict[str, int]:
     """Token counts added up over replies; a key no server sent is absent."""
     out: dict[str, int] = {}
     for usage in usages:
         for key in ("prompt_tokens", "completion_tokens", "total_tokens"):
-            if isinstance(usage.get(key), int):
-                out[key] = out.get(key, 0) + usage[key]
+            count = getattr(usage, key)
+            if count is not None:
+                out[key] = out.get(key, 0) + count
     return out

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
+
+from sightbench.mask_text import MaskText
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 """A value of a JSON file, or of a table's cell."""
@@ -125,7 +127,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a request has no answer. `kind` is a word of client/retry.py, never free text."""
+    """Why a request has no answer. `kind` is a word of client/failures.py, never free text."""
 
     kind: str
     message: str
@@ -133,12 +135,53 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the server counted them, None where it did not say. `cached_tokens` are among the prompt's,
+    `reasoning_tokens` among the completion's; `cost` is in the provider's currency."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cost: float | None = None
+
+
+NO_USAGE = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class SentMedia:
+    """One medium as it went out: `count` images of it, with the sha256 of their bytes.
+
+    `kind` is "image", "video", "frame list" or "file". `indices` are the frames taken `of` so many, where
+    not all were; `decoded` tells that they came out of a container; `resized` are the [width, height] of
+    those that were made smaller.
+    """
+
+    kind: str
+    count: int
+    sha256: str
+    indices: tuple[int, ...] | None = None
+    of: int | None = None
+    decoded: bool = False
+    resized: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What went out for one sample: the size of the request's body, and the media in it."""
+
+    bytes: int = 0
+    media: tuple[SentMedia, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What came back for one sample, as it came: nothing judged, nothing repaired.
 
     `fingerprint` is the sha256 of the exact request (model, messages with media digests, parameters).
-    `masks` is the wire's `message.masks` as parsed JSON, unvalidated; None if the field was absent.
-    `sent` says what went out: bytes, media sha256, frame indices where frames were dropped or resized.
+    `masks` is the wire's `message.masks`, unread and unvalidated; None if the field was absent.
     `at` is UTC seconds since the epoch when the request finished; `endpoint` carries no credentials.
     """
 
@@ -147,13 +190,13 @@ class Reply:
     status: Literal["ok", "error"]
     text: str | None = None
     reasoning: str | None = None
-    masks: list[Any] | None = None
+    masks: MaskText | None = None
     refusal: str | None = None
     finish_reason: str | None = None
-    usage: Mapping[str, Any] = field(default_factory=dict)
+    usage: Usage = NO_USAGE
     latency_s: float = 0.0
     attempts: int = 1
     endpoint: str = ""
     at: float = 0.0
     error: Failure | None = None
-    sent: Mapping[str, Any] = field(default_factory=dict)
+    sent: Sent | None = None

@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sightbench import rle
+from sightbench.mask_text import MaskText
 from sightbench.rle import MaskError, Rle
 from sightbench.scorers.masks.definitions import DEFINITIONS, DYNBENCH_TOLERANCE
 from sightbench.scorers.masks.jf import score_object
@@ -30,7 +31,7 @@ MAX_FRAMES_PER_SENT = 4
 
 def grade_masks(
     sent: int,
-    masks: list[Any] | None,
+    masks: MaskText | list[Any] | None,
     truth: Truth,
     definition: str = "dynbench",
     *,
@@ -39,7 +40,7 @@ def grade_masks(
 ) -> Grade:
     """The J&F (0..1) of the first object of a reply, by one of scorers.masks.DEFINITIONS.
 
-    `sent` is how many frames the model was shown. `masks` is the wire's list as parsed JSON, unvalidated,
+    `sent` is how many frames the model was shown. `masks` is the wire's list, as text or read, unvalidated;
     None where the reply had none. `detail` holds J, F, frames_sent, frames_returned, frames_scored,
     objects_returned, `notes` on whatever the definition had to decide, and `error` where a mask could not
     be read. Never raises on a reply; UsageError for an unknown definition, MaskError for unreadable
@@ -51,17 +52,18 @@ def grade_masks(
         rule = "no masks field" if masks is None else "no object"
         return Grade(0.0, None, "unparsed", rule, {**detail, "objects_returned": 0, "notes": notes})
     try:
-        if not isinstance(masks, list):
-            raise MaskError(f"masks must be a list of objects, got {type(masks).__name__}")
-        detail["objects_returned"] = len(masks)
-        preds = _first_object(masks[0], sent, detail)
+        objects = masks.objects(sent) if isinstance(masks, MaskText) else masks
+        if not isinstance(objects, list) or not objects:
+            raise MaskError(f"masks must be a list of objects, got {type(objects).__name__}")
+        detail["objects_returned"] = len(objects)
+        preds = _first_object(objects[0], sent, detail)
         score = score_object(preds, truth.rles, definition, tolerance=tolerance, core=core)
     except MaskError as error:
         if error.whose == "ground truth":
             raise
         detail |= {"error": str(error), "frame": error.frame, "notes": notes}
         return Grade(0.0, None, "unparsed", "invalid mask", detail)
-    notes += _notes(preds, truth.rles, len(masks), definition)
+    notes += _notes(preds, truth.rles, len(objects), definition)
     detail |= {"J": score.j, "F": score.f, **score.detail, "notes": notes}
     if math.isnan(score.jf):
         return Grade(None, None, "ungraded", "no frame counts", {**detail, "J": None, "F": None})

@@ -13,7 +13,7 @@ from PIL import Image as Pixels
 from sightbench import rle
 from sightbench.reports.entry import Entry, Fact, Masks, Run
 from sightbench.reports.summary import BenchmarkSummary, Summary
-from sightbench.sample import Failure, Image, Reply, Sample, Text, Turn, Video
+from sightbench.sample import Failure, Image, Reply, Sample, Text, Turn, Usage, Video
 from sightbench.scorers.dynbench_overall import dynbench, dynbench_extras
 from sightbench.scorers.masks.jf import score_object
 from sightbench.scorers.score import Metric, Row, Score
@@ -85,7 +85,7 @@ def entries(folder: Path, *, model: int = 0) -> list[Entry]:
             sample = Sample(id, "toy", "qa", CATEGORIES[number % 3], (ask,), gold="A")
             right = (number + model) % 4 != 1
             told = "A" if right else "B"
-            usage = {"prompt_tokens": 900 + 10 * number + 200 * model, "completion_tokens": 1 + number}
+            usage = Usage(900 + 10 * number + 200 * model, 1 + number)
             reply = Reply(
                 id, "x", "ok", told, finish_reason="stop", usage=usage, latency_s=0.1 * (number + 1)
             )

@@ -78,9 +78,9 @@ async def test_frames_go_as_images_with_the_files_own_bytes_before_the_question(
     frames = [stored(frame) for frame in video.frames]
     assert [data_of(part) for part in message["content"][:6]] == frames
     assert message["content"][0]["image_url"]["url"].startswith("data:image/jpeg;base64,")
-    (media,) = body.sent["media"]
+    (media,) = body.sent.media
     digests = "".join(hashlib.sha256(frame).hexdigest() for frame in frames)
-    assert (media["count"], media["sha256"]) == (6, hashlib.sha256(digests.encode()).hexdigest())
+    assert (media.count, media.sha256) == (6, hashlib.sha256(digests.encode()).hexdigest())
 
 
 async def test_frames_go_as_one_video_and_none_is_dropped(video: Video) -> None:
@@ -172,11 +172,11 @@ async def test_images_are_made_smaller_only_beyond_max_pixels_and_it_is_recorded
     settings = to("http://x", max_pixels=5000)
     body = await made(picture("a", small), settings)
     assert data_of(as_json(body)["messages"][0]["content"][0]) == small.read_bytes()
-    assert "resized" not in body.sent["media"][0]
+    assert not body.sent.media[0].resized
     body = await made(picture("a", large), settings)
     with Pillow.open(io.BytesIO(data_of(as_json(body)["messages"][0]["content"][0]))) as sent:
         assert sent.size == (100, 50) and sent.format == "PNG"
-    assert body.sent["media"][0]["resized"] == [[100, 50]]
+    assert body.sent.media[0].resized == ((100, 50),)
 
 
 @pytest.mark.parametrize(
@@ -285,8 +285,8 @@ async def test_frames_are_taken_out_of_an_mp4_and_said_so(tmp_path: Path) -> Non
             assert isinstance(pixel, tuple)
             reds.append(pixel[0])
     assert reds == sorted(reds) and abs(reds[0] - 60) < 20 and abs(reds[-1] - 168) < 20
-    media = body.sent["media"][0]
-    assert (media["indices"], media["of"], media["decoded"]) == ([0, 3, 6, 9], 10, True)
+    media = body.sent.media[0]
+    assert (media.indices, media.of, media.decoded) == ((0, 3, 6, 9), 10, True)
 
 
 INFO = ServerInfo("x", engine="vllm", model="m", root="/models/Qwen2.5-VL-7B-Instruct", frame_lists=True)
@@ -350,5 +350,5 @@ def test_a_benchmarks_own_number_of_frames_is_taken_from_a_file(
     """One from the middle of each of four parts; what the run asks for goes before it."""
     write_mp4(tmp_path / "v.mp4")
     part = Video("v", file=tmp_path / "v.mp4", span=span, segments=4)
-    assert encode(part, Plan()).sent["indices"] == indices
-    assert encode(part, Plan(frames=2)).sent["count"] == 2
+    assert encode(part, Plan()).sent.indices == tuple(indices)
+    assert encode(part, Plan(frames=2)).sent.count == 2

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-import sightbench.client.endpoint
+import sightbench.client.body
 import sightbench.client.pool
 import sightbench.client.retry
 from sightbench.client.journal import Journal
@@ -182,7 +182,7 @@ async def test_a_slow_loris_runs_into_the_timeout(tmp_path: Path) -> None:
 async def test_replies_are_capped_before_they_are_parsed(
     packed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sightbench.client.endpoint, "MAX_TEXT_REPLY", 2**20)
+    monkeypatch.setattr(sightbench.client.body, "MAX_TEXT_REPLY", 2**20)
     body = completion("x" * 30_000_000)
     response = (
         Response(body=gzip.compress(body), headers={"Content-Encoding": "gzip"})

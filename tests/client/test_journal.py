@@ -8,24 +8,41 @@ import subprocess
 import sys
 from pathlib import Path
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sightbench.client.journal import Journal, from_line, merge, to_line
+from sightbench.client.journal import Journal, merge
+from sightbench.client.lines import from_line, to_line
 from sightbench.errors import RunFolderError
 from sightbench.files import replace_file
-from sightbench.sample import Failure, Reply
+from sightbench.mask_text import MaskText
+from sightbench.sample import Failure, Reply, Sent, SentMedia, Usage
 from tests.paths import ROOT
 
 
 def ok(sample: str, text: str = "A", ask: str = "x") -> Reply:
-    return Reply(sample, ask, "ok", text=text, usage={"total_tokens": 3}, sent={"bytes": 7})
+    return Reply(sample, ask, "ok", text=text, usage=Usage(total_tokens=3), sent=Sent(7))
 
 
 def failed(sample: str) -> Reply:
     return Reply(sample, "x", "error", error=Failure("timeout", "no answer", 504), attempts=3)
 
+
+def as_masks(objects: object) -> MaskText:
+    return MaskText(orjson.dumps(objects))
+
+
+media = st.builds(
+    SentMedia,
+    st.sampled_from(["image", "video"]),
+    st.integers(0, 99),
+    st.text(),
+    indices=st.none() | st.lists(st.integers(0, 99)).map(tuple),
+    decoded=st.booleans(),
+    resized=st.lists(st.tuples(st.integers(1, 99), st.integers(1, 99))).map(tuple),
+)
 
 replies = st.builds(
     Reply,
@@ -34,12 +51,13 @@ replies = st.builds(
     status=st.sampled_from(["ok", "error"]),
     text=st.none() | st.text(),
     reasoning=st.none() | st.text(min_size=1),
-    masks=st.none() | st.lists(st.dictionaries(st.text(), st.integers(0, 9)), max_size=2),
+    masks=st.none() | st.lists(st.dictionaries(st.text(), st.integers(0, 9)), max_size=2).map(as_masks),
     finish_reason=st.none() | st.sampled_from(["stop", "length"]),
-    usage=st.dictionaries(st.text(), st.integers(0, 2**40), max_size=2),
+    usage=st.builds(Usage, st.integers(0, 2**32), total_tokens=st.none() | st.integers(0, 2**32)),
     latency_s=st.floats(0, 1e6),
     attempts=st.integers(0, 9),
     error=st.none() | st.builds(Failure, st.text(min_size=1), st.text(), st.none() | st.integers(100, 599)),
+    sent=st.none() | st.builds(Sent, st.integers(0), st.lists(media, max_size=2).map(tuple)),
 )
 
 
@@ -94,11 +112,67 @@ def test_the_newest_ok_reply_wins_else_the_newest_error(tmp_path: Path) -> None:
     assert read["d"] is None
 
 
-def test_broken_lines_in_the_middle_are_counted_not_hidden(tmp_path: Path) -> None:
-    (tmp_path / "replies.jsonl").write_bytes(to_line(ok("a")) + b"garbage\n[1]\n" + to_line(ok("b")))
+DAMAGE = {
+    "garbage": (lambda line: b"garbage\n", None),
+    "a list": (lambda line: b"[1]\n", None),
+    "zeros": (lambda line: bytes(300) + b"\n", None),
+    "a BOM": (lambda line: b"\xef\xbb\xbf" + line, "b"),
+    "another text": (lambda line: line.replace(b'"text":"A"', b'"text":"B"'), "b"),
+    "a flipped bit": (lambda line: line.replace(b'"text":"A"', b'"text":"C"'), "b"),
+    "no reply": (lambda line: b'{"sample": 5, "status": "ok"}\n', None),
+    "another status": (lambda line: b'{"sample": "b", "status": "fine"}\n', "b"),
+    "a text that is none": (lambda line: b'{"sample": "b", "status": "ok", "text": 1}\n', "b"),
+    "not UTF-8": (lambda line: b'{"sample": "b", "status": "ok", "text": "\xff"}\n', "b"),
+    "deeply nested": (lambda line: b'{"sample": "b", "status": "ok", "x": ' + b"[" * 10**5 + b"\n", "b"),
+    "cut short": (lambda line: line[:-30] + b"\n", "b"),
+    "glued to the next": (lambda line: line[:-1], "b"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_damaged_line_is_set_aside_and_named_and_nothing_else_is_lost(name: str, tmp_path: Path) -> None:
+    damage, sample = DAMAGE[name]
+    lines = [to_line(ok(letter)) for letter in "abcd"]
+    path = tmp_path / "replies.jsonl"
+    damaged = damage(lines[1])
+    path.write_bytes(lines[0] + damaged + lines[2] + lines[3])
+    kept = ["a", "d"] if name.startswith("glued") else ["a", "c", "d"]
+    with Journal.open(tmp_path, write=False) as journal:
+        assert list(journal.index()) == kept
+        (read,) = journal.damaged
     with Journal.open(tmp_path) as journal:
-        assert list(journal.index()) == ["a", "b"]
-        assert journal.broken == [2, 3]
+        assert journal.damaged == (read,)
+        assert list(journal.index()) == kept
+        journal.append(ok("b"))
+        assert sorted(journal.index()) == sorted([*kept, "b"])
+    assert (read.line, read.sample) == (2, sample) and read.reason.isprintable()
+    assert damaged in (tmp_path / "replies.damaged").read_bytes()
+    with Journal.open(tmp_path) as journal:
+        assert journal.damaged == () and len(journal.index()) == len(kept) + 1
+
+
+@given(data=st.data())
+def test_whatever_bit_flips_no_answer_changes(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("run")
+    raw = bytearray(b"".join(to_line(ok(letter, f"answer {letter}")) for letter in "abc"))
+    at, bit = data.draw(st.integers(0, len(raw) - 1)), data.draw(st.integers(0, 7))
+    raw[at] ^= 1 << bit
+    (folder / "replies.jsonl").write_bytes(raw)
+    with Journal.open(folder) as journal:
+        read = {reply.sample: reply.text for reply in journal}
+        assert all(text == f"answer {sample}" for sample, text in read.items())
+        assert len(read) == 3 or journal.damaged or journal.torn
+
+
+def test_a_journal_that_changes_while_it_is_read_is_an_error_for_people(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        journal.append(ok("a"))
+        place = journal.index()["a"]
+        (tmp_path / "replies.jsonl").write_bytes(b"x" * 200 + b"\n")
+        with pytest.raises(RunFolderError, match="what changed the file"):
+            journal.at(place)
 
 
 def test_a_second_process_is_refused_and_a_killed_one_leaves_no_lock(tmp_path: Path) -> None:

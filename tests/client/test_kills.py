@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from sightbench.client.journal import REPLIES, Journal, from_line
+from sightbench.client.journal import REPLIES, Journal
+from sightbench.client.lines import from_line
 from tests.paths import ROOT
 
 IN_FLIGHT = 16
@@ -49,8 +50,8 @@ def finish(url: str, folder: Path, count: int) -> dict[str, object]:
 def answers(folder: Path) -> dict[str, str | None]:
     """Sample -> text of every whole ok line, in the file's own bytes (no tail is set aside by looking)."""
     path = folder / REPLIES
-    lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
-    replies = [from_line(line) for line in lines]
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    replies = [from_line(line) for line in lines if line.endswith(b"\n")]
     assert max(Counter(reply.sample for reply in replies).values(), default=1) == 1, "answered twice"
     return {reply.sample: reply.text for reply in replies if reply.status == "ok"}
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sightbench.client.endpoint import Attempt, Completion
+from sightbench.client.completion import Completion
+from sightbench.client.endpoint import Attempt
 from sightbench.client.pool import Pool, gauge_sums, open_pool
 from sightbench.client.providers import provider
 from sightbench.client.settings import Target

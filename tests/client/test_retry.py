@@ -10,16 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightbench.client.endpoint import Completion, ReplyTooLarge, from_exception, parse
+from sightbench.client.completion import Completion, parse
+from sightbench.client.endpoint import ReplyTooLarge, from_exception
 from sightbench.client.error_codes import read_error
 from sightbench.client.failures import KINDS, from_status
 from sightbench.client.retry import decide, retry_after
-from sightbench.sample import Failure
+from sightbench.mask_text import MaskText
+from sightbench.sample import Failure, Usage
 from tests.faults.server import completion
 
 AGAIN = [
     *("rate_limited", "overloaded", "server_error", "timeout", "conflict", "unreachable", "dns", "tls"),
-    *("reset", "cut_off", "bad_reply", "no_choices", "empty_reply"),
+    *("reset", "cut_off", "bad_reply", "no_choices", "empty_reply", "given_up", "mixed_up", "other_model"),
 ]
 FINAL = [
     *("context_length", "too_many_images", "bad_request", "too_large", "unprocessable", "rejected"),
@@ -177,10 +179,9 @@ def test_exceptions_of_the_transport_have_names(error: BaseException, kind: str)
 
 def test_an_answer_is_taken_as_it_came() -> None:
     raw = completion(" B.\n", reasoning_content="hm", masks=[{"object_id": 0}], tokens=7)
-    answer = parse(200, "application/json", raw)
+    answer = parse(200, {}, raw)
     assert answer == Completion(
-        " B.\n", "hm", [{"object_id": 0}], None, "stop",
-        {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}, "tiny",
+        " B.\n", "hm", MaskText(b'[{"object_id": 0}]'), None, "stop", Usage(5, 2, 7), "tiny", "chatcmpl-1",
     )  # fmt: skip
 
 
@@ -189,19 +190,19 @@ def test_an_answer_is_taken_as_it_came() -> None:
     [
         ({"content": None, "reasoning": "only thoughts"}, Completion(None, "only thoughts")),
         ({"content": None, "refusal": "I will not"}, Completion(None, refusal="I will not")),
-        ({"content": None, "masks": []}, Completion(None, masks=[])),
+        ({"content": None, "masks": []}, Completion(None, masks=MaskText(b"[]"))),
         ({"content": "", "reasoning": "new", "reasoning_content": "old"}, Completion("", "new")),
         ({"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}, Completion("ab")),
     ],
 )
 def test_a_message_may_hold_other_things_than_text(message: dict[str, object], expected: Completion) -> None:
     raw = orjson.dumps({"choices": [{"message": message}]})
-    assert parse(200, "application/json", raw) == expected
+    assert parse(200, {}, raw) == expected
 
 
 @pytest.mark.parametrize("content", [7, 0, 0.5, True, False, {"text": "B"}, {}])
 def test_content_that_is_no_text_is_no_answer(content: object) -> None:
-    result = parse(200, "application/json", orjson.dumps({"choices": [{"message": {"content": content}}]}))
+    result = parse(200, {}, orjson.dumps({"choices": [{"message": {"content": content}}]}))
     assert isinstance(result, Failure) and result.kind == "bad_reply"
 
 
@@ -209,19 +210,19 @@ def test_a_servers_words_cannot_steer_the_terminal() -> None:
     words = "no\x1b[2J\x00\x07\x9b1m\u202eend"
     error = orjson.dumps({"error": {"message": words}})
     for status, raw in ((400, error), (200, error), (500, words.encode())):
-        result = parse(status, "text/plain", raw)
+        result = parse(status, {"content-type": "text/plain"}, raw)
         assert isinstance(result, Failure) and result.message.isprintable()
         assert "no" in result.message and "end" in result.message
 
 
 def test_null_content_cut_by_the_token_limit_is_an_answer_without_text() -> None:
     raw = b'{"choices": [{"message": {"content": null}, "finish_reason": "length"}]}'
-    assert parse(200, "application/json", raw) == Completion(None, finish_reason="length")
+    assert parse(200, {}, raw) == Completion(None, finish_reason="length")
 
 
 @given(st.binary(max_size=300), st.sampled_from([200, 400, 429, 500]))
 def test_any_bytes_are_an_answer_or_a_failure_and_never_an_exception(raw: bytes, status: int) -> None:
-    assert isinstance(parse(status, "text/plain", raw), Failure)
+    assert isinstance(parse(status, {"content-type": "text/plain"}, raw), Failure)
 
 
 json_values = st.recursive(
@@ -240,4 +241,4 @@ json_values = st.recursive(
 
 @given(json_values)
 def test_any_json_is_an_answer_or_a_failure_and_never_an_exception(content: object) -> None:
-    assert isinstance(parse(200, "application/json", orjson.dumps(content)), Completion | Failure)
+    assert isinstance(parse(200, {}, orjson.dumps(content)), Completion | Failure)

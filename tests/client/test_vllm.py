@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from sightbench.client.journal import REPLIES, Journal, from_line
+from sightbench.client.journal import REPLIES, Journal
+from sightbench.client.lines import from_line
 from sightbench.client.probe import probe, probe_masks
 from sightbench.client.run import ask, settle
 from sightbench.errors import EndpointError
@@ -96,7 +97,7 @@ async def test_no_frame_is_dropped_and_every_way_of_sending_is_understood(
         for frames in (8, 16, 40):
             settings = settle(to(vllm.url, frames=frames, timeout=120.0), info, mode=mode)
             outcome, replies = await run(tmp_path / f"{mode}{frames}", settings, [forty])
-            tokens[mode, frames] = replies["forty"].usage.get("prompt_tokens", 0)
+            tokens[mode, frames] = replies["forty"].usage.prompt_tokens or 0
             reply = replies["forty"]
             known = reply.error is not None and reply.error.kind == "context_length"
             assert outcome.answered == 1 or (frames == 40 and known), reply.error

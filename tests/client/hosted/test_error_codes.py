@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from sightbench.client.endpoint import Completion, asked_to_wait, parse
+from sightbench.client.completion import Completion, asked_to_wait, parse
 from sightbench.client.error_codes import read_error
 from sightbench.client.providers import PROVIDERS, provider, provider_of
 from sightbench.client.retry import retry_after
@@ -65,20 +65,20 @@ QUOTA = "You exceeded your current quota, please check your plan and billing det
     ],
 )
 def test_codes_decide_and_not_words(status: int, body: Any, kind: str) -> None:
-    result = parse(status, "application/json", orjson.dumps(body))
+    result = parse(status, {}, orjson.dumps(body))
     assert isinstance(result, Failure) and result.kind == kind
 
 
 def test_the_same_code_means_another_thing_at_another_provider() -> None:
     raw = orjson.dumps(bodies.THROTTLED_DASHSCOPE)
-    here, elsewhere = parse(429, "", raw, "dashscope"), parse(429, "", raw, "openai")
+    here, elsewhere = parse(429, {}, raw, "dashscope"), parse(429, {}, raw, "openai")
     assert isinstance(here, Failure) and here.kind == "rate_limited"
     assert isinstance(elsewhere, Failure) and elsewhere.kind == "no_quota"
 
 
 @pytest.mark.parametrize(("status", "body"), [(403, bodies.FLAGGED_OPENROUTER), (400, bodies.FILTERED_AZURE)])
 def test_a_filters_refusal_is_an_answer_and_stops_nothing(status: int, body: Any) -> None:
-    result = parse(status, "", orjson.dumps(body))
+    result = parse(status, {}, orjson.dumps(body))
     assert isinstance(result, Completion)
     assert (result.text, result.finish_reason) == (None, "content_filter") and result.refusal
 
