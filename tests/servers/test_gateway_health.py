@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import httpx
@@ -16,6 +16,7 @@ import pytest
 import uvicorn
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from sightbench.servers.masks.gateway import Gateway, Settings
@@ -128,11 +129,16 @@ async def test_masks_that_would_be_too_many_pixels_are_refused_before_the_model_
     assert not backend.asks
 
 
-@contextmanager
-def served(gateway: Gateway) -> Iterator[str]:
+def served(gateway: Gateway) -> AbstractContextManager[str]:
     """The gateway on a port of its own, as it runs."""
+    return listening(gateway.app())
+
+
+@contextmanager
+def listening(app: Starlette) -> Iterator[str]:
+    """The URL an application answers at."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(gateway.app(), log_level="warning", timeout_graceful_shutdown=20))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=20))
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     try:

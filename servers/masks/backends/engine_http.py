@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
+import msgspec
 from PIL import Image
 
 from sightbench.servers.masks.checkpoint import Model
 from sightbench.servers.masks.llm_frames import chosen, png_url, prepare, video_url
 from sightbench.servers.masks.request import VideoRequest
-from sightbench.servers.wire.refusal import Refusal
+from sightbench.servers.wire.refusal import Refusal, busy
+
+T = TypeVar("T")
+
+
+class _Models(msgspec.Struct):
+    data: list[dict[str, Any]]
 
 
 class HttpEngine:
@@ -29,15 +36,14 @@ class HttpEngine:
     async def name(self) -> str:
         """The model id the engine serves under."""
         if self._name is None:
-            self._name = str((await self.models())[0]["id"])
+            self._name = str((await self.models())[0].get("id"))
         return self._name
 
     async def models(self) -> list[dict[str, Any]]:
-        held = await self.get("/v1/models")
-        entries = held.json().get("data") or []
-        if not entries:
-            raise Refusal("the engine serves no model", 503, kind="overloaded_error")
-        return [dict(entry) for entry in entries]
+        listed = typed(_read(await self.get("/v1/models")), _Models).data
+        if not listed:
+            raise busy("the engine serves no model")
+        return listed
 
     async def healthy(self) -> bool:
         try:
@@ -57,9 +63,8 @@ class HttpEngine:
 
     async def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """The engine's JSON answer; Refusal with its own text and status if it refuses."""
-        got = _checked(await self._send(self._client.build_request("POST", path, json=body)))
-        held: dict[str, Any] = got.json()
-        return held
+        response = _checked(await self._send(self._client.build_request("POST", path, json=body)))
+        return typed(_read(response), dict[str, Any])
 
     async def forward(self, body: Mapping[str, Any]) -> tuple[int, str, AsyncIterator[bytes]]:
         request = self._client.build_request(
@@ -94,21 +99,46 @@ async def _pieces(response: httpx.Response) -> AsyncIterator[bytes]:
 
 
 def _checked(response: httpx.Response) -> httpx.Response:
-    if response.status_code < 400:
-        return response
-    message = response.text[:2000]
-    try:
-        held = response.json()
-        error = held.get("error", held) if isinstance(held, dict) else {}
-        message = str(error.get("message") or message) if isinstance(error, dict) else str(error)
-    except ValueError:
-        pass
     status = response.status_code
+    if status < 400:
+        return response
+    message = _message(response)[:2000]
     if status in (400, 413, 422):
-        raise Refusal(message, 400)
+        raise Refusal(message)
     if status in (429, 503):
-        raise Refusal(message, 503, kind="overloaded_error", retry_after=2)
+        raise busy(message)
     raise Refusal(f"the engine failed ({status}): {message}", 500, kind="server_error")
+
+
+def _message(response: httpx.Response) -> str:
+    """The engine's own words, whatever shape they have."""
+    try:
+        content = msgspec.json.decode(response.content)
+    except (ValueError, RecursionError):
+        return response.text
+    error = content.get("error", content) if isinstance(content, dict) else content
+    message = error.get("message") if isinstance(error, dict) else error
+    return message if isinstance(message, str) and message else response.text
+
+
+def _read(response: httpx.Response) -> Any:
+    try:
+        return msgspec.json.decode(response.content)
+    except (ValueError, RecursionError) as error:
+        raise broken("what it said is not JSON") from error
+
+
+def typed(value: Any, kind: type[T]) -> T:
+    """`value`, which an engine said, as that type. Raises Refusal (500) that names the field that is not."""
+    try:
+        return msgspec.convert(value, kind)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise broken(str(error).replace("`", "")) from error
+
+
+def broken(what: str) -> Refusal:
+    """The engine answered, but not as an engine does."""
+    return Refusal(f"the engine's answer is not what it should be: {what}", 500, kind="server_error")
 
 
 def messages(

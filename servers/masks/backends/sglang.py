@@ -15,12 +15,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from sightbench.servers.masks.backends.base import Generation
-from sightbench.servers.masks.backends.engine_http import HttpEngine
+from sightbench.servers.masks.backends.engine_http import HttpEngine, broken, typed
 from sightbench.servers.masks.checkpoint import LLM, CheckpointError, Model
 from sightbench.servers.masks.llm_frames import chosen, png_url, prepare
 from sightbench.servers.masks.request import VideoRequest
@@ -31,6 +32,19 @@ _SAMPLING = (
     "presence_penalty", "ignore_eos",
 )  # fmt: skip
 _PLACEHOLDER = "<|vision_start|><|image_pad|><|vision_end|>"
+
+
+class _Meta(msgspec.Struct):
+    prompt_tokens: int
+    finish_reason: dict[str, Any] | None = None
+    hidden_states: list[Any] | None = None
+
+
+class _Native(msgspec.Struct):
+    """What of SGLang's own route is needed here."""
+
+    output_ids: list[int]
+    meta_info: _Meta
 
 
 class SglangBackend(HttpEngine):
@@ -68,8 +82,7 @@ class SglangBackend(HttpEngine):
             "spaces_between_special_tokens": False,
         }
         made = await self._native(prompt, urls, sampling)
-        meta = made["meta_info"]
-        ids = [int(i) for i in made["output_ids"]]
+        meta, ids = made.meta_info, made.output_ids
         seg = self._model.seg_token_id
         found = [i for i, token in enumerate(ids[:-1]) if token == seg]
         states = np.zeros((0, self._model.hidden_size), np.float32)
@@ -77,7 +90,7 @@ class SglangBackend(HttpEngine):
             states = np.stack([await self._state(prompt, urls, ids[: i + 1]) for i in found])
         ended = bool(ids) and ids[-1] in self._model.eos_token_ids
         text = self._tokenizer.decode(ids[:-1] if ended else ids, skip_special_tokens=False)
-        usage = {"prompt_tokens": meta["prompt_tokens"], "completion_tokens": len(ids)}
+        usage = {"prompt_tokens": meta.prompt_tokens, "completion_tokens": len(ids)}
         body: dict[str, Any] = {
             "id": f"chatcmpl-{uuid.uuid4().hex}",
             "object": "chat.completion",
@@ -87,15 +100,15 @@ class SglangBackend(HttpEngine):
                 {
                     "index": 0,
                     "message": {"role": "assistant", "content": text},
-                    "finish_reason": (meta.get("finish_reason") or {}).get("type", "stop"),
+                    "finish_reason": (meta.finish_reason or {}).get("type", "stop"),
                 }
             ],
-            "usage": usage | {"total_tokens": meta["prompt_tokens"] + len(ids)},
+            "usage": usage | {"total_tokens": meta.prompt_tokens + len(ids)},
         }
         return Generation(
             body=body,
             token_ids=tuple(ids),
-            prompt_tokens=int(meta["prompt_tokens"]),
+            prompt_tokens=meta.prompt_tokens,
             states=states,
             tokens=tuple(found),
             uncomputed=ids.count(seg) - len(found),
@@ -107,21 +120,24 @@ class SglangBackend(HttpEngine):
         """The state of the last of `ids`, generated before: one new token, its prompt's last row."""
         text = prompt + self._tokenizer.decode(ids, skip_special_tokens=False)
         made = await self._native(text, urls, {"max_new_tokens": 1, "temperature": 0}, states=True)
-        rows = np.asarray(made["meta_info"]["hidden_states"][0], np.float32)
-        last: NDArray[np.float32] = rows.reshape(-1, self._model.hidden_size)[-1]
+        try:
+            rows = np.asarray((made.meta_info.hidden_states or [])[0], np.float32)
+            last: NDArray[np.float32] = rows.reshape(-1, self._model.hidden_size)[-1]
+        except (ValueError, IndexError, TypeError) as error:
+            raise broken(f"it gave no state of {self._model.hidden_size} numbers") from error
         return last
 
     async def _native(
         self, text: str, urls: list[str], sampling: dict[str, Any], states: bool = False
-    ) -> dict[str, Any]:
+    ) -> _Native:
         request = {
             "text": text,
             "image_data": urls,
             "sampling_params": sampling,
             "return_hidden_states": states,
         }
-        made = await self.post("/generate", request)
-        if "output_ids" not in made or (states and "hidden_states" not in made.get("meta_info", {})):
+        made = typed(await self.post("/generate", request), _Native)
+        if states and made.meta_info.hidden_states is None:
             raise Refusal(
                 "SGLang returned no ids or states: start it with --enable-return-hidden-states",
                 500,

@@ -5,15 +5,53 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Sequence
+from typing import Annotated, Any
 
+import msgspec
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from sightbench.servers.masks.backends.base import Generation
-from sightbench.servers.masks.backends.engine_http import HttpEngine, messages
+from sightbench.servers.masks.backends.engine_http import HttpEngine, broken, messages, typed
 from sightbench.servers.masks.checkpoint import Model
 from sightbench.servers.masks.request import VideoRequest
 from sightbench.servers.wire.refusal import Refusal
+
+
+class _SegStates(msgspec.Struct):
+    tokens: list[int]
+    uncomputed: int
+    shape: tuple[int, int, int] | None = None
+    data: str = ""
+
+
+class _Choice(msgspec.Struct):
+    message: dict[str, Any]
+    token_ids: list[int] | None = None
+    seg_states: _SegStates | None = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: int
+
+
+class _Answer(msgspec.Struct):
+    """What of /v1/seg_states' answer is needed here; the rest goes to the client as it is."""
+
+    choices: Annotated[list[_Choice], msgspec.Meta(min_length=1, max_length=1)]
+    usage: _Usage
+
+
+def _states(said: _SegStates, hidden: int) -> NDArray[np.float32]:
+    """[n, hidden]: the last layer's rows, one per [SEG]. Raises Refusal when they are not that many."""
+    try:
+        rows = np.frombuffer(base64.b64decode(said.data), "<f4").reshape(said.shape or ())
+    except ValueError as error:
+        raise broken("its states have another size than it says") from error
+    if rows.ndim != 3 or rows.shape[::2] != (len(said.tokens), hidden):
+        raise broken(f"it has {list(rows.shape)} states for {len(said.tokens)} [SEG] tokens of {hidden}")
+    return rows[:, -1].copy()
 
 
 class VllmBackend(HttpEngine):
@@ -38,24 +76,25 @@ class VllmBackend(HttpEngine):
             request["media_io_kwargs"] = {"video": {"num_frames": -1}}
         request.setdefault("stop_token_ids", list(self._model.eos_token_ids))
         body = await self.post("/v1/seg_states", request)
-        choice = body["choices"][0]
-        held = choice.pop("seg_states", None)
-        if held is None:
+        answer = typed(body, _Answer)
+        said = answer.choices[0].seg_states
+        if said is None:
             raise Refusal("the engine runs without the [SEG] connector", 500, kind="server_error")
-        hidden = self._model.hidden_size
-        states = np.zeros((0, hidden), np.float32)
-        if held["tokens"]:
-            rows = np.frombuffer(base64.b64decode(held["data"]), "<f4").reshape(held["shape"])
-            states = rows[:, -1].copy()
+        states = np.zeros((0, self._model.hidden_size), np.float32)
+        if said.tokens:
+            states = _states(said, self._model.hidden_size)
+        choice = body["choices"][0]
+        choice.pop("seg_states")
+        choice.pop("token_ids", None)
         for bulky in ("prompt_token_ids", "prompt_text"):
             body.pop(bulky, None)
         return Generation(
             body=body,
-            token_ids=tuple(choice.pop("token_ids") or ()),
-            prompt_tokens=int(body["usage"]["prompt_tokens"]),
+            token_ids=tuple(answer.choices[0].token_ids or ()),
+            prompt_tokens=answer.usage.prompt_tokens,
             states=states,
-            tokens=tuple(held["tokens"]),
-            uncomputed=int(held["uncomputed"]),
+            tokens=tuple(said.tokens),
+            uncomputed=said.uncomputed,
             normed=False,
             llm_frames=shown,
         )
