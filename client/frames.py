@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -35,16 +36,23 @@ def middles(total: int, segments: int, whole: bool) -> list[int]:
 
 
 def resized(data: bytes, max_pixels: int) -> tuple[bytes, list[int] | None]:
-    """(`data`, None) if the image has at most `max_pixels`, else (re-encoded, [width, height])."""
+    """(`data`, None) if the image has at most `max_pixels`, else (re-encoded, [width, height]).
+
+    OSError or ValueError for what is no image, a damaged one, or one too large to open safely.
+    """
     from PIL import Image
 
-    with Image.open(io.BytesIO(data)) as image:
-        if image.width * image.height <= max_pixels:
-            return data, None
-        scale = math.sqrt(max_pixels / (image.width * image.height))
-        size = (max(1, int(image.width * scale)), max(1, int(image.height * scale)))
-        lossy = image.format == "JPEG"
-        small = image.convert("L" if image.mode == "L" else "RGB").resize(size, Image.Resampling.BICUBIC)
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            if image.width * image.height <= max_pixels:
+                return data, None
+            scale = math.sqrt(max_pixels / (image.width * image.height))
+            size = (max(1, int(image.width * scale)), max(1, int(image.height * scale)))
+            lossy = image.format == "JPEG"
+            small = image.convert("L" if image.mode == "L" else "RGB").resize(size, Image.Resampling.BICUBIC)
+    except (SyntaxError, TypeError, struct.error, Image.DecompressionBombError) as error:
+        # What Pillow raises of damaged files, besides OSError and ValueError.
+        raise ValueError(str(error) or type(error).__name__) from error
     out = io.BytesIO()
     if lossy:
         small.save(out, "JPEG", quality=95)

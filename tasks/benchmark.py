@@ -147,10 +147,16 @@ def parse_json(text: str | bytes, path: Path, line: int | None = None) -> Any:
         raise DatasetError(f"not valid JSON: {error.msg}", path, line or error.lineno) from None
     except UnicodeDecodeError:
         raise DatasetError("not UTF-8 text", path, line) from None
+    except RecursionError:
+        raise DatasetError("not usable JSON: it is nested too deeply", path, line) from None
+    except ValueError:
+        raise DatasetError("not usable JSON: an integer has thousands of digits", path, line) from None
 
 
 def load_json(path: Path) -> Any:
     """The JSON value in a file; DatasetError if the file is missing, unreadable or not JSON."""
+    if path.exists() and not path.is_file():
+        raise DatasetError("cannot be read: it is no file", path)
     try:
         text = path.read_bytes()
     except OSError as error:

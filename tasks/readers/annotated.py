@@ -11,7 +11,7 @@ from sightbench.errors import DatasetError, UsageError
 from sightbench.sample import Sample
 from sightbench.tasks import prompts
 from sightbench.tasks.benchmark import load_json, parse_json
-from sightbench.tasks.readers.files import jsonl
+from sightbench.tasks.readers.files import jsonl, shapes
 from sightbench.tasks.readers.files.disk import Seen, find, images, user
 from sightbench.tasks.readers.files.layout import LayoutReader, Source
 
@@ -39,7 +39,7 @@ def short_answers(
         answers = None if hidden else _answers(source, gold)
         kinds = _kinds(source, types)
         seen = Seen(source.path, source.problems)
-        for line, row in jsonl.rows(source.path, source.problems, ("image", "question", "question_id")):
+        for line, row in jsonl.rows(source.path, source.problems, shapes.ShortAnswer):
             name = str(row["question_id"])
             id = name if unique else f"{line}"
             if seen.again(id, line):
@@ -101,7 +101,7 @@ def chart_qa(source: Source) -> Iterator[Sample]:
             source.problems.skip("halves of ChartQA that are not there", path)
             continue
         bases = (source.data, path.parent, path.parent / "png")
-        for line, row in jsonl.rows(path, source.problems):
+        for line, row in jsonl.rows(path, source.problems, shapes.Chart):
             image, question = row.get("image", row.get("imgname")), row.get("question", row.get("query"))
             answer = row.get("answer", row.get("label"))
             if not isinstance(image, str) or not isinstance(question, str) or answer is None:
@@ -122,8 +122,7 @@ def chart_qa(source: Source) -> Iterator[Sample]:
 
 def referring(source: Source) -> Iterator[Sample]:
     """RefCOCO: {image, sent, bbox [x1, y1, x2, y2] in pixels, height, width}; ids are line numbers."""
-    needs = ("image", "sent", "bbox", "height", "width")
-    for line, row in jsonl.rows(source.path, source.problems, needs):
+    for line, row in jsonl.rows(source.path, source.problems, shapes.Expression):
         media = images((row["image"],), (source.data, source.path.parent), source.problems, source.path, line)
         if media is None:
             continue
@@ -141,7 +140,7 @@ def referring(source: Source) -> Iterator[Sample]:
 
 def science_qa(source: Source) -> Iterator[Sample]:
     """ScienceQA's image questions: {image, question, hint, choices, answer (index from 0)}."""
-    for line, row in jsonl.rows(source.path, source.problems, ("image", "question", "choices", "answer")):
+    for line, row in jsonl.rows(source.path, source.problems, shapes.Science):
         media = images((row["image"],), (source.data, source.path.parent), source.problems, source.path, line)
         if media is None:
             continue
@@ -172,7 +171,7 @@ def pope(source: Source) -> Iterator[Sample]:
     labels = {category: _pope_labels(source, category) for category in POPE_CATEGORIES}
     used = dict.fromkeys(POPE_CATEGORIES, 0)
     bases = (source.data / "pope/val2014", source.path.parent / "val2014", source.data, source.path.parent)
-    for line, row in jsonl.rows(source.path, source.problems, ("image", "text", "category")):
+    for line, row in jsonl.rows(source.path, source.problems, shapes.Pope):
         category = row["category"]
         position = used.get(category)
         if position is None or position >= len(labels[category]):
@@ -220,7 +219,7 @@ def seed(source: Source) -> Iterator[Sample]:
     names = {id: name for name, id in content.get("question_type", {}).items()}
     kinds = {str(item["question_id"]): item for item in content.get("questions", ())}
     bases = (source.path.parent, source.data)
-    for line, row in jsonl.rows(source.path, source.problems, ("image", "text", "question_id")):
+    for line, row in jsonl.rows(source.path, source.problems, shapes.Prompted):
         media = images((row["image"],), bases, source.problems, source.path, line)
         if media is None:
             continue
@@ -294,7 +293,7 @@ def mm_vet(source: Source) -> Iterator[Sample]:
         raise UsageError(f"MM-Vet's gold mm-vet.json is not beside {source.path}")
     gold = load_json(path)
     bases = (source.path.parent / "images", source.path.parent, source.data)
-    for line, row in jsonl.rows(source.path, source.problems, ("question_id", "image", "text")):
+    for line, row in jsonl.rows(source.path, source.problems, shapes.Prompted):
         id = f"v1_{row['question_id']}"
         media = images((row["image"],), bases, source.problems, source.path, line)
         if media is None:
@@ -340,9 +339,7 @@ def llava_bench(source: Source) -> Iterator[Sample]:
         list(jsonl.rows(folder / name, source.problems)) for name in ("context.jsonl", "answers_gpt4.jsonl")
     ]
     bases = (folder / "images", folder, source.data)
-    for position, (line, row) in enumerate(
-        jsonl.rows(source.path, source.problems, ("question_id", "image", "text", "category"))
-    ):
+    for position, (line, row) in enumerate(jsonl.rows(source.path, source.problems, shapes.Categorised)):
         if any(position >= len(rows) for rows in beside):
             source.problems.broke("context.jsonl or answers_gpt4.jsonl has no such line", source.path, line)
             continue

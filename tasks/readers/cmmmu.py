@@ -8,7 +8,7 @@ from typing import Any
 
 from sightbench.sample import Sample
 from sightbench.tasks import prompts
-from sightbench.tasks.readers.files import jsonl
+from sightbench.tasks.readers.files import jsonl, shapes
 from sightbench.tasks.readers.files.disk import Seen, images, user
 from sightbench.tasks.readers.files.layout import Source
 
@@ -21,7 +21,7 @@ def read(source: Source) -> Iterator[Sample]:
     for path in paths:
         seen = Seen(path, source.problems)
         bases = (path.parent, path.parent / "images", path.parent.parent / "images", source.path, source.data)
-        for line, row in jsonl.rows(path, source.problems, ("id", "type", "question", "answer")):
+        for line, row in jsonl.rows(path, source.problems, shapes.Exam):
             if seen.again(str(row["id"]), line):
                 continue
             names = row.get("img_list") or re.findall(r'<img="([^"]*)">', row["question"])

@@ -22,6 +22,8 @@ from sightbench.errors import DatasetError, UsageError
 from sightbench.sample import MaskTruth, Sample, Text, Turn, Video
 from sightbench.tasks.benchmark import Problems, load_json
 from sightbench.tasks.prompts import LETTER
+from sightbench.tasks.sound import flaw, unicode
+from sightbench.terminal import plain
 
 CATEGORIES = {
     "cameraqa": "Camera-Object",
@@ -36,6 +38,7 @@ MASK_TASKS = ("cameramask", "objmask", "scenemask")
 FRAME_PATTERNS = ("frame_*.jpg", "frame_*.png", "*.jpg", "*.png")
 LABELLED = re.compile(r"\(?([A-Z])\)?\s*[.:)]\s*(.*)", re.DOTALL)
 FILE_STRIDE = 100_000
+OBJECT = re.compile(r"(?!\.\.?$)[^/\\\0]+")
 
 
 def read(
@@ -78,6 +81,9 @@ def read(
                 continue
             ask = _masks if suffix in MASK_TASKS else _questions
             for index, sample in enumerate(ask(content, path, video, suffix, data, problems)):
+                if wrong := flaw(sample):
+                    problems.broke(f"question {plain(sample.id, 80)} {wrong}", path)
+                    continue
                 yield replace(sample, benchmark=benchmark, order=position * FILE_STRIDE + index)
 
 
@@ -88,7 +94,9 @@ def _files(annotations: Path, problems: Problems) -> Iterator[tuple[str, str, st
             continue
         for path in sorted(folder.iterdir()):
             scene, _, suffix = path.stem.rpartition("_")
-            if path.suffix != ".json" or not path.is_file():
+            if not unicode(f"{folder.name}{path.name}"):
+                problems.broke("its name, or its folder's, is not UTF-8", path)
+            elif path.suffix != ".json" or not path.is_file():
                 problems.skip("not a .json file", path)
             elif "frame_sampling" in path.name:
                 problems.skip("a frame_sampling file (the reference leaves them out)", path)
@@ -144,6 +152,9 @@ def _masks(
         problems.broke(f"asks for masks, and there is no folder {mask_dir}", path)
         return
     for object_id, item in content.items():
+        if not OBJECT.fullmatch(object_id) or not unicode(object_id):
+            problems.broke(f"{plain(object_id, 80)} cannot be an object's name", path)
+            continue
         question = item.get("question") if isinstance(item, dict) else None
         if not isinstance(question, str) or not question.strip():
             problems.broke(f"{object_id} has no question", path)
@@ -169,6 +180,8 @@ def _wrong_question(item: Any) -> str:
     options = item.get("options") or []
     if not isinstance(options, list) or not all(isinstance(option, str) for option in options):
         return "has options that are no list of texts"
+    if not isinstance(item.get("pair"), str | None):
+        return "has a pair that is no text"
     return ""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sightbench.sample import Sample
 from sightbench.tasks import prompts
-from sightbench.tasks.readers.files import jsonl
+from sightbench.tasks.readers.files import jsonl, shapes
 from sightbench.tasks.readers.files.disk import images, user
 from sightbench.tasks.readers.files.layout import Source
 
@@ -16,7 +16,7 @@ IDENTITY = ("category", "subcategory", "visual_input", "set_id", "figure_id", "q
 def read(source: Source) -> Iterator[Sample]:
     """Samples `<category>_<subcategory>_<visual>_<set>_<figure>_<question>`, gold Yes or No."""
     bases = (source.path.parent / "hallusion_bench", source.path.parent, source.data)
-    for position, row in jsonl.rows(source.path, source.problems, (*IDENTITY, "question", "gt_answer")):
+    for position, row in jsonl.rows(source.path, source.problems, shapes.Hallusion):
         if not row.get("filename"):
             source.problems.skip("questions without an image", source.path)
             continue

@@ -21,7 +21,7 @@ from PIL import ImageDraw, ImageFont
 from sightbench.errors import DatasetError, UsageError
 from sightbench.sample import Sample
 from sightbench.tasks.benchmark import load_json
-from sightbench.tasks.readers.files import jsonl
+from sightbench.tasks.readers.files import jsonl, shapes
 from sightbench.tasks.readers.files.disk import Seen, images, user
 from sightbench.tasks.readers.files.layout import Source
 
@@ -47,7 +47,7 @@ def read(source: Source) -> Iterator[Sample]:
     root = next((home / "images/mmscan" for home in homes if (home / "images/mmscan").is_dir()), source.data)
     drawn = root / "annotation_images" / f"{source.path.stem}_{VIEWS}"
     seen = Seen(source.path, source.problems)
-    for line, row in jsonl.rows(source.path, source.problems, ("video", "prompt_id", "conversations")):
+    for line, row in jsonl.rows(source.path, source.problems, shapes.Scene):
         id = str(row["prompt_id"]).replace("/", "-")
         if seen.again(id, line):
             continue

@@ -6,17 +6,16 @@ from collections.abc import Iterator
 
 from sightbench.sample import Sample
 from sightbench.tasks import prompts
-from sightbench.tasks.readers.files import jsonl
+from sightbench.tasks.readers.files import jsonl, shapes
 from sightbench.tasks.readers.files.disk import images, user
 from sightbench.tasks.readers.files.layout import Source
 
 
 def read(source: Source) -> Iterator[Sample]:
     """Samples by position in the file (its ids repeat), the question's type as category."""
-    needs = ("image_path", "question", "answers", "type")
     folder = source.path.parent
     bases = (folder / "OCRBench_Images", folder, source.data)
-    for position, row in jsonl.rows(source.path, source.problems, needs):
+    for position, row in jsonl.rows(source.path, source.problems, shapes.Ocr):
         media = images((row["image_path"],), bases, source.problems, source.path, position)
         if media is not None:
             yield Sample(

@@ -7,7 +7,7 @@ from typing import Any
 
 from sightbench.sample import Image, Part, Sample, Text, Turn
 from sightbench.tasks import prompts
-from sightbench.tasks.readers.files import jsonl
+from sightbench.tasks.readers.files import jsonl, shapes
 from sightbench.tasks.readers.files.disk import images
 from sightbench.tasks.readers.files.layout import Source
 from sightbench.tasks.readers.files.tsv import TableRow
@@ -41,9 +41,8 @@ def multi_round(source: Source) -> Iterator[Sample]:
     The system prompt is a system message (`official`, the reference's hosted models) or stands at the
     head of every user turn (`qwen`, its Qwen baseline). Ids are `<scan>/<turn>`, the group is the scan.
     """
-    needs = ("scan_id", "system_prompt", "new_observations", "user_message", "type", "answer")
     scans: dict[str, list[tuple[int, Mapping[str, Any]]]] = {}
-    for line, row in jsonl.rows(source.path, source.problems, needs):
+    for line, row in jsonl.rows(source.path, source.problems, shapes.Round):
         scans.setdefault(str(row["scan_id"]), []).append((line, row))
     folder = source.path.parent
     bases = (folder / "images", folder / "images" / "OST", folder, source.data)

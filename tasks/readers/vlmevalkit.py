@@ -229,7 +229,7 @@ def literal(text: str, column: str) -> Any:
     """The Python or JSON literal in a cell; ValueError names the column."""
     try:
         return ast.literal_eval(text)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
         raise ValueError(f"the {column} {text:.60} is no list") from None
 
 

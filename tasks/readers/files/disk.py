@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sightbench.sample import Image, Media, Text, Turn
 from sightbench.tasks.benchmark import Problems
+from sightbench.terminal import plain
 
 
 def find(data: Path, paths: Iterable[str]) -> Path | None:
@@ -21,6 +22,8 @@ def locate(name: str, bases: Sequence[Path]) -> Path | None:
     Annotations name images from where their authors stood (`data/vqav2/val2014/x.jpg` from internvl_chat/);
     leading folders are dropped one by one until the rest is found.
     """
+    if "\0" in name or any("\ud800" <= letter <= "\udfff" for letter in name):
+        return None
     if name.startswith("/") and os.path.isfile(name):
         return Path(name)
     parts = [part for part in name.split("/") if part not in ("", ".", "..")]
@@ -41,7 +44,7 @@ def images(
     for name in names:
         image = locate(name, bases) if isinstance(name, str) else None
         if image is None:
-            problems.broke(f"the image {name} is not on disk", path, line)
+            problems.broke(f"the image {plain(name, 200)} is not on disk", path, line)
             return None
         paths.append(image)
     return tuple(paths)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from sightbench.errors import DatasetError
 from sightbench.tasks.benchmark import Problems, load_json, parse_json
@@ -12,21 +15,39 @@ from sightbench.tasks.benchmark import Problems, load_json, parse_json
 NumberedObject = tuple[int, dict[str, Any]]
 
 
-def rows(path: Path, problems: Problems, needs: Sequence[str] = ()) -> Iterator[NumberedObject]:
-    """(line, object) of every good line; a line that is no object or lacks a key of `needs` is broken.
+def rows(
+    path: Path, problems: Problems, shape: type[msgspec.Struct] | None = None
+) -> Iterator[NumberedObject]:
+    """(line, object) of every good line; a line that is no object, or not of that shape, is broken.
 
     In a file that is one list, the position (from 1) stands for the line. DatasetError if the file cannot
     be opened.
     """
     source = _listed(path) if path.suffix == ".json" else _lines(path, problems)
     for line, row in source:
-        missing = next((key for key in needs if not isinstance(row, dict) or key not in row), None)
         if not isinstance(row, dict):
             problems.broke("is not a JSON object", path, line)
-        elif missing is not None:
-            problems.broke(f"has no {missing!r}", path, line)
-        else:
-            yield line, row
+            continue
+        try:
+            if shape is not None:
+                msgspec.convert(row, shape)
+        except (msgspec.ValidationError, RecursionError) as error:
+            problems.broke(_in_words(str(error)), path, line)
+            continue
+        yield line, row
+
+
+MISSING = re.compile(r"Object missing required field `(.+?)`")
+EXPECTED = re.compile(r"Expected (.+?) - at `\$\.?(.+?)`")
+
+
+def _in_words(error: str) -> str:
+    """What msgspec says of a row, as it follows the row's place."""
+    if missing := MISSING.search(error):
+        return f"has no {missing[1]!r}"
+    if expected := EXPECTED.search(error):
+        return f"{expected[2]} is wrong: expected {expected[1].replace('`', '')}"
+    return f"is wrong: {error}"
 
 
 def _listed(path: Path) -> Iterator[tuple[int, Any]]:

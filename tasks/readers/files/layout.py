@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sightbench.errors import UsageError
+from sightbench.errors import SightbenchError, UsageError
 from sightbench.sample import Sample
 from sightbench.tasks.benchmark import Needed, Problems, Read
 from sightbench.tasks.prompts import COT_TOKENS, REASONED
+from sightbench.tasks.sound import flaw
+from sightbench.terminal import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,8 @@ class Layout:
         """The first alternative that is there."""
         for name in self.paths:
             path = data / name
-            if path.exists() and (not self.files or any(next(path.glob(each), None) for each in self.files)):
+            there = path.is_dir() or (path.is_file() and not self.files)
+            if there and (not self.files or any(next(path.glob(each), None) for each in self.files)):
                 return path
         return None
 
@@ -60,7 +64,8 @@ def reader_of(benchmark: str, layouts: tuple[Layout, ...], tokens: int | None = 
         for layout in layouts:
             path = layout.find(data)
             if path is not None:
-                for order, sample in enumerate(layout.read(Source(path, data, profile, problems))):
+                rows = guarded(layout.read(Source(path, data, profile, problems)), path, problems)
+                for order, sample in enumerate(rows):
                     reasons = profile in REASONED or "cot" in sample.meta
                     room = sample.max_tokens or (COT_TOKENS if reasons else tokens)
                     yield replace(sample, benchmark=benchmark, order=order, max_tokens=room)
@@ -71,6 +76,29 @@ def reader_of(benchmark: str, layouts: tuple[Layout, ...], tokens: int | None = 
         )
 
     return read
+
+
+FROM_BAD_DATA = (
+    *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError, RecursionError),
+    *(AssertionError, csv.Error),
+)
+
+
+def guarded(samples: Iterator[Sample], path: Path, problems: Problems) -> Iterator[Sample]:
+    """The samples that can be asked; the others, and whatever stops the reader, are named in the problems."""
+    last = "the first question"
+    try:
+        for sample in samples:
+            wrong = flaw(sample)
+            if wrong:
+                problems.broke(f"question {plain(sample.id, 80)} {wrong}", path)
+            else:
+                yield sample
+            last = f"the question after {plain(sample.id, 80)}"
+    except SightbenchError:
+        raise
+    except FROM_BAD_DATA as error:
+        problems.broke(f"{last} cannot be read ({type(error).__name__}: {plain(error, 200)})", path)
 
 
 def needed(layouts: tuple[Layout, ...], *media: str) -> tuple[Needed, ...]:

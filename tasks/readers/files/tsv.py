@@ -214,6 +214,6 @@ def _names(cell: str | None) -> tuple[str, ...]:
     if cell.startswith("[") and cell.endswith("]"):
         try:
             return tuple(str(name) for name in ast.literal_eval(cell))
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
             return (cell,)
     return (cell,)

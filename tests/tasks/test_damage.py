@@ -1,0 +1,261 @@
+"""Rows that nobody meant to write: found before anything is asked, named with file and row.
+
+The generator takes the valid files of tests/tasks/formats.py and damages one value, cell, line or byte.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sightbench.errors import DatasetError, SightbenchError
+from sightbench.tasks import catalog
+from sightbench.tasks.benchmark import Problems, Selection
+from tests.tasks import formats
+
+BY_NAME = {benchmark.name: benchmark for benchmark in catalog.BENCHMARKS}
+KINDS = (
+    *("dynbench", "vqa-vqav2-val", "vqa-docvqa-val", "vqa-gqa-testdev", "vqa-chartqa-test", "tiny_lvlm"),
+    *("OCRBench", "MMBench_DEV_EN", "MMStar", "scienceqa", "seed", "mmvp", "CRPE_EXIST", "caption-coco"),
+    *("caption-nocaps", "refcoco-val", "mme", "pope", "HallusionBench", "mmmu-val", "MMMU_DEV_VAL"),
+    *("CMMMU_VAL", "mathvista-testmini", "MathVista_MINI", "mmvet", "llava-bench", "mmsi_bench"),
+    *("mmsi_bench_circular", "ost_bench", "ost_bench_multi_round", "egoexo_bench", "mmscan_2d", "vlabench"),
+)
+DEEP: Any = json.loads("[" * 400 + "]" * 400)
+VALUES: tuple[Any, ...] = (
+    *(
+        None,
+        True,
+        False,
+        0,
+        -1,
+        1.5,
+        float("inf"),
+        10**30,
+        "",
+        " ",
+        "\0",
+        "\ud800",
+        "../../etc/passwd",
+        "[/red]",
+    ),
+    *([], [None], {}, {"a": []}, DEEP, "x" * 3000, "[1", "\x1b[31m", ["a", 3], "nan"),
+)
+
+
+CELLS = ("", " ", "None", "[1", "(" * 500, "\0", "9" * 5000, "{", '"', "A" * 70, "../x", "{1: [}")
+
+
+def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The path of every value inside a JSON value."""
+    if at:
+        yield at
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in inside:
+        yield from places(each, (*at, key))
+
+
+def change(value: Any, at: tuple[Any, ...], to: Any) -> None:
+    for key in at[:-1]:
+        value = value[key]
+    value[at[-1]] = to
+
+
+def damage(path: Path, draw: random.Random) -> None:
+    """One thing in the file is no longer what it was."""
+    raw = path.read_bytes()
+    ways = ["cut", "flip", "line"]
+    text = raw.decode(errors="surrogateescape")
+    if path.suffix in (".json", ".jsonl"):
+        ways += ["value"] * 6
+    if path.suffix in (".tsv", ".csv"):
+        ways += ["cell"] * 6
+    way = draw.choice(ways)
+    if way == "cut":
+        path.write_bytes(raw[: draw.randrange(len(raw) + 1)])
+    elif way == "flip":
+        at = draw.randrange(len(raw))
+        path.write_bytes(raw[:at] + bytes([raw[at] ^ (1 << draw.randrange(8))]) + raw[at + 1 :])
+    elif way == "line":
+        lines = text.splitlines(keepends=True)
+        lines.insert(draw.randrange(len(lines) + 1), draw.choice(lines))
+        path.write_text("".join(lines), errors="surrogateescape")
+    elif way == "cell":
+        lines = text.split("\n")
+        row = draw.randrange(len(lines))
+        cells = lines[row].split("\t" if path.suffix == ".tsv" else ",")
+        new = draw.choice(
+            ["", " ", "None", "[1", "(" * 500, "\0", "9" * 5000, "{", '"', "A" * 70, "../x", "{1: [}"]
+        )
+        cells[draw.randrange(len(cells))] = new
+        lines[row] = ("\t" if path.suffix == ".tsv" else ",").join(cells)
+        path.write_text("\n".join(lines), errors="surrogateescape")
+    else:
+        rows = (
+            [json.loads(line) for line in text.splitlines()]
+            if path.suffix == ".jsonl"
+            else [json.loads(text)]
+        )
+        row = draw.randrange(len(rows))
+        spots = list(places(rows[row]))
+        to = draw.choice(VALUES)
+        if spots:
+            change(rows[row], draw.choice(spots), to)
+        written = [json.dumps(each) for each in rows]
+        if draw.random() < 0.1:
+            written[row] = written[row].replace("null", "9" * 5000, 1).replace('"', '"question": 1, "', 1)
+        path.write_text("\n".join(written))
+
+
+def question_files(root: Path) -> list[Path]:
+    endings = (".json", ".jsonl", ".tsv", ".csv", ".txt", ".parquet")
+    return sorted(path for path in root.rglob("*") if path.suffix in endings)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def valid(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    name = request.param
+    return name, formats.make(name, tmp_path_factory.mktemp(name.replace("/", "_")))
+
+
+@settings(
+    max_examples=400 if os.environ.get("SIGHTBENCH_SOAK") else 12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(seed=st.integers(0, 2**32))
+def test_damaged_files_give_good_samples_or_a_line_about_them(valid: tuple[str, Path], seed: int) -> None:
+    name, root = valid
+    draw = random.Random(seed)
+    path = draw.choice(question_files(root))
+    before = path.read_bytes()
+    try:
+        damage(path, draw)
+        problems = Problems()
+        profile = draw.choice(BY_NAME[name].profiles)
+        try:
+            samples = list(catalog.read(Selection(BY_NAME[name]), root, profile, problems))
+        except SightbenchError as error:
+            assert str(error)
+            return
+        for sample in samples:
+            assert isinstance(sample.id, str) and isinstance(sample.category, str)
+            orjson.dumps([sample.id, sample.category, sample.task, sample.group])
+            orjson.dumps(dict(sample.meta), option=orjson.OPT_NON_STR_KEYS)
+        for broken in problems.broken:
+            assert str(broken).isprintable() or "\n" not in str(broken)
+    finally:
+        path.write_bytes(before)
+
+
+def broken(name: str, root: Path) -> str:
+    with pytest.raises(DatasetError) as caught:
+        list(catalog.read(Selection(BY_NAME[name]), root))
+    return str(caught.value).replace(f"{root}/", "")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("question", None, "question is wrong: expected str, got null"),
+        ("question", 7, "question is wrong: expected str, got int"),
+        ("question", ["a"], "question is wrong: expected str, got array"),
+        ("question", " ", "has an empty question"),
+        ("question", "\ud800", "lone surrogate"),
+        ("image", "\0", "is not on disk"),
+        ("question_id", 10**40, "cannot be stored"),
+        ("extra", DEEP, ""),
+    ],
+)
+def test_a_damaged_row_of_json_lines_is_named(column: str, value: Any, words: str, tmp_path: Path) -> None:
+    formats.make("vqa-ocrvqa-test", tmp_path)
+    path = tmp_path / "data/ocrvqa/ocrvqa_test.jsonl"
+    first, second = (json.loads(line) for line in path.read_text().splitlines())
+    path.write_text("".join(json.dumps(row) + "\n" for row in (first, {**second, column: value})))
+    if not words:
+        assert len(list(catalog.read(Selection(BY_NAME["vqa-ocrvqa-test"]), tmp_path))) == 2
+        return
+    said = broken("vqa-ocrvqa-test", tmp_path)
+    assert words in said and "data/ocrvqa/ocrvqa_test.jsonl" in said
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('{"a": 1, "a": 2}', "the key 'a' appears twice"),
+        ('{"a": ' + "9" * 5000 + "}", "an integer has thousands of digits"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"a": "\xff"}', "not UTF-8"),
+    ],
+)
+def test_json_that_is_no_row_is_named_with_its_line(line: str, words: str, tmp_path: Path) -> None:
+    formats.make("vqa-ocrvqa-test", tmp_path)
+    path = tmp_path / "data/ocrvqa/ocrvqa_test.jsonl"
+    path.write_bytes(path.read_bytes() + line.encode("latin-1") + b"\n")
+    said = broken("vqa-ocrvqa-test", tmp_path)
+    assert words in said and "ocrvqa_test.jsonl:3" in said
+
+
+@pytest.mark.parametrize("width", [None, "wide", 0, -3])
+def test_a_width_that_is_no_number_is_named(width: Any, tmp_path: Path) -> None:
+    formats.make("refcoco-val", tmp_path)
+    path = tmp_path / "data/refcoco/refcoco_val.jsonl"
+    row = json.loads(path.read_text())
+    formats.lines(path, [{**row, "width": width}])
+    assert "width is wrong" in broken("refcoco-val", tmp_path)
+
+
+def test_a_blank_gold_in_a_table_is_named(tmp_path: Path) -> None:
+    formats.make("MMStar", tmp_path)
+    path = tmp_path / "MMStar.tsv"
+    path.write_text(path.read_text().replace("black\tB\t", "black\t  \t", 1))
+    assert "has a blank answer" in broken("MMStar", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change_to", "words"),
+    [
+        ({"object_1/../../x": {"question": "Segment."}}, "cannot be an object's name"),
+        ({"..": {"question": "Segment."}}, "cannot be an object's name"),
+        ({"a\0b": {"question": "Segment."}}, "cannot be an object's name"),
+        ({"object_1": {"question": ["Segment."]}}, "object_1 has no question"),
+    ],
+)
+def test_an_object_that_cannot_be_one_is_named(change_to: Any, words: str, tmp_path: Path) -> None:
+    formats.make("dynbench", tmp_path)
+    formats.put(tmp_path / "multi_json/davis/cow_objmask.json", change_to)
+    assert words in broken("dynbench", tmp_path)
+
+
+def test_a_pair_is_a_text(tmp_path: Path) -> None:
+    formats.make("dynbench", tmp_path)
+    question = {"question": "Where?", "options": ["A. left", "B. right"], "answer": "B", "pair": ["a"]}
+    formats.put(tmp_path / "multi_json/davis/cow_qa.json", [question])
+    assert "question 0 has a pair that is no text" in broken("dynbench", tmp_path)
+
+
+def test_a_name_that_is_not_utf8_is_named(tmp_path: Path) -> None:
+    formats.make("dynbench", tmp_path)
+    folder = os.fsencode(tmp_path / "multi_json/davis")
+    Path(os.fsdecode(folder + b"/\xff_qa.json")).write_text("[]")
+    assert "is not UTF-8" in broken("dynbench", tmp_path)
+
+
+def test_a_pipe_is_no_file_and_hangs_nothing(tmp_path: Path) -> None:
+    formats.make("dynbench", tmp_path)
+    path = tmp_path / "data.json"
+    os.mkfifo(path)
+    formats.make("MMStar", tmp_path / "other")
+    (tmp_path / "other/MMStar.tsv").unlink()
+    os.mkfifo(tmp_path / "other/MMStar.tsv")
+    with pytest.raises(SightbenchError, match="its questions are not below"):
+        list(catalog.read(Selection(BY_NAME["MMStar"]), tmp_path / "other"))
