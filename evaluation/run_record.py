@@ -14,6 +14,8 @@ from sightbench.client.sampling import RequestOptions
 from sightbench.errors import RunFolderError, UsageError
 from sightbench.files import replace_file
 from sightbench.scorers.scoring_options import ScoringOptions
+from sightbench.tasks import catalog
+from sightbench.tasks.digest import digest
 
 RUN = "run.json"
 
@@ -127,10 +129,18 @@ def refuse_other_run(folder: Path, before: RunRecord, now: RunRecord) -> None:
     known = {entry.name: entry for entry in before.benchmarks}
     for entry in now.benchmarks:
         same = known.get(entry.name, entry)
-        if same.digest != entry.digest:
+        if same.digest != entry.digest and same.digest != _sampled(entry):
             raise _other(folder, f"the data of {entry.name}", same.digest, entry.digest)
         if same.profile != entry.profile:
             raise _other(folder, f"the profile of {entry.name}", same.profile, entry.profile)
+
+
+def _sampled(entry: DatasetRecord) -> str | None:
+    """The digest that version 0.1 gave the same files; None where they are not there."""
+    benchmark = next((known for known in catalog.BENCHMARKS if known.name == entry.name), None)
+    if benchmark is None or not Path(entry.data).is_dir():
+        return None
+    return digest(benchmark, Path(entry.data), sampled=True)
 
 
 def _parameters(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from sightbench.program import program
 from sightbench.sample import Sample
 from sightbench.tasks import catalog
 from sightbench.tasks.benchmark import Benchmark, Problems, Selection
+from sightbench.tasks.digest import digest, same
 
 LMU_DATA = "LMUData"
 
@@ -108,9 +109,9 @@ def select(
     folder = _folder(Path(data))
     datasets = []
     for selection in selections:
-        digest = catalog.digest(selection.benchmark, folder)
+        state = digest(selection.benchmark, folder)
         datasets.append(
-            Dataset(selection, folder, _profile(selection, profile), digest, limit, skip_broken=skip_broken)
+            Dataset(selection, folder, _profile(selection, profile), state, limit, skip_broken=skip_broken)
         )
     return tuple(datasets)
 
@@ -157,15 +158,15 @@ def reopen(
         benchmark = next((known for known in (*own, *catalog.BENCHMARKS) if known.name == entry.name), None)
         if benchmark is None:
             raise RunFolderError(f"{folder} holds benchmark {entry.name!r}, which this version does not know")
-        digest = catalog.digest(benchmark, root)
-        if digest != entry.digest:
+        if not same(benchmark, root, entry.digest):
+            now = digest(benchmark, root)
             raise RunFolderError(
-                f"{root} is not the dataset {folder} was asked from (digest {digest}, was {entry.digest})"
+                f"{root} is not the dataset {folder} was asked from (digest {now}, was {entry.digest})"
             )
         selection = Selection(benchmark, entry.tasks or None)
         datasets.append(
             Dataset(
-                *(selection, root, entry.profile, digest, entry.limit),
+                *(selection, root, entry.profile, entry.digest, entry.limit),
                 *(entry.max_tokens, entry.tiles, entry.skip_broken, entry.broken),
             )
         )

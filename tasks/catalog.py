@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -111,8 +110,6 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 
 WHOLE = "*"
-SAMPLED_ABOVE = 64 * 2**20
-BLOCK = 2**20
 
 
 def resolve(names: Sequence[str]) -> tuple[Selection, ...]:
@@ -176,27 +173,6 @@ def read(
     if empty and not met.broken:
         what = f" of {', '.join(selection.tasks)}" if selection.tasks else ""
         raise DatasetError(f"{benchmark.name}: there is no question{what} in {data}")
-
-
-def digest(benchmark: Benchmark, data: Path) -> str:
-    """16 hex digits that change when a question or a gold answer changes; images are not read.
-
-    Names, sizes and bytes of the annotation files; of a file above 64 MiB, 64 blocks spread over it.
-    """
-    total = hashlib.sha256(benchmark.name.encode())
-    for path in sorted(
-        {path for needed in benchmark.files if not needed.media for path in located(needed, data)}
-    ):
-        size = path.stat().st_size
-        total.update(f"\0{path.relative_to(data)}\0{size}\0".encode())
-        with path.open("rb") as file:
-            if size <= SAMPLED_ABOVE:
-                total.update(file.read())
-                continue
-            for block in range(64):
-                file.seek((size - BLOCK) * block // 63)
-                total.update(file.read(BLOCK))
-    return total.hexdigest()[:16]
 
 
 def located(needed: Needed, data: Path) -> tuple[Path, ...]:

@@ -14,6 +14,7 @@ from sightbench.scorers.gold import numbers
 from sightbench.scorers.score import Metric, Row, Score
 from sightbench.scorers.table import SCORERS
 from sightbench.tasks import catalog
+from sightbench.tasks import digest as digests
 from sightbench.tasks.benchmark import Benchmark, Selection
 from tests.tasks import formats
 
@@ -214,34 +215,47 @@ def test_a_task_filter_keeps_only_its_samples_and_an_empty_one_says_so(tmp_path:
 def test_the_digest_follows_questions_and_not_images(tmp_path: Path) -> None:
     benchmark = BY_NAME["vqa-textvqa-val"]
     formats.make(benchmark.name, tmp_path)
-    before = catalog.digest(benchmark, tmp_path)
+    before = digests.digest(benchmark, tmp_path)
     image = tmp_path / "data/textvqa/images/0.jpg"
     image.write_bytes(formats.picture(99))
-    assert catalog.digest(benchmark, tmp_path) == before
+    assert digests.digest(benchmark, tmp_path) == before
     annotation = tmp_path / "data/textvqa/textvqa_val.jsonl"
     annotation.write_text(annotation.read_text().replace("What is it?", "What is that?"))
-    assert catalog.digest(benchmark, tmp_path) != before
+    assert digests.digest(benchmark, tmp_path) != before
 
 
 @pytest.mark.parametrize("name", BY_NAME)
 def test_the_digest_sees_the_questions_of_every_format(name: str, tmp_path: Path) -> None:
     benchmark = BY_NAME[name]
-    nothing = catalog.digest(benchmark, tmp_path)
+    nothing = digests.digest(benchmark, tmp_path)
     formats.make(name, tmp_path)
-    assert catalog.digest(benchmark, tmp_path) != nothing
+    assert digests.digest(benchmark, tmp_path) != nothing
 
 
-def test_the_digest_of_a_big_table_looks_all_over_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalog, "SAMPLED_ABOVE", 1000)
-    monkeypatch.setattr(catalog, "BLOCK", 20)
+def test_the_digest_of_a_big_table_is_of_all_of_it_and_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(digests, "LARGE", 1000)
+    monkeypatch.setattr(digests, "BLOCK", 20)
     benchmark = BY_NAME["MMStar"]
-    table = formats.put(tmp_path / "MMStar.tsv", "index\timage\n" + "x" * 5000)
-    before = catalog.digest(benchmark, tmp_path)
-    for place in (0, 5012 - 1):
-        content = bytearray(table.read_bytes())
-        content[place] = ord("y")
-        formats.put(tmp_path / "MMStar.tsv", bytes(content))
-        assert catalog.digest(benchmark, tmp_path) != before
+    path = tmp_path / "MMStar.tsv"
+    path.write_bytes(bytes(range(256)) * 40)
+    before = digests.digest(benchmark, tmp_path)
+    old = digests.digest(benchmark, tmp_path, sampled=True)
+    for at in (0, 4999, 10239):
+        content = bytearray(bytes(range(256)) * 40)
+        content[at] ^= 1
+        path.write_bytes(content)
+        assert digests.digest(benchmark, tmp_path) != before
+        assert not digests.same(benchmark, tmp_path, before)
+    path.write_bytes(bytes(range(256)) * 40)
+    assert digests.same(benchmark, tmp_path, before) and digests.same(benchmark, tmp_path, old)
+    cache = tmp_path / "cache/sightbench/digests.json"
+    assert len(json.loads(cache.read_text())) == 5
+    for damaged in ("", "[]", "{", '{"a": 3}'):
+        cache.write_text(damaged)
+        assert digests.digest(benchmark, tmp_path) == before
 
 
 def test_slices_point_at_the_very_bytes(tmp_path: Path) -> None:
