@@ -2,7 +2,7 @@
 
 // Small charts: HTML for words, SVG in percentages for marks, so that text keeps its size at any width.
 
-// Horizontal bars with intervals. rows: {label, value, interval, note, link}; scale: the largest value.
+// Horizontal bars with intervals. rows: {label, value, interval, note, link, group: a heading before it}; scale: the largest value.
 function barChart(rows, {scale = 100, digits = 1, unit = ""} = {}) {
   return el("div", {class: "bars"}, rows.map((bar) => {
     const at = (value) => `${Math.max(0, Math.min(100, 100 * value / scale))}%`;
@@ -15,6 +15,7 @@ function barChart(rows, {scale = 100, digits = 1, unit = ""} = {}) {
         svg("line", {class: "whisker", x1: high, x2: high, y1: 5, y2: 13}));
     }
     return [
+      bar.group ? el("span", {class: "group"}, bar.group) : null,
       el("span", {class: "label"}, bar.link ? el("a", {href: bar.link}, bar.label) : bar.label),
       svg("svg", {class: "bar-line", height: 18, "aria-hidden": "true"}, marks),
       el("span", {class: "value"}, `${number(bar.value, digits)}${unit}`,

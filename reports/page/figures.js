@@ -26,11 +26,10 @@ function categoryBars() {
     const of = (run) => run.summary.benchmarks.find(({name}) => name === benchmark.name);
     const bars = benchmark.headline.parts.flatMap((metric) => runs.map((run, tone) => {
       const own = of(run)?.headline.parts?.find(({name}) => name === metric.name);
-      return own && {
-        tone, value: own.value, interval: own.interval, note: `n ${count(own.n)}`,
-        label: runs.length > 1 ? (tone ? run.label : `${metric.name}: ${run.label}`) : metric.name,
-        link: samplesLink({b: benchmark.name, ...selection(metric.name)}),
-      };
+      const link = samplesLink({b: benchmark.name, ...selection(metric.name)});
+      const shared = own && {tone, value: own.value, interval: own.interval, note: `n ${count(own.n)}`};
+      return own && (runs.length > 1 ? {...shared, label: el("span", {class: `key tone${tone}`}, flat(run.label)),
+        group: tone ? null : el("a", {href: link}, metric.name)} : {...shared, label: metric.name, link});
     })).filter(Boolean);
     const scale = benchmark.headline.unit === "%" ? 100 : Math.max(...bars.map(({value, interval}) => Math.max(value, interval?.[1] ?? 0)));
     return el("div", {class: "card"}, el("h3", {}, `${benchmark.title}, by part`), barChart(bars, {scale, digits: digitsOf(benchmark.headline.unit)}));

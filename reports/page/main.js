@@ -50,6 +50,7 @@ function pressed(event) {
 async function start() {
   drawHeader(document.getElementById("top"));
   drawOverview(document.getElementById("overview"));
+  performance.mark("table");
   draw(null);
   document.addEventListener("keydown", pressed);
   addEventListener("hashchange", arrive);
@@ -64,6 +65,7 @@ async function start() {
     if (open > 0 && state.view === "samples") revealRow(open);
     questions = await chunk("questions");
     if (state.view === "samples") drawRows();
+    performance.mark("ready");
     document.body.dataset.ready = "yes";
   } catch (error) {
     fill(document.getElementById("later"), el("p", {class: "alarm"}, error.message));

@@ -46,17 +46,15 @@ function maskViewer({sets, truth, images}) {
     {length, at: 0, jump: show, label: `${name.toUpperCase()} over the frames`}));
   const zoomTold = el("output", {class: "quiet"}, "1×");
 
-  // Any frame's masks as one byte a pixel, FIRST where the first is foreground, SECOND where the other is.
+  // The masks of a frame: FIRST where the chosen run has foreground, SECOND where the truth or the other run has.
   function compose(frame) {
     const {a, b} = modes[view.mode] || {};
     const gold = truth[frame];
     const one = a?.masks.predicted[frame];
     const other = b ? b.masks.predicted[frame] : gold;
     const [h, w] = gold || one || other || [0, 0];
-    const codes = new Uint8Array(h * w);
-    paint(codes, h, w, one, FIRST);
-    paint(codes, h, w, other, SECOND);
-    return {codes, h, w, gold, against: Boolean(b)};
+    const both = paint(paint(blank(h, w), one, FIRST), other, SECOND);
+    return {both, gold: b ? paint(blank(h, w), gold, SECOND) : gold && both, against: Boolean(b)};
   }
 
   function show(frame) {
@@ -66,17 +64,17 @@ function maskViewer({sets, truth, images}) {
       image.show(images[frame]);
     }
     for (const next of [frame + 1, frame + 2]) if (images[next]?.src) new Image().src = images[next].src;
-    const {codes, h, w, gold, against} = compose(frame);
-    if (h) {
-      stage.style.aspectRatio = `${w} / ${h}`;
-      drawFill(fillLayer, codes, h, w, against);
-      drawEdge(edgeLayer, gold, h, w);
+    const {both, gold, against} = compose(frame);
+    if (both.h) {
+      stage.style.aspectRatio = `${both.w} / ${both.h}`;
+      if (view.fills) drawFill(fillLayer, both, against);
+      if (view.edge) drawEdge(edgeLayer, both, gold);
     }
-    fillLayer.hidden = !h || !view.fills;
-    edgeLayer.hidden = !h || !view.edge;
+    fillLayer.hidden = !both.h || !view.fills;
+    edgeLayer.hidden = !both.h || !view.edge;
     slider.value = frame;
     charts.forEach((chart) => chart.moveTo(frame));
-    fill(told, el("strong", {}, `Frame ${frame}`), ` of 0–${length - 1}`, shownRuns.map(({label, masks, position}) => {
+    fill(told, el("span", {}, el("strong", {}, `Frame ${frame}`), ` of 0–${length - 1}`), shownRuns.map(({label, masks, position}) => {
       const [j, f] = ["j", "f"].map((name) => perFrame(masks, name)[frame]);
       return el("span", {class: runs.length > 1 ? `key tone${position}` : null}, `${runs.length > 1 ? `${label}: ` : ""}J ${number(j === undefined ? null : 100 * j)}  F ${number(f === undefined ? null : 100 * f)}`);
     }));
@@ -138,37 +136,39 @@ function legendOf(mode, withTruth) {
   return [entry("both", "right (true positive)"), entry("first", "too much (false positive)"), entry("second", "missed (false negative), striped"), edge];
 }
 
-function drawFill(canvas, codes, h, w, against) {
-  const [pixels, put] = pixelsOf(canvas, h, w);
-  const colours = new Uint32Array([0, rgba(against ? COLOURS.onlyA : COLOURS.first, ALPHA), rgba(against ? COLOURS.onlyB : COLOURS.second, ALPHA), rgba(COLOURS.both, ALPHA)]);
-  const faint = rgba(against ? COLOURS.onlyB : COLOURS.second, STRIPE_ALPHA);
+function drawFill(canvas, frame, against) {
+  const {codes, w, box} = frame;
+  const [one, other] = against ? [COLOURS.onlyA, COLOURS.onlyB] : [COLOURS.first, COLOURS.second];
+  const colours = new Uint32Array([0, rgba(one, ALPHA), rgba(other, ALPHA), rgba(COLOURS.both, ALPHA)]);
+  const faint = rgba(other, STRIPE_ALPHA);
   const stripe = Math.max(3, Math.round(w / 120));
-  for (let y = 0, at = 0; y < h; y++) {
-    for (let x = 0; x < w; x++, at++) {
-      const code = codes[at];
-      if (code) pixels[at] = code === SECOND && ((x + y) / stripe & 1) ? faint : colours[code];
+  drawBox(canvas, frame, (pixels) => {
+    for (let y = box.top, to = 0; y < box.bottom; y++) {
+      for (let x = box.left, at = y * w + x; x < box.right; x++, at++, to++) {
+        const code = codes[at];
+        if (code) pixels[to] = code === SECOND && ((x + y) / stripe & 1) ? faint : colours[code];
+      }
     }
-  }
-  put();
+  });
 }
 
-function drawEdge(canvas, gold, h, w) {
-  const [pixels, put] = pixelsOf(canvas, h, w);
-  if (gold) {
-    const codes = new Uint8Array(h * w);
-    paint(codes, h, w, gold, FIRST);
-    const edge = outline(codes, h, w, FIRST, Math.max(1, Math.round(w / 500)));
-    const colour = rgba(COLOURS.edge, 255);
-    for (let at = 0; at < edge.length; at++) if (edge[at]) pixels[at] = colour;
-  }
-  put();
+function drawEdge(canvas, frame, gold) {
+  const colour = rgba(COLOURS.edge, 255);
+  const {left, right, top} = (gold || frame).box;
+  drawBox(canvas, gold || frame, (pixels) => {
+    if (gold) outline(gold, SECOND, Math.max(1, Math.round(gold.w / 500)), (x, y) => { pixels[(y - top) * (right - left) + x - left] = colour; });
+  });
 }
 
-function pixelsOf(canvas, h, w) {
+// Only the box that masks touch is drawn: a canvas of two million pixels takes its time.
+function drawBox(canvas, {h, w, box}, draw) {
   if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, {width: w, height: h});
   const context = canvas.getContext("2d");
-  const data = context.createImageData(w, h);
-  return [new Uint32Array(data.data.buffer), () => context.putImageData(data, 0, 0)];
+  context.clearRect(0, 0, w, h);
+  if (box.right <= box.left || box.bottom <= box.top) return;
+  const data = context.createImageData(box.right - box.left, box.bottom - box.top);
+  draw(new Uint32Array(data.data.buffer));
+  context.putImageData(data, box.left, box.top);
 }
 
 function rgba([r, g, b], alpha) {

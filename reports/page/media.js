@@ -34,9 +34,11 @@ function picture(box, {src, small, name}, attributes = {}) {
   return image;
 }
 
-// What a turn shows: a container to play, a strip of frames, or single images with boxes on them.
-function mediaOfTurn(turn, boxes) {
-  return turn.parts.filter((one) => one.frames).map((one) => {
+// What a turn shows: a container to play, a strip of frames, or single images with boxes on them. `sent` is
+// what the reply tells of the media that went out; frames that did not are marked.
+function mediaOfTurn(turn, boxes, sent) {
+  return turn.parts.filter((one) => one.frames).map((one, position) => {
+    const taken = sent?.[position]?.indices && new Set(sent[position].indices);
     if (one.file) {
       const at = one.span ? `#t=${one.span[0]},${one.span[1]}` : "";
       return el("video", {class: "clip", controls: true, preload: "metadata", src: one.file + at, "aria-label": flat(one.video)});
@@ -44,8 +46,9 @@ function mediaOfTurn(turn, boxes) {
     const images = imagesOf({turns: [{parts: [one]}]});
     if (images.length === 1) return single(images[0], boxes);
     return el("div", {class: "strip", tabindex: "0", role: "region", "aria-label": `${images.length} frames`}, images.map((image, at) => {
-      const box = el("figure", {});
-      box.append(picture(box, image, {loading: "lazy"}), el("figcaption", {}, String(at)));
+      const left = taken && !taken.has(at);
+      const box = el("figure", {class: left ? "left-out" : null});
+      box.append(picture(box, image, {loading: "lazy"}), el("figcaption", {}, left ? `${at}, not sent` : String(at)));
       return box;
     }));
   });

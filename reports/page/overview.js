@@ -154,6 +154,7 @@ function examples() {
 }
 
 function effortTable() {
+  if (!runs.some((run) => run.tally.requests)) return el("p", {class: "quiet"}, "Nothing was asked: the answers were read from files.");
   const rows = runs.map((run, position) => {
     const {requests, answered, prompt_tokens, tokens, cost, first, last} = run.tally;
     const took = first === null ? null : last - first;

@@ -23,48 +23,57 @@ function runLengths(counts) {
   return lengths;
 }
 
-// Sets `bit` in `codes` (h * w bytes, row by row) wherever the mask [height, width, counts] is foreground.
-function paint(codes, h, w, mask, bit) {
-  if (!mask) return;
+// One frame's masks as a byte a pixel, row by row, each mask a bit; `box` is what they touch.
+function blank(h, w) {
+  return {h, w, codes: new Uint8Array(h * w), box: {left: w, right: 0, top: h, bottom: 0}};
+}
+
+// Sets `bit` wherever the mask [height, width, counts] is foreground; one of another size is resized (nearest).
+function paint(frame, mask, bit) {
+  if (!mask) return frame;
+  const {h, w, codes, box} = frame;
   const [maskH, maskW, counts] = mask;
-  if (maskH !== h || maskW !== w) {
-    const own = new Uint8Array(maskH * maskW);
-    paint(own, maskH, maskW, mask, 1);
-    for (let y = 0; y < h; y++) {
-      const from = Math.floor((y + 0.5) * maskH / h) * maskW;
-      for (let x = 0; x < w; x++) if (own[from + Math.floor((x + 0.5) * maskW / w)]) codes[y * w + x] |= bit;
-    }
-    return;
-  }
+  if (maskH !== h || maskW !== w) return paintResized(frame, paint(blank(maskH, maskW), mask, 1), bit);
   let pixel = 0;
   let inside = false;
   for (const length of runLengths(counts)) {
-    if (inside) {
+    if (inside && length) {
       let x = Math.floor(pixel / h);
       let y = pixel - x * h;
-      for (let left = length; left > 0;) {
+      if (x < box.left) box.left = x;
+      for (let left = length; left > 0; x++, y = 0) {
         const here = Math.min(left, h - y);
         for (let at = y * w + x, end = at + here * w; at < end; at += w) codes[at] |= bit;
+        if (y < box.top) box.top = y;
+        if (y + here > box.bottom) box.bottom = y + here;
         left -= here;
-        x++;
-        y = 0;
       }
+      if (x > box.right) box.right = x;
     }
     pixel += length;
     inside = !inside;
   }
+  return frame;
 }
 
-// The pixels of `bit` within `width` of its edge, as 0 and 1.
-function outline(codes, h, w, bit, width) {
-  const edge = new Uint8Array(h * w);
+function paintResized(frame, from, bit) {
+  const {h, w, codes} = frame;
+  for (let y = 0; y < h; y++) {
+    const row = Math.floor((y + 0.5) * from.h / h) * from.w;
+    for (let x = 0; x < w; x++) if (from.codes[row + Math.floor((x + 0.5) * from.w / w)]) codes[y * w + x] |= bit;
+  }
+  frame.box = {left: 0, right: w, top: 0, bottom: h};
+  return frame;
+}
+
+// Calls `mark(x, y)` for each pixel of `bit` that lies within `width` of its edge.
+function outline({h, w, codes, box}, bit, width, mark) {
   const reach = width * w;
-  for (let y = 0, at = 0; y < h; y++) {
-    for (let x = 0; x < w; x++, at++) {
+  for (let y = box.top; y < box.bottom; y++) {
+    for (let x = box.left, at = y * w + x; x < box.right; x++, at++) {
       if (!(codes[at] & bit)) continue;
       if (x < width || x >= w - width || y < width || y >= h - width
-        || !(codes[at - width] & codes[at + width] & codes[at - reach] & codes[at + reach] & bit)) edge[at] = 1;
+        || !(codes[at - width] & codes[at + width] & codes[at - reach] & codes[at + reach] & bit)) mark(x, y);
     }
   }
-  return edge;
 }

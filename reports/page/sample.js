@@ -55,7 +55,7 @@ async function sampleContent(i) {
 function sampleHead(i) {
   const names = ["benchmark", "task", "category"].map((name) => nameOf(name, i)).filter(Boolean);
   return el("header", {class: "sample-head"},
-    el("h2", {}, flat(index.shared.id[i])),
+    el("h2", {}, broken(index.shared.id[i])),
     el("p", {class: "quiet"}, [...new Set(names)].join(" · ")),
     el("p", {class: "step"},
       el("button", {type: "button", click: () => stepSample(-1), title: "k"}, "Previous"),
@@ -77,7 +77,7 @@ async function earlierTurns(record, run) {
 }
 
 function prompt(record, masks, boxes) {
-  return el("section", {}, el("h3", {}, "Prompt as sent"), record.turns.map((turn) => [masks ? null : mediaOfTurn(turn, boxes), turnOf(turn)]));
+  return el("section", {}, el("h3", {}, "Prompt as sent"), record.turns.map((turn) => [masks ? null : mediaOfTurn(turn, boxes, record.reply?.sent?.media), turnOf(turn)]));
 }
 
 function turnOf(turn) {
@@ -114,10 +114,10 @@ function answer(run, i, {reply, score}) {
   const read = score.parsed === null ? "nothing" : written(score.parsed);
   const facts = [
     ["score", score.value === null ? "none" : `${number(100 * score.value, 1)} %`],
-    masksFact(detail), ["read", read], rule ? ["by rule", rule] : null,
-    reply?.finish ? ["finish", reply.finish] : null,
-    reply?.usage?.prompt_tokens !== undefined ? ["prompt", `${count(reply.usage.prompt_tokens)} tokens`] : null,
-    reply?.usage?.completion_tokens !== undefined ? ["answer", `${count(reply.usage.completion_tokens)} tokens`] : null,
+    masksFact(detail), ["read as", read], rule ? ["by the rule", rule] : null,
+    reply?.finish ? ["finish reason", reply.finish] : null,
+    reply?.usage?.prompt_tokens !== undefined ? ["prompt tokens", count(reply.usage.prompt_tokens)] : null,
+    reply?.usage?.completion_tokens !== undefined ? ["answer tokens", count(reply.usage.completion_tokens)] : null,
     reply?.latency ? ["latency", seconds(reply.latency)] : null,
     reply?.attempts > 1 ? ["attempts", count(reply.attempts)] : null,
   ].filter(Boolean);

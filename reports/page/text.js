@@ -46,6 +46,11 @@ function block(text, attributes = {}) {
   return el("div", {}, box, more);
 }
 
+// A path that may be broken after each of its parts.
+function broken(path) {
+  return flat(path).split(/(?<=[/_-])/).flatMap((piece) => [piece, el("wbr")]);
+}
+
 function number(value, digits = 1) {
   return value === null || value === undefined || Number.isNaN(value) ? "–" : value.toFixed(digits);
 }
