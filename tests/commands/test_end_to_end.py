@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sightbench.tasks import catalog
+from tests.reports.test_page import blocks
 from tests.tasks import formats
 
 NAMES = [benchmark.name for benchmark in catalog.BENCHMARKS]
@@ -28,6 +29,8 @@ def test_each_benchmark_is_asked_scored_and_reported(name: str, run, baseline: s
         value = benchmark["headline"]["value"]
         assert value is None or isinstance(value, float)
     assert benchmark["title"] in Path("RUN/report.txt").read_text()
+    # Every shape of sample, gold and score goes into the page.
+    assert len(blocks(Path("RUN/report.html"))["index"]["shared"]["id"]) == len(scores)
 
 
 @pytest.mark.parametrize("name", SUBMITTED)
