@@ -19,7 +19,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	@# mypy looks for packages where they are imported from, and our rooms lie beside the package's folder
 	mkdir -p .typing/sightbench && ln -sfn $(CURDIR)/sightbench/*.* $(ROOMS:%=$(CURDIR)/%) .typing/sightbench/
-	ln -sfn $(CURDIR)/tests .typing/tests
+	ln -sfn $(CURDIR)/tests $(CURDIR)/perf .typing/
 	cd .typing && ../$(BIN)/mypy --config-file ../pyproject.toml --cache-dir ../.mypy_cache
 
 $(BIN)/python:

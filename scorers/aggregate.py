@@ -1,14 +1,14 @@
-"""Aggregates that several scorers share: a mean over rows, by category, and sums of means."""
+"""From rows to metrics: means over rows, by category or axis, over sets, and sums of them."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from sightbench.scorers.groups import by, valued
+from sightbench.scorers.groups import all_right, by, value, valued
 from sightbench.scorers.score import Metric, Row
-from sightbench.scorers.statistics import mean
+from sightbench.scorers.statistics.intervals import Interval
+from sightbench.scorers.statistics.means import mean, sum_of
 
 
 def graded(rows: Sequence[Row]) -> list[Row]:
@@ -21,42 +21,102 @@ def by_category(rows: Sequence[Row]) -> dict[str, list[Row]]:
     return by(rows, lambda row: row.sample.category)
 
 
-def mean_value(name: str, rows: Sequence[Row], *, scale: float = 100.0, unit: str = "%") -> Metric:
+def mean_value(
+    name: str,
+    rows: Sequence[Row],
+    *,
+    scale: float = 100.0,
+    unit: str = "%",
+    bounds: Interval | None = (0.0, 1.0),
+) -> Metric:
     """The mean of the values of `rows`, its error clustered by what samples share (a video, a group)."""
     known = valued(rows)
     clusters = [row.sample.affinity for row, _ in known]
-    return mean(name, [value for _, value in known], clusters, scale=scale, unit=unit)
+    return mean(name, [number for _, number in known], clusters, scale=scale, unit=unit, bounds=bounds)
 
 
-def mean_detail(name: str, rows: Sequence[Row], key: str, *, scale: float = 100.0, unit: str = "%") -> Metric:
+def mean_detail(
+    name: str,
+    rows: Sequence[Row],
+    key: str,
+    *,
+    scale: float = 100.0,
+    unit: str = "%",
+    bounds: Interval | None = (0.0, 1.0),
+) -> Metric:
     """Like `mean_value`, over the number that the detail of each graded row holds under `key`."""
     known = [row for row in graded(rows) if row.score.detail.get(key) is not None]
     values = [float(row.score.detail[key]) for row in known]
-    return mean(name, values, [row.sample.affinity for row in known], scale=scale, unit=unit)
+    clusters = [row.sample.affinity for row in known]
+    return mean(name, values, clusters, scale=scale, unit=unit, bounds=bounds)
 
 
-def averaged(name: str, *, scale: float = 100.0, unit: str = "%") -> Callable[[Sequence[Row], str], Metric]:
+def averaged(
+    name: str, *, scale: float = 100.0, unit: str = "%", bounds: Interval | None = (0.0, 1.0)
+) -> Callable[[Sequence[Row], str], Metric]:
     """An aggregate: the mean of all rows under `name`, one part per category where there are several."""
 
     def aggregate(rows: Sequence[Row], profile: str) -> Metric:
-        total = mean_value(name, rows, scale=scale, unit=unit)
+        total = mean_value(name, rows, scale=scale, unit=unit, bounds=bounds)
         groups = by_category(graded(rows))
         if len(groups) < 2:
             return total
-        parts = tuple(mean_value(label, group, scale=scale, unit=unit) for label, group in groups.items())
-        return replace(total, parts=parts)
+        parts = (
+            mean_value(label, group, scale=scale, unit=unit, bounds=bounds) for label, group in groups.items()
+        )
+        return replace(total, parts=tuple(parts))
 
     return aggregate
 
 
-def sum_of(name: str, parts: Sequence[Metric], *, unit: str, note: str = "") -> Metric:
-    """The sum of the parts that have a value; errors add as those of independent numbers."""
-    present = [part for part in parts if part.value is not None]
-    if not present:
-        return Metric(name, None, 0, unit, parts=tuple(parts), note=note or "no part has a value")
-    value = math.fsum(part.value for part in present if part.value is not None)
-    errors = [part.stderr for part in present if part.stderr is not None]
-    stderr = math.sqrt(math.fsum(e * e for e in errors)) if len(errors) == len(present) else None
-    interval = None if stderr is None else (value - 1.96 * stderr, value + 1.96 * stderr)
-    count = sum(part.n for part in present)
-    return Metric(name, value, count, unit, stderr, interval, tuple(parts), note)
+def accuracy(name: str, rows: Sequence[Row], axes: Sequence[str] = ()) -> Metric:
+    """The mean over rows in %, with one part for each value of each axis, in order of appearance."""
+    return replace(mean_value(name, rows), parts=breakdown(rows, axes))
+
+
+def breakdown(rows: Sequence[Row], axes: Sequence[str]) -> tuple[Metric, ...]:
+    """One mean for each value of each axis the rows have, in order of appearance.
+
+    A row whose attribute is a list counts under each entry. With several axes names read "axis: value".
+    """
+    found: dict[str, dict[str, list[Row]]] = {}
+    for axis in axes:
+        for row in rows:
+            entries = value(row, axis)
+            for entry in entries if isinstance(entries, (list, tuple)) else (entries,):
+                if entry is not None and entry != "":
+                    found.setdefault(axis, {}).setdefault(str(entry), []).append(row)
+    return tuple(
+        mean_value(f"{axis}: {entry}" if len(found) > 1 else entry, members)
+        for axis, entries in found.items()
+        for entry, members in entries.items()
+    )
+
+
+def set_accuracy(
+    name: str,
+    groups: Sequence[Sequence[Row]],
+    axis: str | None = None,
+    right: Callable[[Sequence[Row]], float] = all_right,
+) -> Metric:
+    """The share of sets that are right, in %, with one part for each value of `axis` (of its first row)."""
+
+    def rate(label: str, members: Sequence[Sequence[Row]]) -> Metric:
+        return mean(
+            label, [right(group) for group in members], [group[0].sample.affinity for group in members]
+        )
+
+    parts: tuple[Metric, ...] = ()
+    if axis is not None:
+        kinds = by(groups, lambda group: value(group[0], axis))
+        parts = tuple(rate(str(kind), members) for kind, members in kinds.items() if kind)
+    return replace(rate(name, groups), parts=parts)
+
+
+def total(name: str, parts: Sequence[Metric], missing: Sequence[str] = ()) -> Metric:
+    """The sum of the parts in points; None, with a note, while any is `missing` or has no value."""
+    absent = [*missing, *(part.name for part in parts if part.value is None)]
+    if not absent and parts:
+        return sum_of(name, parts)
+    note = "missing: " + ", ".join(absent) if absent else "nothing to add"
+    return Metric(name, None, sum(part.n for part in parts), "points", parts=tuple(parts), note=note)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sightbench.scorers.aggregate import mean_detail, mean_value, set_accuracy
+from sightbench.scorers.groups import sets
 from sightbench.scorers.score import Metric, Row
-from sightbench.scorers.statistics import mean, mean_of
+from sightbench.scorers.statistics.means import mean_of
 
 DYNBENCH_CATEGORIES = ("Camera-Object", "Inter-Object", "Object-Scene")
 
@@ -20,7 +22,8 @@ def dynbench(rows: Sequence[Row]) -> Metric:
     parts = []
     for category in DYNBENCH_CATEGORIES:
         for name, wants in (("QA accuracy", "text"), ("J&F", "masks")):
-            part = _mean(f"{category} {name}", rows, category, wants, "value")
+            chosen = [row for row in _wanting(rows, wants) if row.sample.category == category]
+            part = mean_value(f"{category} {name}", chosen)
             if part.n:
                 parts.append(part)
     return mean_of("Overall", parts)
@@ -28,23 +31,24 @@ def dynbench(rows: Sequence[Row]) -> Metric:
 
 def dynbench_extras(rows: Sequence[Row]) -> tuple[Metric, ...]:
     """Numbers that stand beside Overall: QA under the robust extractor, J and F, each over all rows."""
+    masks = _wanting(rows, "masks")
     extras = (
         _twins(rows),
-        _mean("QA accuracy, robust extractor", rows, None, "text", "robust"),
-        _mean("J", rows, None, "masks", "J"),
-        _mean("F", rows, None, "masks", "F"),
+        mean_detail("QA accuracy, robust extractor", _wanting(rows, "text"), "robust"),
+        mean_detail("J", masks, "J"),
+        mean_detail("F", masks, "F"),
     )
     return tuple(extra for extra in extras if extra.n)
 
 
 def _twins(rows: Sequence[Row]) -> Metric:
     """The share of questions answered right for every twin of a scene: guessing does not survive it."""
-    sets: dict[str, list[float | None]] = {}
-    for row in rows:
-        if row.sample.wants == "text" and row.sample.group is not None:
-            sets.setdefault(row.sample.group, []).append(row.score.value)
-    whole = [values for values in sets.values() if len(values) > 1 and None not in values]
-    return mean("QA accuracy, all twins right", [float(all(values)) for values in whole])
+    twins = [row for row in _wanting(rows, "text") if row.sample.group is not None]
+    return set_accuracy("QA accuracy, all twins right", [group for group in sets(twins) if len(group) > 1])
+
+
+def _wanting(rows: Sequence[Row], wants: str) -> list[Row]:
+    return [row for row in rows if row.sample.wants == wants]
 
 
 def dynbench_chance(rows: Sequence[Row]) -> dict[str, float]:
@@ -55,20 +59,3 @@ def dynbench_chance(rows: Sequence[Row]) -> dict[str, float]:
         if row.sample.wants == "text" and choices:
             chances.setdefault(row.sample.category, []).append(100 / len(choices))
     return {category: sum(values) / len(values) for category, values in chances.items()}
-
-
-def _mean(name: str, rows: Sequence[Row], category: str | None, wants: str, key: str) -> Metric:
-    chosen = [
-        row
-        for row in rows
-        if row.score.value is not None
-        and row.sample.wants == wants
-        and (category is None or row.sample.category == category)
-    ]
-    values = [row.score.value if key == "value" else row.score.detail.get(key) for row in chosen]
-    known = [
-        (float(value), row.sample.affinity)
-        for value, row in zip(values, chosen, strict=True)
-        if value is not None
-    ]
-    return mean(name, [value for value, _ in known], [video for _, video in known])

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, TypeVar
 
-from sightbench.scorers.score import Fields, Grade, Metric, Row
-from sightbench.scorers.statistics import mean, mean_of
+from sightbench.scorers.score import Fields, Grade, Row
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -61,65 +59,6 @@ def all_right(group: Iterable[Row]) -> float:
     return float(all(row.score.value == 1.0 for row in group))
 
 
-def accuracy(name: str, rows: Sequence[Row], axes: Sequence[str] = ()) -> Metric:
-    """The mean over rows in %, with one part for each value of each axis, in order of appearance."""
-    return replace(_mean(name, rows), parts=breakdown(rows, axes))
-
-
-def breakdown(rows: Sequence[Row], axes: Sequence[str]) -> tuple[Metric, ...]:
-    """One mean for each value of each axis the rows have, in order of appearance.
-
-    A row whose attribute is a list counts under each entry. With several axes names read "axis: value".
-    """
-    found: dict[str, dict[str, list[Row]]] = {}
-    for axis in axes:
-        for row in rows:
-            entries = value(row, axis)
-            for entry in entries if isinstance(entries, (list, tuple)) else (entries,):
-                if entry is not None and entry != "":
-                    found.setdefault(axis, {}).setdefault(str(entry), []).append(row)
-    return tuple(
-        _mean(f"{axis}: {entry}" if len(found) > 1 else entry, members)
-        for axis, entries in found.items()
-        for entry, members in entries.items()
-    )
-
-
-def set_accuracy(
-    name: str,
-    groups: Sequence[Sequence[Row]],
-    axis: str | None = None,
-    right: Callable[[Sequence[Row]], float] = all_right,
-) -> Metric:
-    """The share of sets that are right, in %, with one part for each value of `axis` (of its first row)."""
-
-    def rate(label: str, members: Sequence[Sequence[Row]]) -> Metric:
-        return mean(label, [right(group) for group in members])
-
-    parts: tuple[Metric, ...] = ()
-    if axis is not None:
-        kinds = by(groups, lambda group: value(group[0], axis))
-        parts = tuple(rate(str(kind), members) for kind, members in kinds.items() if kind)
-    return replace(rate(name, groups), parts=parts)
-
-
-def total(name: str, parts: Sequence[Metric], missing: Sequence[str] = (), unit: str = "points") -> Metric:
-    """The sum of the parts; None, with a note, while any part is `missing` or has no value."""
-    absent = [*missing, *(part.name for part in parts if part.value is None)]
-    values = [part.value for part in parts if part.value is not None]
-    if absent or not parts:
-        note = "missing: " + ", ".join(absent) if absent else "nothing to add"
-        return Metric(name, None, sum(part.n for part in parts), unit, parts=tuple(parts), note=note)
-    average = mean_of(name, parts, unit=unit)
-    summed, k = float(sum(values)), len(parts)
-    interval = average.interval and (
-        summed + k * (average.interval[0] - (average.value or 0.0)),
-        summed + k * (average.interval[1] - (average.value or 0.0)),
-    )
-    stderr = None if average.stderr is None else average.stderr * k
-    return replace(average, value=summed, stderr=stderr, interval=interval)
-
-
 def grade_rows(fields: Fields, grade: Callable[[str, Any, Fields], Grade]) -> list[tuple[Fields, Grade]]:
     """The members of a whole set given on one line as `rows`, each graded with its own fields on top.
 
@@ -157,8 +96,3 @@ def together(graded: Sequence[tuple[Fields, Grade]], score: float, **detail: Any
         "set",
         {"rows": values, **detail},
     )
-
-
-def _mean(name: str, rows: Sequence[Row]) -> Metric:
-    pairs = valued(rows)
-    return mean(name, [number for _, number in pairs], [row.sample.affinity for row, _ in pairs])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sightbench.sample import Sample
+from sightbench.scorers.statistics.evidence import Evidence
 
 Fields = Mapping[str, Any]
 """What a scorer needs beside prediction and gold (`choices`, `question_type`, `hw`, ...)."""
@@ -52,8 +53,9 @@ class Metric:
     """One number of a report and the numbers it is made of.
 
     `value` is in `unit` (already x100 for "%"), None where it cannot be computed (`note` says why).
-    `n` is how many items (rows, pairs, objects) stand behind it. `stderr` and `interval` (95 %) are
-    in the same unit.
+    `n` is how many items (rows, pairs, objects) stand behind it. `stderr`, `interval` (95 %) and `bounds`
+    (the ends of the scale, where it has any) are in the same unit. `evidence` is what sums of metrics and
+    comparisons of runs are made from; it is not part of what the metric says, and no file holds it.
     """
 
     name: str
@@ -64,6 +66,8 @@ class Metric:
     interval: tuple[float, float] | None = None
     parts: tuple[Metric, ...] = ()
     note: str = ""
+    bounds: tuple[float, float] | None = field(default=None, repr=False)
+    evidence: Evidence | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from sightbench.scorers.aggregate import accuracy
 from sightbench.scorers.answer import ungraded_without_gold, unparsed
 from sightbench.scorers.choice.mmmu import Parsed, key_phrases, number, unique
 from sightbench.scorers.choice.options import options_of
-from sightbench.scorers.groups import accuracy
 from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
 
 CHOICE, TRUE_FALSE, BLANK = "选择", "判断", "填空"

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from sightbench.scorers.choice.yesno import yes_no
-from sightbench.scorers.groups import accuracy, by, grade_rows, set_accuracy, together, value
+from sightbench.scorers.groups import all_right, by, grade_rows, together, value, valued
 from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
-from sightbench.scorers.statistics import mean_of
+from sightbench.scorers.statistics.means import mean, mean_of
 
 
 def identity(fields: Mapping[str, Any]) -> dict[str, str]:
@@ -53,19 +53,22 @@ def hallusionbench_score(rows: Sequence[Row], profile: str) -> Metric:
 
 
 def _three(name: str, rows: Sequence[Row]) -> Metric:
-    def rate(label: str, item: str) -> Metric:
-        groups = by(rows, lambda row: _key(row, item)).values()
+    def rate(label: str, items: Sequence[str]) -> Metric:
+        groups = by(rows, lambda row: _key(row, *items)).values()
         whole = [group for group in groups if all(row.score.value is not None for row in group)]
-        return set_accuracy(label, whole)
+        # Figures and questions cross; what holds both is the set they were drawn for.
+        sets = [_key(group[0]) for group in whole]
+        return mean(label, [all_right(group) for group in whole], sets)
 
-    parts = (accuracy("aAcc", rows), rate("fAcc", "figure_id"), rate("qAcc", "question_id"))
-    # The three count the same answers, so the standard error of independent parts would be wrong.
-    return replace(mean_of(name, parts), n=parts[0].n, stderr=None, interval=None)
+    known = valued(rows)
+    single = mean("aAcc", [number for _, number in known], [_key(row) for row, _ in known])
+    parts = (single, rate("fAcc", ["figure_id"]), rate("qAcc", ["question_id"]))
+    return replace(mean_of(name, parts), n=single.n)
 
 
-def _key(row: Row, item: str) -> tuple[str, str, str]:
+def _key(row: Row, *items: str) -> tuple[str, ...]:
     found = identity({"category": row.sample.category, "index": row.sample.id, **row.sample.meta})
-    return found["kind"], found["set_id"], found[item]
+    return found["kind"], found["set_id"], *(found[item] for item in items)
 
 
 HALLUSIONBENCH = Scorer(

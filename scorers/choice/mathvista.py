@@ -7,10 +7,10 @@ import string
 from collections.abc import Sequence
 from typing import Any
 
+from sightbench.scorers.aggregate import accuracy
 from sightbench.scorers.answer import final_answer, ungraded_without_gold
 from sightbench.scorers.choice import letters
 from sightbench.scorers.choice.options import options_of
-from sightbench.scorers.groups import accuracy
 from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
 from sightbench.scorers.text.edit import levenshtein
 

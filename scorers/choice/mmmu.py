@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from sightbench.scorers.aggregate import accuracy
 from sightbench.scorers.answer import ungraded_without_gold, unparsed
 from sightbench.scorers.choice import letters
 from sightbench.scorers.choice.multiple_choice import choice, inferred, judge
 from sightbench.scorers.choice.options import gold_letter, options_of
-from sightbench.scorers.groups import accuracy, value
+from sightbench.scorers.groups import value
 from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
 
 DOMAINS: Mapping[str, tuple[str, ...]] = {

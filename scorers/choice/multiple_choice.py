@@ -7,20 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from sightbench.scorers.aggregate import accuracy, breakdown, set_accuracy
 from sightbench.scorers.answer import Grader, ungraded_without_gold, unparsed
 from sightbench.scorers.choice import letters, spatial
 from sightbench.scorers.choice.options import gold_letter, options_of
-from sightbench.scorers.groups import (
-    accuracy,
-    breakdown,
-    by,
-    chunks,
-    grade_rows,
-    set_accuracy,
-    sets,
-    together,
-    value,
-)
+from sightbench.scorers.groups import by, chunks, grade_rows, sets, together, value
 from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
 
 _CHOICES = "mapping letter -> text, or list of texts (A, B, C... in order)"

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from sightbench.scorers.aggregate import mean_value
 from sightbench.scorers.answer import unparsed
 from sightbench.scorers.choice.options import options_of
 from sightbench.scorers.groups import valued
 from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
-from sightbench.scorers.statistics import mean, mean_of
+from sightbench.scorers.statistics.means import mean_of
 from sightbench.scorers.text.edit import common_subsequence
 
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -162,10 +163,7 @@ def ost_score(rows: Sequence[Row], profile: str) -> Metric:
     for row, _ in valued(rows):
         if not row.score.detail.get("left_out"):
             members.setdefault(str(row.score.detail.get("type")), []).append(row)
-    types = {
-        name: mean(name, [number for _, number in valued(group)], [row.sample.affinity for row in group])
-        for name, group in members.items()
-    }
+    types = {name: mean_value(name, group) for name, group in members.items()}
     for name, variants in _VARIANTS.items():
         stem = name.removesuffix(")")
         types[name] = _node(name, [_leaf(types, f"{stem}{index})") for index in range(1, variants + 1)])

@@ -9,10 +9,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from sightbench.scorers.aggregate import accuracy, total
 from sightbench.scorers.answer import unparsed
-from sightbench.scorers.groups import accuracy, by, chunks, grade_rows, together, total, valued
+from sightbench.scorers.groups import by, chunks, grade_rows, together, valued
 from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
-from sightbench.scorers.statistics import bootstrap, mean
+from sightbench.scorers.statistics.means import bootstrap, mean
 
 PERCEPTION = (
     *("existence", "count", "position", "color", "posters"),
@@ -140,12 +141,11 @@ def mme_score(rows: Sequence[Row], profile: str) -> Metric:
 
 
 def _mme_category(name: str, rows: Sequence[Row]) -> Metric:
-    pairs = [
-        values
-        for group in _pairs(rows)
-        if len(values := [number for _, number in valued(group)]) == len(group) == 2
-    ]
-    points = mean(name, [_mme_points(values) for values in pairs], scale=1.0, unit="points")
+    whole = [group for group in _pairs(rows) if len(valued(group)) == len(group) == 2]
+    pairs = [[number for _, number in valued(group)] for group in whole]
+    images = [group[0].sample.affinity for group in whole]
+    each = [_mme_points(values) for values in pairs]
+    points = mean(name, each, images, scale=1.0, unit="points", bounds=(0.0, 200.0))
     if not pairs:
         return points
     return replace(points, value=_mme_points([number for values in pairs for number in values]))

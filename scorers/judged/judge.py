@@ -6,13 +6,14 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from sightbench.scorers.aggregate import averaged, by_category, graded, mean_detail, mean_value
 from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
-from sightbench.scorers.statistics import bootstrap, mean
+from sightbench.scorers.statistics.means import bootstrap, mean
 
 PLAN_SCORES = ("completeness", "logical_sequence", "hallucination_redundancy", "granularity")
 CAPABILITIES = ("rec", "ocr", "know", "gen", "spat", "math")
@@ -55,7 +56,7 @@ def _relative(name: str, rows: Sequence[Row]) -> Metric:
     if metric.value is not None and metric.value != metric.value:
         metric = replace(metric, value=None, note="the reference answers' mean score is 0")
     parts = tuple(
-        mean(label, pairs[:, column].tolist(), clusters, scale=10.0, unit="points")
+        mean(label, pairs[:, column].tolist(), clusters, scale=10.0, unit="points", bounds=(-1.0, 10.0))
         for label, column in (("reference answers x10", 0), ("model's answers x10", 1))
     )
     return replace(metric, parts=parts)
@@ -142,8 +143,10 @@ def _grade_plan(prediction: str, gold: Any, fields: Fields, profile: str) -> Gra
 
 def _aggregate_plan(rows: Sequence[Row], profile: str) -> Metric:
     parsed = [row for row in graded(rows) if row.score.status == "scored"]
-    overall = averaged("final_score", scale=1.0, unit="of 5")(parsed, profile)
-    dimensions = tuple(mean_detail(name, parsed, name, scale=1.0, unit="of 5") for name in PLAN_SCORES)
+    # The judge is asked for 1 to 5, but what it writes is taken as it is: no bounds.
+    points = partial(mean_detail, scale=1.0, unit="of 5", bounds=None)
+    overall = averaged("final_score", scale=1.0, unit="of 5", bounds=None)(parsed, profile)
+    dimensions = tuple(points(name, parsed, name) for name in PLAN_SCORES)
     return replace(overall, parts=(*overall.parts, *dimensions))
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from sightbench.scorers.aggregate import graded
 from sightbench.scorers.gold import strings
 from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
-from sightbench.scorers.statistics import bootstrap, mean
+from sightbench.scorers.statistics.means import bootstrap, mean
 from sightbench.scorers.text.edit import common_subsequence
 from sightbench.scorers.text.ptb import caption_tokens
 
@@ -230,7 +230,7 @@ def _aggregate(rows: Sequence[Row], profile: str) -> Metric:
     known = graded(rows)
     headline, *others = _corpus(known, java=True)
     lengths = [float(len(_caption(row).split())) for row in known]
-    others.append(mean("caption length", lengths, scale=1.0, unit="words"))
+    others.append(mean("caption length", lengths, scale=1.0, unit="words", bounds=None))
     categories: dict[str, list[Row]] = {}
     for row in known:
         categories.setdefault(row.sample.category, []).append(row)

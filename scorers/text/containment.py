@@ -11,9 +11,10 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from sightbench.scorers.aggregate import by_category, graded, mean_value, sum_of
+from sightbench.scorers.aggregate import by_category, graded, mean_value
 from sightbench.scorers.gold import strings
 from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
+from sightbench.scorers.statistics.means import sum_of
 from sightbench.scorers.text.vqa import normalized_official
 
 MATH = "Handwritten Mathematical Expression Recognition"

@@ -15,7 +15,7 @@ from typing import Any
 
 from sightbench.scorers.aggregate import by_category, graded, mean_detail, mean_value
 from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
-from sightbench.scorers.statistics import mean_of
+from sightbench.scorers.statistics.means import mean_of
 
 UNORDERED_TASKS = ("cook_dishes", "texas_holdem")
 """Tasks whose subtasks may come in any order (VLABench seq_independent_task.json)."""
@@ -160,6 +160,7 @@ def _scored(gold: Skills, plan: Any, ordered: bool) -> dict[str, float] | None:
     return scores | _totals(scores)
 
 
+_SCALE = (0.0, 100.0)
 _ZERO = {name: 0.0 for name in (*SCORES, "total_score", "total_score_weighted")}
 
 
@@ -194,9 +195,9 @@ def _aggregate(rows: Sequence[Row], profile: str) -> Metric:
     """The plain mean of the dimensions' total scores; a dimension is the mean over its examples."""
     dimensions = []
     for name, group in by_category(graded(rows)).items():
-        total = mean_value(name, group, scale=1.0, unit="points")
+        total = mean_value(name, group, scale=1.0, unit="points", bounds=_SCALE)
         keys = (*SCORES, "total_score_weighted", "entity_match_coerced", "total_score_coerced")
-        parts = tuple(mean_detail(key, group, key, scale=1.0, unit="points") for key in keys)
+        parts = tuple(mean_detail(key, group, key, scale=1.0, unit="points", bounds=_SCALE) for key in keys)
         dimensions.append(replace(total, parts=parts))
     return mean_of("total_score", dimensions, unit="points", note="official total: at most 80")
 

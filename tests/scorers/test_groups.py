@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from sightbench.sample import Json, Sample
-from sightbench.scorers.groups import accuracy, breakdown, by, chunks, set_accuracy, sets, total
+from sightbench.scorers.aggregate import accuracy, breakdown, set_accuracy, total
+from sightbench.scorers.groups import by, chunks, sets
 from sightbench.scorers.score import Metric, Row, Score
-from sightbench.scorers.statistics import mean
+from sightbench.scorers.statistics.means import mean
 
 
 def row(id: str, value: float | None, group: str | None = None, category: str = "", **meta: Json) -> Row:

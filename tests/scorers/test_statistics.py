@@ -4,17 +4,16 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import t as student_t
 
 from sightbench.scorers.score import Metric
-from sightbench.scorers.statistics import bootstrap, mean, mean_of, t_quantile
+from sightbench.scorers.statistics.intervals import t_quantile
+from sightbench.scorers.statistics.means import bootstrap, mean, mean_of
 
 
-@pytest.mark.parametrize(
-    ("df", "expected"),
-    [(1, 12.7062), (2, 4.3027), (3, 3.1824), (7, 2.3646), (30, 2.0423), (1000, 1.9623)],
-)
-def test_t_quantile_matches_the_printed_tables(df: int, expected: float) -> None:
-    assert t_quantile(0.975, df) == pytest.approx(expected, rel=2e-3)
+@pytest.mark.parametrize("freedom", [1, 2, 3, 7.4, 30, 1000])
+def test_t_quantile_is_exact(freedom: float) -> None:
+    assert t_quantile(0.975, freedom) == pytest.approx(float(student_t.ppf(0.975, freedom)), rel=1e-9)
 
 
 def test_mean_is_numpys_mean_times_hundred_to_the_bit() -> None:
@@ -26,8 +25,49 @@ def test_unclustered_standard_error_is_s_over_root_n() -> None:
     values = [1.0, 0.0, 1.0, 1.0, 0.0]
     metric = mean("accuracy", values)
     assert metric.stderr == pytest.approx(np.std(values, ddof=1) / math.sqrt(5) * 100)
-    assert metric.interval is not None
-    assert metric.interval[1] - metric.value == pytest.approx(t_quantile(0.975, 4) * metric.stderr)
+    assert metric.evidence is not None
+    assert metric.evidence.effective_n == pytest.approx(5)
+
+
+def test_soft_scores_have_students_interval_and_it_ends_with_the_scale() -> None:
+    middle = mean("ANLS", [0.4, 0.5, 0.6, 0.45])
+    assert middle.interval is not None and middle.value is not None and middle.stderr is not None
+    assert middle.interval[1] - middle.value == pytest.approx(t_quantile(0.975, 3) * middle.stderr)
+    high = mean("J&F", [1.0, 0.99, 0.7])
+    assert high.interval is not None and high.interval[1] == 100.0
+    points = mean("points", [1.0, 2.0, 9.0], scale=1.0, unit="points", bounds=None)
+    assert points.interval is not None and points.interval[0] < 0
+
+
+@pytest.mark.parametrize("right", [0, 1, 5, 9, 10])
+def test_the_interval_of_a_share_stays_on_the_scale_and_holds_the_share(right: int) -> None:
+    metric = mean("accuracy", [1.0] * right + [0.0] * (10 - right), list("aabbccddee"))
+    assert metric.interval is not None and metric.value is not None
+    low, high = metric.interval
+    assert 0 <= low <= metric.value <= high <= 100
+    assert high - low > 10, "ten answers cannot be sure"
+
+
+def test_unclustered_share_is_wilsons_with_t_for_z() -> None:
+    from statsmodels.stats.proportion import proportion_confint
+
+    values = [1.0] * 280 + [0.0] * 20
+    metric = mean("accuracy", values)
+    low, high = proportion_confint(280, 300, alpha=2 * (1 - student_t.cdf(1.96, 10**9)), method="wilson")
+    assert metric.interval == pytest.approx((100 * low, 100 * high), abs=0.05)
+
+
+def test_clustered_error_is_that_of_a_regression_on_a_constant() -> None:
+    import statsmodels.api as sm
+
+    rng = np.random.default_rng(3)
+    videos = np.repeat(np.arange(30), 7)
+    values = rng.random(210) * 0.5 + np.repeat(rng.random(30), 7) * 0.5
+    ours = mean("ANLS", values.tolist(), videos.tolist(), scale=1.0)
+    fit = sm.OLS(values, np.ones(210)).fit(
+        cov_type="cluster", cov_kwds={"groups": videos, "use_correction": False}
+    )
+    assert ours.stderr == pytest.approx(float(fit.bse[0]) * math.sqrt(30 / 29))
 
 
 def test_questions_that_rise_and_fall_together_widen_the_error() -> None:
@@ -50,12 +90,27 @@ def test_one_video_has_no_error_bar_and_nothing_has_no_value() -> None:
 
 
 def test_mean_of_leaves_out_missing_parts_and_says_so_by_n() -> None:
-    overall = mean_of(
-        "Overall", [Metric("a", 50.0, 4, stderr=3.0), Metric("b", None, 0), Metric("c", 100.0, 2, stderr=4.0)]
-    )
-    assert overall.value == 75.0
-    assert overall.n == 6
-    assert overall.stderr == pytest.approx(2.5)
+    parts = [mean("a", [0, 1, 1, 0], list("abcd")), Metric("b", None, 0), mean("c", [1, 1, 0.4], list("xyz"))]
+    overall = mean_of("Overall", parts)
+    assert overall.value == pytest.approx(65.0)
+    assert overall.n == 7
+    errors = [part.stderr or 0.0 for part in parts]
+    assert overall.stderr == pytest.approx(math.hypot(*errors) / 2), "no video in common: independent"
+
+
+def test_parts_over_the_same_videos_are_not_taken_as_independent() -> None:
+    answers, masks = [0.0, 1.0, 1.0, 0.0, 1.0], [0.1, 0.9, 0.8, 0.2, 0.9]
+    parts = [mean("QA", answers, list("abcde")), mean("J&F", masks, list("abcde"))]
+    overall = mean_of("Overall", parts)
+    both = mean("each video", [(a + m) / 2 for a, m in zip(answers, masks, strict=True)], list("abcde"))
+    assert overall.stderr == pytest.approx(both.stderr)
+    assert overall.stderr > 1.3 * math.hypot(*(part.stderr or 0.0 for part in parts)) / 2
+    assert overall.interval is not None and overall.interval[0] >= 0 and overall.interval[1] <= 100
+
+
+def test_a_part_with_one_video_leaves_the_whole_without_an_error_bar() -> None:
+    overall = mean_of("Overall", [mean("a", [0, 1], list("ab")), mean("b", [1, 1], list("cc"))])
+    assert overall.value == 75.0 and overall.stderr is None and overall.interval is None
 
 
 def test_bootstrap_is_repeatable_and_covers_the_value() -> None:
