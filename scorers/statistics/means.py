@@ -62,7 +62,8 @@ def mean_of(name: str, parts: Sequence[Metric], *, unit: str = "%", note: str = 
 def sum_of(name: str, parts: Sequence[Metric], *, unit: str = "points", note: str = "") -> Metric:
     """The sum of the parts that have a value, with its error as in `mean_of`."""
     present = [part for part in parts if part.value is not None]
-    value = math.fsum(part.value for part in present if part.value is not None) if present else None
+    # Plainly from left to right, as the references add: the order reaches the last bit.
+    value = float(sum(part.value for part in present if part.value is not None)) if present else None
     return _combined(name, value, parts, present, 1.0, unit, note)
 
 
