@@ -75,11 +75,11 @@ def metric_json(metric: Metric) -> dict[str, Any]:
         out["stderr"] = metric.stderr
     if metric.interval is not None:
         out["interval"] = list(metric.interval)
-    if metric.evidence is not None and metric.stderr is not None:
-        out["clusters"] = len(metric.evidence.clusters)
-        if metric.evidence.effective_n:
-            out["effective_n"] = metric.evidence.effective_n
-            out["design_effect"] = metric.n / metric.evidence.effective_n
+    if metric.clusters is not None:
+        out["clusters"] = metric.clusters
+    if metric.effective_n is not None:
+        out["effective_n"] = metric.effective_n
+        out["design_effect"] = metric.design_effect
     if metric.note:
         out["note"] = metric.note
     if metric.parts:

@@ -14,6 +14,7 @@ from sightbench.reports.summary import BenchmarkSummary, Summary, flatten
 from sightbench.scorers.dynbench_overall import DYNBENCH_CATEGORIES
 from sightbench.scorers.score import Metric
 from sightbench.scorers.scoring import Coverage
+from sightbench.scorers.statistics.intervals import FEW_CLUSTERS
 
 
 def number(metric: Metric) -> str:
@@ -56,10 +57,29 @@ def text(summary: Summary, *, full: bool = True, width: int = 110) -> str:
     return console.file.getvalue()
 
 
+def precision(metric: Metric) -> str:
+    """How sure the number is: its interval, and what its answers weigh; "" where that is not known."""
+    if metric.value is None or metric.interval is None:
+        return ""
+    digits = 1 if metric.unit == "%" else 2
+    low, high = (f"{end:.{digits}f}" for end in metric.interval)
+    line = f"95 % interval {low} to {high}"
+    if metric.clusters is not None and metric.clusters < metric.n:
+        line += f", from {metric.n:,} answers in {metric.clusters:,} clusters (videos, pairs)"
+        if metric.effective_n is not None:
+            line += f", worth {metric.effective_n:,.0f} independent ones"
+    return line
+
+
 def remarks(benchmark: BenchmarkSummary) -> list[tuple[str, str]]:
     """(line, style) pairs: what a reader must know before quoting the number."""
     cover = benchmark.coverage
     lines = []
+    if sure := precision(benchmark.headline):
+        lines.append((f"{benchmark.title}: {sure}.", "dim"))
+    if benchmark.headline.clusters is not None and benchmark.headline.clusters < FEW_CLUSTERS:
+        few = f"{benchmark.headline.clusters} independent clusters (videos) only"
+        lines.append((f"{benchmark.title}: {few}: take the interval as a rough guess.", "yellow"))
     if benchmark.extras and benchmark.baselines is not None:
         told = "   ".join(f"{extra.name} {value(extra)}" for extra in benchmark.extras)
         lines.append((f"beside Overall:  {told}", "dim"))

@@ -53,9 +53,11 @@ class Metric:
     """One number of a report and the numbers it is made of.
 
     `value` is in `unit` (already x100 for "%"), None where it cannot be computed (`note` says why).
-    `n` is how many items (rows, pairs, objects) stand behind it. `stderr`, `interval` (95 %) and `bounds`
-    (the ends of the scale, where it has any) are in the same unit. `evidence` is what sums of metrics and
-    comparisons of runs are made from; it is not part of what the metric says, and no file holds it.
+    `n` is how many items (rows, pairs, objects) stand behind it, `clusters` how many videos (or whatever
+    answers share), `effective_n` how many independent items would give the same error (None for what is
+    no plain mean). `stderr`, `interval` (95 %) and `bounds` (the ends of the scale, where it has any) are
+    in the same unit. `evidence` is what sums of metrics and comparisons of runs are made from; it is not
+    part of what the metric says, and no file holds it.
     """
 
     name: str
@@ -66,8 +68,15 @@ class Metric:
     interval: tuple[float, float] | None = None
     parts: tuple[Metric, ...] = ()
     note: str = ""
+    clusters: int | None = None
+    effective_n: float | None = None
     bounds: tuple[float, float] | None = field(default=None, repr=False)
     evidence: Evidence | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def design_effect(self) -> float | None:
+        """How many times as many items it takes as independent ones would; above 1 where videos decide."""
+        return self.n / self.effective_n if self.effective_n else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -36,8 +37,18 @@ def mean(
     value = float(np.mean(values)) * scale
     ends = None if bounds is None else (bounds[0] * scale, bounds[1] * scale)
     evidence = of_mean(given, value / scale, clusters, scale)
+    whole = Metric(
+        name,
+        value,
+        n,
+        unit,
+        clusters=len(evidence.clusters),
+        effective_n=evidence.effective_n,
+        bounds=ends,
+        evidence=evidence,
+    )
     if not len(evidence.influences):
-        return Metric(name, value, n, unit, bounds=ends, evidence=evidence)
+        return whole
     stderr = evidence.stderr
     if bounds == (0.0, 1.0) and evidence.effective_n and bool(np.all((given == 0) | (given == 1))):
         # Fewer than n, even where clusters happen to balance: that they do is not known from a few.
@@ -45,7 +56,7 @@ def mean(
         interval = (low * scale, high * scale)
     else:
         interval = student(value, stderr, evidence.freedom, ends)
-    return Metric(name, value, n, unit, stderr, interval, bounds=ends, evidence=evidence)
+    return replace(whole, stderr=stderr, interval=interval)
 
 
 def mean_of(name: str, parts: Sequence[Metric], *, unit: str = "%", note: str = "") -> Metric:
@@ -90,8 +101,19 @@ def _combined(
     if evidence is not None and len(evidence.influences):
         stderr = evidence.stderr
         interval = student(value, stderr, evidence.freedom, bounds)
-    n = sum(part.n for part in present)
-    return Metric(name, value, n, unit, stderr, interval, tuple(parts), note, bounds, evidence)
+    return Metric(
+        name,
+        value,
+        sum(part.n for part in present),
+        unit,
+        stderr,
+        interval,
+        tuple(parts),
+        note,
+        clusters=None if evidence is None else len(evidence.clusters),
+        bounds=bounds,
+        evidence=evidence,
+    )
 
 
 def bootstrap(
@@ -127,7 +149,8 @@ def bootstrap(
     evidence = Evidence(tuple(members), none, none, len(groups) - 1, none, draws=draws)
     kept = draws[~np.isnan(draws)]
     if len(kept) < 2:
-        return Metric(name, value, n, unit, evidence=evidence)
+        return Metric(name, value, n, unit, clusters=len(groups), evidence=evidence)
     low, high = np.quantile(kept, (0.025, 0.975))
     error = float(np.std(kept, ddof=1))
-    return Metric(name, value, n, unit, error, (float(low), float(high)), evidence=evidence)
+    interval = (float(low), float(high))
+    return Metric(name, value, n, unit, error, interval, clusters=len(groups), evidence=evidence)
