@@ -21,7 +21,7 @@ class VideoQuestion:
     chat: ChatRequest
 
 
-def read(body: bytes, limits: Limits) -> VideoQuestion:
+def read(body: bytes | bytearray, limits: Limits) -> VideoQuestion:
     """Raises Refusal for anything but one question about one to `limits.frames` frames."""
     chat = request.read(body)
     if chat.model not in (None, MODEL):

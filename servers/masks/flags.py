@@ -14,7 +14,7 @@ FLAGS: Mapping[str, Mapping[str, Any]] = {
     "--max-queue": {"type": int, "default": 64, "help": "requests with frames in hand before 503"},
     "--max-frames": {"type": int, "default": 256, "help": "of one request"},
     "--max-body-mb": {"type": int, "default": 512, "help": "of one request"},
-    "--max-bodies-mb": {"type": int, "default": 2048, "help": "of all requests in hand"},
+    "--max-bodies-mb": {"type": int, "default": 1024, "help": "of all requests in hand"},
     "--allowed-media-path": {"type": Path, "help": "folder that file:// frames may come from"},
     "--engine-timeout": {"type": float, "default": 600.0, "help": "seconds the engine has for an answer"},
     "--engine-dtype": {

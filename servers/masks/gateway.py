@@ -66,7 +66,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     max_queue: int = 64
     max_body: int = 512 << 20
-    max_bodies: int = 2 << 30
+    max_bodies: int = 1 << 30
     key: str | None = None
     heartbeat_s: float = 15.0
 
@@ -175,16 +175,18 @@ class Gateway:
             if not chat.has_media:
                 return await self._text(request, chat, name)
             cleanup.enter_context(self._in_hand())
+            stream, usage = chat.stream, chat.include_usage
             task = asyncio.create_task(self._answer(chat, name))
+            # Its frames as text are not needed beside their bytes.
+            del chat
             cleanup.push_async_callback(_end, task)
-            if await _done(request, task, self.settings.heartbeat_s if chat.stream else None):
+            if await _done(request, task, self.settings.heartbeat_s if stream else None):
                 answer = task.result()
                 self.counters.answered += 1
-                if chat.stream:
-                    stream = events(answer, chat.include_usage)
-                    return StreamingResponse(stream, media_type="text/event-stream")
+                if stream:
+                    return StreamingResponse(events(answer, usage), media_type="text/event-stream")
                 return answered(answer)
-            return _LateAnswer(task, self, chat.include_usage, cleanup.pop_all())
+            return _LateAnswer(task, self, usage, cleanup.pop_all())
 
     @contextlib.contextmanager
     def _in_hand(self) -> Iterator[None]:
@@ -242,6 +244,7 @@ class Gateway:
     async def _answer(self, chat: ChatRequest, name: str) -> dict[str, Any]:
         limits = self.settings.limits
         video = await self._parse(video_request, chat, limits, self.settings.default_max_tokens)
+        del chat
         natural = await self._parse(checked, video.frames, limits)
         size = mask_size(video.options, natural, len(video.frames), limits)
         images = Frames(video.frames)

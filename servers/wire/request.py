@@ -157,7 +157,7 @@ _AT = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
 
 
-def read(body: bytes) -> ChatRequest:
+def read(body: bytes | bytearray) -> ChatRequest:
     """The request in `body`. Raises Refusal."""
     made = _decoded(_BODY, body, "")
     if not bytes(made.messages):
@@ -182,7 +182,7 @@ def _any_media(messages: list[Message]) -> bool:
     return any(message.has_media for message in messages)
 
 
-def _decoded(decoder: msgspec.json.Decoder[Any], data: bytes | msgspec.Raw, inside: str) -> Any:
+def _decoded(decoder: msgspec.json.Decoder[Any], data: bytes | bytearray | msgspec.Raw, inside: str) -> Any:
     try:
         return decoder.decode(data)
     except msgspec.ValidationError as error:
