@@ -128,7 +128,8 @@ class Asker:
                     "start the same run again then"
                 )
             if decision.action != "again":
-                stop = decision.action == "stop" and await self._trials.refused(member.endpoint, result)
+                sent = time.monotonic() - attempt.seconds
+                stop = decision.action == "stop" and await self._trials.refused(member.endpoint, result, sent)
                 reply = self._failed(sample, request.fingerprint, result, tries, attempt.seconds)
                 reply = replace(reply, endpoint=member.endpoint.label, sent=request.sent)
                 self._write(reply)

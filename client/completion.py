@@ -207,7 +207,8 @@ def _words(raw: msgspec.Raw) -> str | None:
         return None
     if text[:1] == b'"':
         return str(msgspec.json.decode(text, type=str))
-    return text.decode()
+    # Written anew, so that nothing in it stands behind escapes.
+    return orjson.dumps(orjson.loads(text)).decode()
 
 
 def _count(content: Mapping[str, Any], name: str, details: str | None = None) -> int | None:

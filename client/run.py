@@ -98,8 +98,10 @@ async def ask(
             await run.drive(samples, progress)
     finally:
         await run.close()
+        run.asker.counts.waiting = None
         if progress is not None:
-            progress(run.asker.counts)
+            with contextlib.suppress(OSError):
+                progress(run.asker.counts)
     counts = run.asker.counts
     return Outcome(
         asked=counts.answered + counts.failed,

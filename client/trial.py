@@ -4,17 +4,16 @@ by a request that nobody could object to."""
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 
 import orjson
 
-from sightbench.client.completion import Completion
 from sightbench.client.endpoint import Endpoint
 from sightbench.client.failures import kind
 from sightbench.sample import Failure
 
 _OWN = (401, 402, 403, 404)
-_GOOD_FOR_SECONDS = 1.0
 
 
 class Trials:
@@ -26,24 +25,29 @@ class Trials:
         self._running: dict[Endpoint, asyncio.Task[Failure | None]] = {}
         self._passed: dict[Endpoint, float] = {}
 
-    async def refused(self, endpoint: Endpoint, failure: Failure) -> bool:
-        """Whether a request about nothing at all is refused as well, so that the failure is nobody's own."""
+    async def refused(self, endpoint: Endpoint, failure: Failure, sent: float) -> bool:
+        """Whether a request about nothing at all is refused as well, so that the failure is nobody's own.
+
+        It counts only if it was made after the one that failed (`sent`, on the monotonic clock).
+        """
         if not kind(failure).may_be_own or failure.http_status not in _OWN:
             return True
-        if time.monotonic() < self._passed.get(endpoint, 0.0):
-            return False
-        running = self._running.get(endpoint)
-        if running is None:
-            running = self._running[endpoint] = asyncio.create_task(self._try(endpoint))
-        return await asyncio.shield(running) is not None
+        while self._passed.get(endpoint, -math.inf) < sent:
+            running = self._running.get(endpoint)
+            if running is None:
+                running = self._running[endpoint] = asyncio.create_task(self._try(endpoint))
+            if await asyncio.shield(running) is not None:
+                return True
+        return False
 
     async def _try(self, endpoint: Endpoint) -> Failure | None:
         """The refusal; None for an answer, or a failure that says nothing about key, model or account."""
+        started = time.monotonic()
         try:
             result = (await endpoint.ask((self._body,), len(self._body), {})).result
         finally:
             del self._running[endpoint]
-        if isinstance(result, Completion) or not kind(result).stops:
-            self._passed[endpoint] = time.monotonic() + _GOOD_FOR_SECONDS
-            return None
-        return result
+        if isinstance(result, Failure) and kind(result).stops:
+            return result
+        self._passed[endpoint] = started
+        return None

@@ -99,7 +99,8 @@ def _encoded(secret: str) -> Iterator[str]:
         yield text
         for ascii_only in (True, False):
             escaped = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
-            yield from (escaped, escaped.replace("/", "\\/"))
+            again = json.dumps(escaped, ensure_ascii=False)[1:-1]
+            yield from (escaped, escaped.replace("/", "\\/"), again)
     for data in {raw, secret.encode("latin-1", "replace")}:
         yield from (data.hex(), data.hex().upper())
         for percent in {quote(data, safe=""), quote(data, safe="/"), quote_plus(data)}:

@@ -36,7 +36,8 @@ class Request:
 @dataclass(frozen=True)
 class Response:
     """`declared` overrides Content-Length, `drip` is seconds between bytes, `end` what happens after the
-    body: keep the connection, close it, or reset it."""
+    body: keep the connection, close it, or reset it. `again` is how many seconds later the whole response is
+    sent once more on the same connection (0: in the same packet; None: never)."""
 
     status: int = 200
     body: bytes = b""
@@ -46,6 +47,7 @@ class Response:
     drip: float = 0.0
     declared: int | None = None
     end: str = "keep"
+    again: float | None = None
 
 
 Script = Callable[[Request, int], Response]
@@ -209,7 +211,14 @@ class Scripted:
             f"Content-Length: {length}",
             *(f"{name}: {value}" for name, value in response.headers.items()),
         ]
-        writer.write(("\r\n".join(rows) + "\r\n\r\n").encode())
+        head = ("\r\n".join(rows) + "\r\n\r\n").encode()
+        if response.again == 0:
+            writer.write((head + response.body) * 2)
+            await writer.drain()
+            return True
+        if response.again is not None:
+            asyncio.get_running_loop().call_later(response.again, _write, writer, head + response.body)
+        writer.write(head)
         if response.drip:
             for start in range(len(response.body)):
                 writer.write(response.body[start : start + 1])
@@ -220,6 +229,11 @@ class Scripted:
         if response.end == "reset":
             _reset(writer)
         return response.end == "keep"
+
+
+def _write(writer: asyncio.StreamWriter, data: bytes) -> None:
+    if not writer.is_closing():
+        writer.write(data)
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

@@ -1,0 +1,101 @@
+"""A server that gives back what it got, in whatever clothes, gets no key into a file or a message."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from sightbench.sample import Video
+from tests.client.samples import about, run, texts, to
+from tests.faults.server import Request, Response, completion, error, serving
+
+KEY = 'sk-"/+ä-0123456789-abc'
+PASSWORD = "pass/word+77"
+
+
+def said(request: Request) -> str:
+    """What the client sent, as a server reads it."""
+    return request.headers["authorization"].encode("latin-1").decode("utf-8", "replace")
+
+
+FORMS = {
+    "as it is": lambda sent: sent,
+    "without the scheme": lambda sent: sent.split(" ", 1)[1],
+    "percent": lambda sent: quote(sent, safe=""),
+    "base64": lambda sent: base64.b64encode(sent.encode()).decode(),
+    "base64 for URLs": lambda sent: base64.urlsafe_b64encode(sent.encode()).decode(),
+    "hex": lambda sent: sent.encode().hex(),
+    "as JSON in JSON": lambda sent: json.dumps({"headers": [sent]}),
+    "as UTF-8 in JSON in JSON": lambda sent: json.dumps([sent], ensure_ascii=False),
+    "read as Latin-1": lambda sent: sent.encode().decode("latin-1"),
+}
+
+PLACES = {
+    "the answer": lambda text: Response(body=completion(f"you sent {text}")),
+    "a part": lambda text: Response(body=completion([{"type": "text", "text": text}])),  # type: ignore[arg-type]
+    "the refusal": lambda text: Response(body=completion(None, refusal=text)),
+    "the reasons": lambda text: Response(body=completion("A", reasoning=text)),
+    "reasons that are a list": lambda text: Response(body=completion("A", reasoning=[text])),
+    "the finish reason": lambda text: Response(
+        body=completion("A").replace(b'"stop"', json.dumps(text).encode())
+    ),
+    "the model's name": lambda text: Response(body=completion("A", model=text)),
+    "an error": lambda text: error(400, text),
+    "a detail": lambda text: Response(422, json.dumps({"detail": [{"msg": text}]}).encode()),
+    "a page": lambda text: Response(403, f"<html>{text}</html>".encode(), content_type="text/html"),
+    "the masks": lambda text: Response(body=completion("x", masks=[{"label": text, "rles": [None]}])),
+}
+
+
+def kept(folder: Path, *more: object) -> str:
+    return "\n".join([*(path.read_text() for path in folder.iterdir()), *map(repr, more)])
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("form", FORMS)
+async def test_a_key_is_kept_nowhere(form: str, place: str, tmp_path: Path) -> None:
+    def script(request: Request, number: int) -> Response:
+        return PLACES[place](FORMS[form](said(request)))
+
+    async with serving(script) as server:
+        outcome, replies = await run(tmp_path, to(server.url, api_key=KEY, attempts=1), texts(2))
+        assert said(server.requests[0]) == f"Bearer {KEY}"
+    everything = kept(tmp_path, outcome, replies)
+    assert "***" in everything or place == "the model's name"
+    decoded = everything.encode().decode("unicode_escape", "replace") + everything
+    for piece in (KEY[-14:], base64.b64encode(KEY.encode()).decode()[4:-4], KEY.encode().hex()[8:-8]):
+        assert piece not in decoded
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_a_password_of_a_url_is_kept_nowhere(form: str, tmp_path: Path) -> None:
+    def script(request: Request, number: int) -> Response:
+        _, _, pair = said(request).partition(" ")
+        user = base64.b64decode(pair).decode()
+        return Response(
+            body=completion(f"{FORMS[form](said(request))} {FORMS[form]('Basic ' + user)} {pair}")
+        )
+
+    async with serving(script) as server:
+        url = server.url.replace("http://", f"http://user:{quote(PASSWORD, safe='')}@")
+        outcome, replies = await run(tmp_path, to(url), texts(1))
+    everything = kept(tmp_path, outcome, replies)
+    assert outcome.answered == 1
+    for piece in (PASSWORD, quote(PASSWORD), base64.b64encode(b"user:" + PASSWORD.encode()).decode()[:-4]):
+        assert piece not in everything
+
+
+async def test_masks_without_a_secret_stay_byte_for_byte(tmp_path: Path) -> None:
+    video = tmp_path / "f.gif"
+    video.write_bytes(b"GIF89a")
+    masks: list[Any] = [{"object_id": 0, "rles": [{"size": [2, 2], "counts": "0\\4`o"}, None]}]
+    async with serving(lambda request, number: Response(body=completion("x", masks=masks))) as server:
+        sample = about(Video("v", (video,)), "a", wants="masks")
+        _, replies = await run(tmp_path / "run", to(server.url, api_key=KEY), [sample])
+    read = replies["a"].masks
+    assert read is not None and read.objects() == masks
