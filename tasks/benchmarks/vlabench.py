@@ -31,8 +31,8 @@ VLABENCH = Benchmark(
         Needed("VLABench's own prompt", vlabench.PROMPTS),
         Needed("pictures", ("**/example*/input/*.png",), media=True),
     ),
-    profiles=("official", "cot"),
-    scoring={"cot": "official"},
+    profiles=vlabench.PROFILES,
+    scoring=dict.fromkeys(vlabench.PROFILES[1:], "official"),
     tasks=tuple(vlabench.DIMENSIONS),
     max_tokens=vlabench.MAX_TOKENS,
 )

@@ -8,14 +8,17 @@ The opening prompt is VLABench's own eval_vlm_en.txt, read from the data or from
 
 from __future__ import annotations
 
+import json
 import os
+import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sightbench.errors import DatasetError, UsageError
 from sightbench.sample import Image, Part, Sample, Text, Turn
-from sightbench.tasks.benchmark import load_json
+from sightbench.tasks.benchmark import Problems, load_json
 from sightbench.tasks.prompts import COT_TOKENS
 from sightbench.tasks.readers.files.disk import find
 from sightbench.tasks.readers.files.layout import Source
@@ -31,10 +34,43 @@ DIMENSIONS = {
 """Dimension -> the names its folder has in the copies that are about."""
 STAR = ("cook_dishes", "texas_holdem")
 """Tasks whose skills may come in any order (seq_independent_task.json)."""
-PROMPTS = (
-    *("eval_vlm_en.txt", "configs/prompt/eval_vlm_en.txt", "VLABench/configs/prompt/eval_vlm_en.txt"),
-    *("../eval_vlm_en.txt", "../../eval_vlm_en.txt"),
-)
+PLACES = ("", "configs/prompt/", "VLABench/configs/prompt/", "../", "../../")
+PROMPTS = tuple(f"{place}eval_vlm_en.txt" for place in PLACES)
+PROFILES = ("official", "cot", "one_shot", "one_shot_cot", "zh", "zh_cot")
+"""With reasons, with one solved example before the question, in Chinese; as the reference's
+--with-cot, --few-shot-num 1 and language."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What stands between the pictures, in one language; `example` is written before each line of a shot."""
+
+    example: str
+    picture: str
+    tagged: str
+    instruction: str
+    output: str
+    please: str
+    reasons: str
+
+
+WORDINGS = {
+    "en": Wording(
+        *("Example 0 input picture:", "Input picture", "Input picture with numbered tags"),
+        *(
+            "Language instruction:",
+            "Example 0 output skill sequence",
+            "Please give the output skill sequence",
+        ),
+        "Please analyze the problem step by step and give the answer",
+    ),
+    "zh": Wording(
+        *("示范0输入图片:", "输入图片", "输入带编号标签的图片"),
+        *("语言指令:", "示范0输出技能序列", "请你给出输出的技能序列"),
+        "请一步一步分析问题最后给出答案",
+    ),
+}
+SHOT = ("Example 0 input picture with numbered tags", "Example 0 language instruction:")
 MAX_TOKENS = 512
 
 
@@ -46,52 +82,80 @@ def read(source: Source) -> Iterator[Sample]:
         if folder is None:
             source.problems.skip("dimensions that have no folder", source.path / dimension)
             continue
-        for task in sorted(path for path in folder.iterdir() if path.is_dir()):
+        tasks = sorted(path for path in folder.iterdir() if path.is_dir())
+        others = [example for task in tasks for example in sorted(task.glob("example*"), key=_number)]
+        for task in tasks:
             for example in sorted(task.glob("example*"), key=_number):
-                sample = _example(dimension, task.name, example, opening, source)
+                sample = _example(dimension, task.name, example, opening, source, others)
                 if sample is not None:
                     yield sample
 
 
 def _opening(source: Source) -> str:
+    language = "zh" if source.profile.startswith("zh") else "en"
+    names = tuple(f"{place}eval_vlm_{language}.txt" for place in PLACES)
     configured = os.environ.get("VLABENCH_ROOT")
-    path = find(source.path, PROMPTS) or find(source.data, PROMPTS)
+    path = find(source.path, names) or find(source.data, names)
     if path is None and configured:
-        path = find(Path(configured), PROMPTS)
+        path = find(Path(configured), names)
     if path is None:
         raise UsageError(
-            f"VLABench's prompt eval_vlm_en.txt is not below {source.data}: copy it there from "
+            f"VLABench's prompt eval_vlm_{language}.txt is not below {source.data}: copy it there from "
             "VLABench/configs/prompt/, or set VLABENCH_ROOT"
         )
     return path.read_text(encoding="utf-8")
 
 
-def _example(dimension: str, task: str, folder: Path, opening: str, source: Source) -> Sample | None:
-    picture = find(folder, ("input/input.png",))
-    tagged = find(folder, ("input/input_mask.png", "input/input_gt.png"))
-    instruction = find(folder, ("input/instruction.txt",))
-    answer = find(folder, ("output/operation_sequence.json",))
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One example of a task: two pictures, an instruction, and the file with its solution."""
+
+    folder: Path
+    picture: Path
+    tagged: Path
+    instruction: str
+    answer: Path
+
+
+def _files(folder: Path, problems: Problems | None) -> Example | None:
+    """The example in a folder; None, named in the problems, if a file is missing."""
+    paths = {
+        "input.png": find(folder, ("input/input.png",)),
+        "input_mask.png": find(folder, ("input/input_mask.png", "input/input_gt.png")),
+        "instruction.txt": find(folder, ("input/instruction.txt",)),
+        "operation_sequence.json": find(folder, ("output/operation_sequence.json",)),
+    }
+    picture, tagged, instruction, answer = paths.values()
     if picture is None or tagged is None or instruction is None or answer is None:
-        missing = {"input.png": picture, "input_mask.png": tagged, "instruction.txt": instruction}
-        absent = [
-            name for name, path in {**missing, "operation_sequence.json": answer}.items() if path is None
-        ]
-        source.problems.broke(f"has no {', '.join(absent)}", folder)
+        if problems is not None:
+            absent = ", ".join(name for name, path in paths.items() if path is None)
+            problems.broke(f"has no {absent}", folder)
+        return None
+    return Example(folder, picture, tagged, instruction.read_text(encoding="utf-8"), answer)
+
+
+def _example(
+    dimension: str, task: str, folder: Path, opening: str, source: Source, others: Sequence[Path]
+) -> Sample | None:
+    example = _files(folder, source.problems)
+    if example is None:
         return None
     try:
-        steps = load_json(answer)["skill_sequence"]
+        steps = load_json(example.answer)["skill_sequence"]
     except DatasetError as error:
         source.problems.broken.append(error)
         return None
     except (KeyError, TypeError):
-        source.problems.broke("has no skill_sequence", answer)
+        source.problems.broke("has no skill_sequence", example.answer)
         return None
-    wanted = instruction.read_text(encoding="utf-8")
-    closing: tuple[Part, ...] = (Text("Please give the output skill sequence"),)
-    if source.profile == "cot":
-        closing += (Text("Please analyze the problem step by step and give the answer"),)
+    words = WORDINGS["zh" if source.profile.startswith("zh") else "en"]
+    id = f"{dimension}/{task}/{folder.name}"
+    shot = _shot(words, id, folder, others) if source.profile.startswith("one_shot") else ()
+    closing: tuple[Part, ...] = (Text(words.please),)
+    if source.profile.endswith("cot"):
+        closing += (Text(words.reasons),)
     return Sample(
-        id=f"{dimension}/{task}/{folder.name}",
+        id=id,
         benchmark="",
         task=dimension,
         category=dimension,
@@ -99,21 +163,37 @@ def _example(dimension: str, task: str, folder: Path, opening: str, source: Sour
             Turn(
                 "user",
                 (
-                    *(Text(opening), Text("Input picture"), Image(picture)),
-                    *(Text("Input picture with numbered tags"), Image(tagged)),
-                    *(Text("Language instruction:"), Text(wanted)),
+                    *(Text(opening), *shot, Text(words.picture), Image(example.picture)),
+                    *(Text(words.tagged), Image(example.tagged)),
+                    *(Text(words.instruction), Text(example.instruction)),
                     *closing,
                 ),
             ),
         ),
         gold=steps,
-        max_tokens=COT_TOKENS if source.profile == "cot" else MAX_TOKENS,
+        max_tokens=COT_TOKENS if source.profile.endswith("cot") else MAX_TOKENS,
         meta={
             "task": task,
             "dimension": dimension,
             "dependency": "Seq-independent" if task in STAR else "Sequential",
-            "instruction": wanted,
+            "instruction": example.instruction,
         },
+    )
+
+
+def _shot(words: Wording, id: str, folder: Path, others: Sequence[Path]) -> tuple[Part, ...]:
+    """A solved example of the same dimension. The reference draws it anew in every run; here the question's
+    id draws it, so that a run can be repeated."""
+    rest = [other for other in others if other != folder]
+    random.Random(id).shuffle(rest)
+    solved = next((example for other in rest if (example := _files(other, None))), None)
+    if solved is None:
+        return ()
+    tagged, instruction = SHOT
+    return (
+        *(Text(words.example), Image(solved.picture), Text(tagged), Image(solved.tagged)),
+        *(Text(instruction), Text(solved.instruction)),
+        *(Text(words.output), Text(json.dumps(load_json(solved.answer)))),
     )
 
 

@@ -510,6 +510,7 @@ def mmscan(root: Path, ratio: str = "0.01") -> None:
 
 def vlabench(root: Path) -> None:
     put(root / "eval_vlm_en.txt", "There are skills. Answer with a JSON list.")
+    put(root / "eval_vlm_zh.txt", "有一些技能。")
     for dimension, task in (
         ("M&T", "select_toy"),
         ("CommenSence", "add_condiment"),

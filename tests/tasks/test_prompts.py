@@ -47,6 +47,14 @@ REASON_FIRST = (
     '.."\n\nQuestion:\n\n'
 )
 
+ONE_SHOT = (
+    "user\nThere are skills. Answer with a JSON list.Example 0 input picture:<image>Example 0 input picture "
+    "with numbered tags<image>Example 0 language instruction:Put the toy away.Example 0 output skill "
+    'sequence{"skill_sequence": [{"name": "pick", "params": {"target_entity_name": 1}}, {"name": "place", '
+    '"params": {"target_container_name": 2}}]}Input picture<image>Input picture with numbered tags<image>'
+    "Language instruction:Put the toy away.Please give the output skill sequence"
+)
+
 EXPECTED: tuple[tuple[str, dict[str, str]], ...] = (
     (
         "user\n<video>Segment the cow.",
@@ -591,6 +599,32 @@ EXPECTED: tuple[tuple[str, dict[str, str]], ...] = (
         ),
         {
             "cot": "vlabench",
+        },
+    ),
+    (
+        "user\n有一些技能。输入图片<image>输入带编号标签的图片<image>语言指令:Put the toy away."
+        "请你给出输出的技能序列",
+        {
+            "zh": "vlabench",
+        },
+    ),
+    (
+        "user\n有一些技能。输入图片<image>输入带编号标签的图片<image>语言指令:Put the toy away."
+        "请你给出输出的技能序列请一步一步分析问题最后给出答案",
+        {
+            "zh_cot": "vlabench",
+        },
+    ),
+    (
+        ONE_SHOT,
+        {
+            "one_shot": "vlabench",
+        },
+    ),
+    (
+        ONE_SHOT + "Please analyze the problem step by step and give the answer",
+        {
+            "one_shot_cot": "vlabench",
         },
     ),
 )
