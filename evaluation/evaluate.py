@@ -32,6 +32,7 @@ from sightbench.scorers.scoring_options import ScoringOptions, scoring_options
 from sightbench.tasks import catalog
 from sightbench.tasks.benchmark import Benchmark, Problems
 from sightbench.tasks.benchmarks.dynbench import SYNTHETIC
+from sightbench.tasks.benchmarks.own import is_path
 
 OnProgress = Callable[[Progress, int | None], None]
 """Called up to five times a second with the run so far and how many samples there are (a shard: None)."""
@@ -109,7 +110,7 @@ def embedded(options: Options, note: Note) -> tuple[Options, TextOnlyPrior | Non
         return options, None
     if options.model:
         raise UsageError("--model needs --endpoint: without an endpoint the embedded baseline answers")
-    if options.data is not None:
+    if options.data is not None or any(isinstance(task, str) and is_path(task) for task in options.tasks):
         return options, None
     tasks = tuple(_of_synthetic(name) for name in options.tasks) or ("synthetic",)
     data, prior = default_set(options.scenes, note)
@@ -131,7 +132,9 @@ def _begin(options: Options, stack: ExitStack, note: Note) -> _Begun:
 def chosen(options: Options, note: Note) -> tuple[tuple[Dataset, ...], tuple[str, ...]]:
     """The datasets that are meant and there, and the names of those of a group that are not."""
     selected = select(
-        options.tasks, options.data, options.profile, options.limit, skip_broken=options.skip_broken
+        *(options.tasks, options.data, options.profile, options.limit),
+        skip_broken=options.skip_broken,
+        metric=options.metric,
     )
     datasets, absent = present(selected, strict=options.strict)
     if absent:

@@ -54,6 +54,13 @@ class Options(RequestOptions):
         "what to ask",
         shown="the benchmark's",
     )
+    metric: str | None = flag(
+        None,
+        "Scorer of a set of your own (--task ./FILE.tsv, .jsonl), see `grade --help`.",
+        "what to ask",
+        shown="choice where there are options, else exact_match",
+        metavar="NAME",
+    )
     strict: bool = flag(False, "Refuse a group of which a benchmark's files are not there.", "what to ask")
     skip_broken: bool = flag(
         False, "Leave out rows that cannot be asked; they are counted and listed.", "what to ask"

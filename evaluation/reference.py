@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sightbench.evaluation.selection import Dataset
+from sightbench.families import Family
+from sightbench.tasks.benchmarks.own import OWN
 from sightbench.tasks.practice import practice
 
 REASONS = "USE_COT"
+UNKNOWN = "a model it has no wrapper for"
 
 
 def as_reference(
@@ -26,21 +29,25 @@ def as_reference(
     """
     reasons = environment.get(REASONS) == "1"
     fitted = []
+    lines = []
     ways: dict[str, list[str]] = {}
     for dataset in datasets:
         benchmark = dataset.selection.benchmark
         how = practice(benchmark, family or "", model, reasons=reasons)
         wording = dataset.profile if profile in benchmark.profiles else how.profile
         fitted.append(replace(dataset, profile=wording, max_tokens=how.max_tokens, tiles=how.tiles))
+        if benchmark.family == OWN:
+            lines.append(f"{benchmark.name} is a set of your own, judged by {benchmark.scorer}")
         if how.max_tokens is None and how.tiles is None:
             continue
         traits = [f"profile {wording}"]
         if how.max_tokens:
             traits.append(f"{how.max_tokens} tokens where the benchmark sets no limit")
         traits += filter(None, [how.serving()])
-        whose = f"as {how.reference} runs {family or 'a model it has no wrapper for'}: {', '.join(traits)}"
+        whom = UNKNOWN if family in (None, Family().name) else family
+        whose = f"as {how.reference} runs {whom}: {', '.join(traits)}"
         ways.setdefault(whose, []).append(benchmark.name)
-    lines = [f"{_listed(names)} {whose}" for whose, names in ways.items()]
+    lines += [f"{_listed(names)} {whose}" for whose, names in ways.items()]
     if reasons and not any(dataset.profile in ("internvl_cot", "internvl_mpo") for dataset in fitted):
         lines.append(f"{REASONS}=1 changes nothing here; --profile internvl_cot asks for reasons first")
     return tuple(fitted), lines

@@ -24,7 +24,8 @@ RUN = "run.json"
 class DatasetRecord:
     """One benchmark of a run. `tasks` None: all of them; `digest` tells whether `data` is still the same.
 
-    `broken` says of each row that was left out what is wrong with it; the rest is of Dataset.
+    `broken` says of each row that was left out what is wrong with it; `scorer` judges a set of
+    one's own, which the catalog does not have; the rest is of Dataset.
     """
 
     name: str
@@ -37,6 +38,7 @@ class DatasetRecord:
     tiles: int | None = None
     skip_broken: bool = False
     broken: tuple[str, ...] = ()
+    scorer: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

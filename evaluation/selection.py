@@ -12,8 +12,11 @@ from sightbench.errors import DatasetError, RunFolderError, UsageError
 from sightbench.evaluation.run_record import DatasetRecord, RunRecord
 from sightbench.program import program
 from sightbench.sample import Sample
+from sightbench.scorers.table import SCORERS
 from sightbench.tasks import catalog
 from sightbench.tasks.benchmark import Benchmark, Problems, Selection
+from sightbench.tasks.benchmarks.own import is_path
+from sightbench.tasks.benchmarks.own import own as own_benchmark
 from sightbench.tasks.digest import digest, same
 
 LMU_DATA = "LMUData"
@@ -68,8 +71,9 @@ class Dataset:
 
     def record(self) -> DatasetRecord:
         """What run.json keeps of it."""
+        benchmark = self.selection.benchmark
         return DatasetRecord(
-            name=self.selection.benchmark.name,
+            name=benchmark.name,
             tasks=self.selection.tasks or None,
             profile=self.profile,
             data=str(self.data),
@@ -79,6 +83,7 @@ class Dataset:
             tiles=self.tiles,
             skip_broken=self.skip_broken,
             broken=self.broken,
+            scorer=None if benchmark in catalog.BENCHMARKS else benchmark.scorer,
         )
 
 
@@ -93,10 +98,18 @@ def select(
     limit: int | None = None,
     *,
     skip_broken: bool = False,
+    metric: str | None = None,
 ) -> tuple[Dataset, ...]:
-    """What `--task` (none: all) and `--data` mean. Raises UsageError for unknown names, or a folder that is
-    not there."""
-    names = [entry for entry in tasks or ("all",) if isinstance(entry, str)]
+    """What `--task` (none: all) and `--data` mean; a path in it is a set of one's own, judged by `metric`.
+
+    Raises UsageError for unknown names, or a folder that is not there.
+    """
+    given = [entry for entry in tasks or ("all",) if isinstance(entry, str)]
+    paths = [name for name in given if is_path(name)]
+    names = [name for name in given if name not in paths]
+    by_path = [_by_path(Path(name).expanduser(), profile, limit, skip_broken, metric) for name in paths]
+    if by_path and not names:
+        return tuple(by_path)
     own = (Selection(entry) for entry in tasks if isinstance(entry, Benchmark))
     selections = (*catalog.resolve(names), *own)
     if data is None and os.environ.get(LMU_DATA):
@@ -107,13 +120,36 @@ def select(
             f"--data is missing: the folder with the benchmark's files (`{program()} tasks NAME` lists them)"
         )
     folder = _folder(Path(data))
-    datasets = []
+    datasets = list(by_path)
     for selection in selections:
         state = digest(selection.benchmark, folder)
         datasets.append(
             Dataset(selection, folder, _profile(selection, profile), state, limit, skip_broken=skip_broken)
         )
     return tuple(datasets)
+
+
+def _by_path(
+    path: Path, profile: str | None, limit: int | None, skip_broken: bool, metric: str | None
+) -> Dataset:
+    if metric is not None and metric not in SCORERS:
+        raise UsageError(f"--metric {metric}: known are {', '.join(sorted(SCORERS))}")
+    known = tuple(SCORERS[metric or "exact_match"].profiles)
+    selection = Selection(own_benchmark(path, metric, known))
+    root = (path if path.is_dir() else path.parent).resolve()
+    state = digest(selection.benchmark, root)
+    wording = _profile(selection, profile)
+    return Dataset(selection, root, wording, state, limit, skip_broken=skip_broken)
+
+
+def _remembered_path(entry: DatasetRecord, root: Path) -> Benchmark | None:
+    """The set of one's own that a record tells of; None if it is not there any more."""
+    path = root if root.name == entry.name else root / entry.name
+    if entry.scorer is None or not path.exists():
+        return None
+    scorer = SCORERS.get(entry.scorer)
+    metric = None if entry.scorer == "choice" else entry.scorer
+    return own_benchmark(path, metric, tuple(scorer.profiles) if scorer else ())
 
 
 def present(datasets: Sequence[Dataset], *, strict: bool = False) -> tuple[tuple[Dataset, ...], list[str]]:
@@ -156,6 +192,7 @@ def reopen(
                 f"{folder} was asked from {root}, which is gone: say where it is with --data"
             )
         benchmark = next((known for known in (*own, *catalog.BENCHMARKS) if known.name == entry.name), None)
+        benchmark = benchmark or _remembered_path(entry, root)
         if benchmark is None:
             raise RunFolderError(f"{folder} holds benchmark {entry.name!r}, which this version does not know")
         if not same(benchmark, root, entry.digest):

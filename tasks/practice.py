@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sightbench.tasks import catalog
 from sightbench.tasks.benchmark import Benchmark
+from sightbench.tasks.benchmarks.own import OWN
 
 TILE = 448
 TILE_TOKENS = 256
@@ -100,6 +101,8 @@ def practice(benchmark: Benchmark, family: str, model: str, *, reasons: bool = F
         )
     if benchmark in catalog.INTERNVL:
         return Practice("InternVL", benchmark.profile, None, tiles)
+    if benchmark.family == OWN:
+        return Practice("VLMEvalKit", benchmark.profile, ANY_MODEL.max_tokens)
     return Practice(benchmark.reference, benchmark.profile)
 
 

@@ -36,7 +36,7 @@ async def ask(
             endpoint=server.url,
             model=model,
             task=task,
-            data=tmp_path / "data",
+            data=more.pop("data", tmp_path / "data"),
             out=tmp_path / "RUN",
             **more,
         )
@@ -138,3 +138,43 @@ async def test_a_broken_row_costs_the_run_or_itself(tmp_path: Path) -> None:
     scores = [json.loads(line) for line in (run.folder / "scores.jsonl").read_text().splitlines()]
     assert [score["status"] for score in scores] == ["scored"]
     assert score(run.folder).summary.benchmarks[0].coverage.asked == 1
+
+
+@pytest.mark.parametrize(
+    ("maker", "file", "metric", "scorer", "words"),
+    [
+        ("MMStar", "MyBench.tsv", None, "choice", "Please select the correct answer from the options above."),
+        ("TextVQA_VAL", "MyBench.tsv", "vqa_accuracy", "vqa_accuracy", "using a single word or phrase"),
+        ("GQA_TestDev_Balanced", "MyBench.tsv", None, "exact_match", "using a single word or phrase"),
+        ("vqa-ocrvqa-test", "my.jsonl", None, "exact_match", "using a single word or phrase"),
+        ("vqa-ocrvqa-test", "my.jsonl", "anls", "anls", "using a single word or phrase"),
+    ],
+)
+async def test_a_set_of_ones_own_runs_by_its_path(
+    maker: str, file: str, metric: str | None, scorer: str, words: str, tmp_path: Path
+) -> None:
+    formats.make(maker, tmp_path / "made")
+    (source,) = [path for path in (tmp_path / "made").rglob("*") if path.suffix in (".tsv", ".jsonl")]
+    path = tmp_path / "made" / file
+    source.rename(path)
+    run, bodies, notes = await ask(tmp_path, str(path), "gpt-5", data=None, metric=metric)
+    assert bodies and all(words in text(body) for body in bodies)
+    assert f"{file} is a set of your own, judged by {scorer}" in notes
+    assert run.summary.benchmarks[0].name == file
+    before = (run.folder / "scores.jsonl").read_bytes()
+    assert score(run.folder).summary.benchmarks[0].coverage.complete
+    assert (run.folder / "scores.jsonl").read_bytes() == before
+
+
+async def test_a_folder_in_dyn_benchs_layout_runs_by_its_path(tmp_path: Path) -> None:
+    formats.make("dynbench", tmp_path / "mine")
+    run, _, _ = await ask(tmp_path, str(tmp_path / "mine"), "gpt-5", data=None)
+    assert [benchmark.name for benchmark in run.summary.benchmarks] == ["mine"]
+    assert score(run.folder).summary.complete
+
+
+def test_a_path_that_is_no_set_is_refused_in_words() -> None:
+    with pytest.raises(UsageError, match=r"--task nothing\.tsv: a set of your own is a \.tsv as"):
+        select(["./nothing.tsv"], None)
+    with pytest.raises(UsageError, match="--metric nonsense: known are"):
+        select(["./nothing.tsv"], None, metric="nonsense")
