@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from sightbench.commands.compare import compare
 from sightbench.commands.download import download
 from sightbench.commands.export import export
 from sightbench.commands.flags import evaluation_flags
@@ -97,7 +98,7 @@ def cli(ctx: click.Context, /, dry_run: bool, quiet: bool, **flags: Any) -> None
         ctx.exit(evaluate(options, quiet=quiet))
 
 
-for command in (report, score, tasks, models, grade, import_, export, merge, synth, download):
+for command in (report, score, compare, tasks, models, grade, import_, export, merge, synth, download):
     cli.add_command(command)
 
 

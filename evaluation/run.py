@@ -16,6 +16,7 @@ from sightbench.errors import RunFolderError, UsageError
 from sightbench.evaluation import run_record
 from sightbench.evaluation.run_record import RunRecord
 from sightbench.evaluation.selection import Dataset, reopen
+from sightbench.program import program
 from sightbench.reports.summary import Summary
 from sightbench.sample import Reply, Sample
 from sightbench.scorers.score import Score
@@ -54,14 +55,30 @@ class Run:
 
     def __iter__(self) -> Iterator[tuple[Sample, Reply | None, Score]]:
         """Raises RunFolderError if it is not scored yet, or scored with other samples."""
-        samples = (sample for dataset in self.datasets for sample in dataset.samples())
         with Journal.open(self.folder, write=False) as journal:
-            for sample, score in zip(samples, self._scores(), strict=True):
-                if score.sample != sample.id:
-                    raise RunFolderError(
-                        f"{self.folder / SCORES} is of other samples: sightbench.score(run) writes it again"
-                    )
+            for _, sample, score in self.scored():
                 yield sample, journal.read(sample.id), score
+
+    def scored(self) -> Iterator[tuple[Dataset, Sample, Score]]:
+        """Every sample with its dataset and its score, in file order, without reading the replies.
+
+        Raises RunFolderError if it is not scored yet, or scored with other samples.
+        """
+        scores = self._scores()
+        for dataset in self.datasets:
+            for sample in dataset.samples():
+                score = next(scores, None)
+                if score is None or score.sample != sample.id:
+                    raise self._of_others()
+                yield dataset, sample, score
+        if next(scores, None) is not None:
+            raise self._of_others()
+
+    def _of_others(self) -> RunFolderError:
+        path = self.folder / SCORES
+        return RunFolderError(
+            f"{path} is of other samples: `{program()} score {self.folder}` writes it again"
+        )
 
     def to_pandas(self) -> pandas.DataFrame:
         """One row a sample: what it is, what was answered, what was read in the answer, and its value.

@@ -93,10 +93,10 @@ def _scored(one: Chosen, journal: Journal, options: ScoringOptions) -> Iterator[
     grade = grader(one, options)
     for sample in one.samples():
         reply = journal.read(sample.id)
-        yield Row(_lean(sample), score(sample, reply, grade, options.on_error)), reply
+        yield Row(lean(sample), score(sample, reply, grade, options.on_error)), reply
 
 
-def _lean(sample: Sample) -> Sample:
+def lean(sample: Sample) -> Sample:
     """The sample without its texts and images, which no number needs; videos stay, by their id."""
     turns = (
         Turn(turn.role, tuple(Video(part.id) for part in turn.parts if isinstance(part, Video)))
@@ -151,6 +151,14 @@ def answer_of(sample: Sample, reply: Reply, options: ScoringOptions) -> str:
     return final_answer(text, str(marked)) if marked else text
 
 
+def headline(one: Chosen, rows: Sequence[Row]) -> Metric:
+    """The number people quote of this benchmark, and those it is made of; rows in the source's order."""
+    benchmark = one.selection.benchmark
+    if benchmark.mask_tasks:
+        return dynbench_overall.dynbench(rows)
+    return SCORERS[benchmark.scorer].aggregate(rows, benchmark.scored_as(one.profile))
+
+
 def _summarise(
     one: Chosen, rows: list[Row], run: Mapping[str, Any], warning: str | None = None
 ) -> BenchmarkSummary:
@@ -159,18 +167,15 @@ def _summarise(
     extras: tuple[Metric, ...] = ()
     baselines = None
     if benchmark.mask_tasks:
-        headline = dynbench_overall.dynbench(rows)
         extras = dynbench_overall.dynbench_extras(rows)
         baselines = {"QA by chance": dynbench_overall.dynbench_chance(rows)}
-    else:
-        headline = SCORERS[benchmark.scorer].aggregate(rows, benchmark.scored_as(one.profile))
     return BenchmarkSummary(
         benchmark.name,
         benchmark.title,
         one.profile,
         benchmark.metric,
         benchmark.reference,
-        headline,
+        headline(one, rows),
         extras,
         coverage(rows),
         tuple((*filter(None, [warning]), *_notes(one, rows, run))),

@@ -1,0 +1,90 @@
+"""Comparing runs: what is paired, what is left out, what is said aloud."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pytest
+
+from sightbench.errors import UsageError
+from sightbench.evaluation.compare import compare
+from sightbench.evaluation.imports import import_predictions
+from sightbench.evaluation.rescore import score
+from sightbench.evaluation.run import Run
+from tests.paths import ROOT
+from tests.tasks import formats
+
+
+def data(root: Path, count: int = 60) -> Path:
+    kinds = ("coarse", "fine")
+    rows = [
+        formats.options(index=at, image=formats.in_base64(at), category=kinds[at % 2], l2_category="x")
+        for at in range(count)
+    ]
+    formats.table(root / "MMStar.tsv", rows)
+    return root
+
+
+def answers(path: Path, letters: dict[int, str]) -> Path:
+    return formats.lines(path, [{"id": str(at), "prediction": letter} for at, letter in letters.items()])
+
+
+def run(root: Path, name: str, letters: dict[int, str]) -> Run:
+    file = answers(root / f"{name}.jsonl", letters)
+    return score(import_predictions("MMStar", root / "data", file, root / name, None).run)
+
+
+def test_the_better_run_is_called_better_and_the_rest_is_adjusted(tmp_path: Path) -> None:
+    data(tmp_path / "data")
+    base = run(tmp_path, "base", {at: "B" if at % 3 else "A" for at in range(60)})
+    good = run(tmp_path, "good", {at: "B" for at in range(60)})
+    found = compare([base, good])[0]
+    head = found.differences[0]
+    assert (head.verdict, head.wins, head.losses) == ("better", 20, 0)
+    assert head.value == pytest.approx(100 / 3)
+    assert head.baseline == base.summary.benchmarks[0].headline.value
+    assert {"coarse", "fine"} <= {entry.name.removeprefix("category: ") for entry in found.differences}
+    assert all(entry.adjusted_p >= entry.p for entry in found.differences[1:])
+    assert compare([good, base])[0].differences[0].verdict == "worse"
+
+
+def test_what_only_one_answered_is_in_neither_and_said(tmp_path: Path) -> None:
+    data(tmp_path / "data")
+    base = run(tmp_path, "base", {at: "B" for at in range(60)})
+    part = run(tmp_path, "part", {at: "B" if at % 2 else "A" for at in range(10, 60)})
+    found = compare([base, part])[0]
+    assert (found.shared, found.only_baseline, found.only_candidate) == (50, 10, 0)
+    assert found.differences[0].n == 50
+    assert found.differences[0].baseline == 100.0
+    assert any("part answered 50 of 60" in line for line in found.warnings)
+
+
+def test_runs_without_a_benchmark_in_common_are_refused(tmp_path: Path) -> None:
+    data(tmp_path / "data", 8)
+    base = run(tmp_path, "base", {at: "B" for at in range(8)})
+    with pytest.raises(UsageError, match="two runs"):
+        compare([base])
+
+
+def test_a_published_file_is_one_more_run(tmp_path: Path) -> None:
+    data(tmp_path / "data")
+    base = run(tmp_path, "base", {at: "A" for at in range(60)})
+    published = answers(tmp_path / "published.jsonl", {at: "B" for at in range(60)})
+    command = [
+        sys.executable,
+        str(ROOT / "bench.py"),
+        "compare",
+        str(base.folder),
+        "--against",
+        str(published),
+    ]
+    done = subprocess.run([*command, "--json"], cwd=tmp_path, capture_output=True, check=True)
+    found = orjson.loads(done.stdout)
+    assert found[0]["candidate"] == "published"
+    assert found[0]["differences"][0]["verdict"] == "better"
+    assert found[0]["differences"][0]["method"] == "sign flips"
+    shown = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, text=True).stdout
+    assert "published is better than base" in shown
