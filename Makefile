@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 ROOMS  := client commands evaluation reports scorers servers tasks
 SOURCES := pyproject.toml setup.py $(wildcard scorers/masks/*.c scorers/masks/*.h)
 
-.PHONY: demo test lint test-browser test-vllm test-engines soak fuzz perf
+.PHONY: demo test lint test-browser test-vllm test-masks test-engines soak fuzz perf
 
 demo: $(VENV)/.installed
 	$(BIN)/python bench.py --out runs/demo
@@ -45,6 +45,11 @@ test-browser: $(VENV)/.installed-dev
 
 test-vllm: $(VENV)/.installed-dev
 	venv=$$(ci/engines/install.sh vllm) && SIGHTBENCH_VLLM=$$venv/bin/vllm $(BIN)/python -m pytest -m vllm
+
+test-masks: $(VENV)/.installed-dev
+	vllm=$$(ci/engines/install.sh vllm) && export SIGHTBENCH_VLLM=$$vllm/bin/vllm OMP_NUM_THREADS=2 && \
+	  $(BIN)/python -m pytest tests/servers/test_masks_server_torch.py && \
+	  $(BIN)/python -m pytest -m engines tests/engines/test_masks_vllm.py -k shared
 
 test-engines: $(VENV)/.installed-dev
 	vllm=$$(ci/engines/install.sh vllm) && sglang=$$(ci/engines/install.sh sglang) && \
