@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from sightbench.client.body import Body, Message, Template, answer, body, prompt
+from sightbench.client.body import Body, Template, answer, body, misfit, prompt
 from sightbench.client.completion import Completion
+from sightbench.client.dialects.messages import Message
 from sightbench.client.endpoint import Attempt
 from sightbench.client.failures import TAKEN_BACK, explain
 from sightbench.client.journal import Journal
@@ -42,7 +43,7 @@ class Asker:
         self._answered = journal.index()
         self._media = MediaCache(template.plan)
         self._pace = Pace(template.settings.rpm, template.settings.tpm)
-        self._trials = Trials(template.settings.model, template.provider.token_limit)
+        self._trials = Trials(template)
         self._on_stop = on_stop
 
     async def close(self) -> None:
@@ -75,6 +76,11 @@ class Asker:
                 broken = sample.id
                 continue
             request = body(self._template, sample, turn, history)
+            unfit = misfit(self._template.provider, request)
+            if unfit is not None:
+                self._write(self._failed(sample, request.fingerprint, unfit))
+                broken = sample.id
+                continue
             reply = self._kept(sample, request, needed=position + 1 < len(unit))
             if reply is None:
                 reply = await self._answer(sample, request, unit[0].affinity)
@@ -156,6 +162,9 @@ class Asker:
             self.pool.release(member, attempt)
         if not isinstance(attempt.result, Completion):
             return attempt
+        if self._template.provider.hosted:
+            # A service's model may change under its name; that is reported beside the number, not refused.
+            return attempt
         if changed := await member.same_model.after(attempt.result.model):
             self.pool.retire(member)
             return replace(attempt, result=Failure("other_model", changed))
@@ -236,4 +245,8 @@ def _answered(
         endpoint=member.endpoint.label,
         at=round(time.time(), 3),
         sent=request.sent,
+        model=completion.model,
+        system_fingerprint=completion.system_fingerprint,
+        served_by=completion.served_by,
+        tier=completion.tier,
     )

@@ -6,17 +6,21 @@ The body is a list of fragments: JSON made here, and media parts spliced in as t
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
+from sightbench.client.dialects.messages import Fragment, Message
+from sightbench.client.dialects.table import DIALECTS, Dialect
+from sightbench.client.hosted.negotiation import apply
 from sightbench.client.media import Encoded, MediaCache, Plan
 from sightbench.client.providers import Provider
 from sightbench.client.settings import Settings
 from sightbench.families import Family
-from sightbench.sample import Sample, Sent, Text, Turn
+from sightbench.sample import Failure, Sample, Sent, Text, Turn
 
 DEFAULT_MAX_TOKENS = 1024
 MAX_TEXT_REPLY = 16 * 2**20
@@ -24,14 +28,7 @@ MAX_MASK_REPLY = 128 * 2**20
 _TEXT_REPLY = 2**20
 _BYTES_PER_TOKEN = 128
 _TOKENS_PER_IMAGE = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Fragment:
-    """A stretch of the body, and what stands for it in the fingerprint (None: itself)."""
-
-    data: bytes
-    identity: bytes | None = None
+_LONGEST_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +56,11 @@ class Template:
     family: Family
 
     @property
+    def dialect(self) -> Dialect:
+        """How requests are written and answers read."""
+        return DIALECTS[self.provider.dialect]
+
+    @property
     def plan(self) -> Plan:
         """How media go out: what the run asks for, else what the family needs."""
         return Plan(
@@ -67,6 +69,7 @@ class Template:
             fps=self.settings.fps,
             max_pixels=self.settings.max_pixels or self.family.max_pixels,
             part_ids=self.provider.part_ids,
+            dialect=self.provider.dialect,
             frame_label=self.family.frame_label,
             assumed_fps=self.family.fps,
         )
@@ -102,10 +105,7 @@ class Template:
         elif settings.text_mask_options:
             values["mask_options"] = {"return_masks": False}
         values.update(settings.extra_body)
-        return {name: value for name, value in values.items() if name not in self.provider.omits}
-
-
-Message = tuple[Fragment, ...]
+        return apply(settings.changes, values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,23 +133,17 @@ def body(template: Template, sample: Sample, turns: Prompt, history: Sequence[Me
     if io:
         # One set of options serves all videos of a request, so several only agree on keeping every frame.
         parameters.setdefault("media_io_kwargs", {"video": io[0] if len(io) == 1 else {"num_frames": -1}})
-    tail = orjson.dumps(parameters, option=orjson.OPT_SORT_KEYS)
-    whole = [b'{"messages":[']
+    fragments = template.dialect.request((*history, *turns.messages), parameters)
     fingerprint = hashlib.sha256()
-    for index, message in enumerate((*history, *turns.messages)):
-        if index:
-            whole.append(b",")
-        for fragment in message:
-            whole.append(fragment.data)
-            fingerprint.update(fragment.data if fragment.identity is None else fragment.identity)
-    whole += (b"],", tail[1:])
-    fingerprint.update(tail)
+    for fragment in fragments:
+        fingerprint.update(fragment.data if fragment.identity is None else fragment.identity)
+    whole = tuple(fragment.data for fragment in fragments if fragment.data)
     size = sum(map(len, whole))
     sent = Sent(size, tuple(encoded.sent for encoded in turns.media))
     text = size - sum(len(encoded.parts) for encoded in turns.media)
     images = sum(encoded.count for encoded in turns.media)
     tokens = text // 4 + images * _TOKENS_PER_IMAGE + template.max_tokens(sample)
-    return Body(tuple(whole), size, fingerprint.hexdigest(), tokens, sent, template.reply_limit(sample))
+    return Body(whole, size, fingerprint.hexdigest(), tokens, sent, template.reply_limit(sample))
 
 
 async def prompt(template: Template, cache: MediaCache, sample: Sample, *, first: bool = True) -> Prompt:
@@ -162,39 +156,58 @@ async def prompt(template: Template, cache: MediaCache, sample: Sample, *, first
     messages: list[Message] = []
     media: list[Encoded] = []
     for turn in turns:
-        head = b'{"role":"%b","content":' % turn.role.encode()
         if all(isinstance(part, Text) for part in turn.parts):
             text = "".join(part.text for part in turn.parts if isinstance(part, Text))
-            messages.append((Fragment(b"%b%b}" % (head, orjson.dumps(text))),))
+            messages.append(Message(turn.role, text))
             continue
-        pieces = [Fragment(head + b"[")]
+        pieces: list[Fragment] = []
         for index, part in enumerate(turn.parts):
             comma = b"," if index else b""
             if isinstance(part, Text):
-                pieces.append(Fragment(b'%b{"type":"text","text":%b}' % (comma, orjson.dumps(part.text))))
+                pieces.append(Fragment(comma + template.dialect.text(part.text)))
                 continue
             encoded = await cache.get(part, untouched=sample.wants == "masks")
             media.append(encoded)
             pieces += (Fragment(comma), Fragment(encoded.parts, encoded.identity))
-        messages.append((*pieces, Fragment(b"]}")))
+        messages.append(Message(turn.role, parts=tuple(pieces)))
     return Prompt(tuple(messages), tuple(media))
+
+
+def misfit(provider: Provider, body: Body) -> Failure | None:
+    """Why the provider would not take this request, known before it is sent; None if it may."""
+    images = sum(medium.count for medium in body.sent.media)
+    if provider.max_images is not None and images > provider.max_images:
+        words = (
+            f"{images} images, {provider.name} takes at most {provider.max_images}: send fewer with --frames"
+        )
+        return Failure("too_many_images", words)
+    if provider.max_body is not None and body.size > provider.max_body:
+        words = (
+            f"{body.size / 2**20:.0f} MiB, {provider.name} takes at most {provider.max_body / 2**20:.0f}: "
+            "shrink images with --max-pixels or send fewer with --frames"
+        )
+        return Failure("too_large", words)
+    return None
 
 
 def answer(text: str) -> Message:
     """A model's earlier reply as a message of the conversation's history."""
-    return (Fragment(b'{"role":"assistant","content":%b}' % orjson.dumps(text)),)
+    return Message("assistant", text)
 
 
 def elided(body: Body) -> dict[str, Any]:
     """The body as JSON with the base64 data of media left out, for people to read."""
-    content: dict[str, Any] = orjson.loads(b"".join(body.fragments))
-    for message in content["messages"]:
-        if not isinstance(message["content"], list):
-            continue
-        for part in message["content"]:
-            for key in ("image_url", "video_url"):
-                url = part.get(key, {}).get("url", "")
-                if url.startswith("data:"):
-                    head, _, data = url.partition(",")
-                    part[key]["url"] = f"{head},<{len(data)} characters>"
+    content: dict[str, Any] = _elided(orjson.loads(b"".join(body.fragments)))
     return content
+
+
+def _elided(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _elided(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_elided(inner) for inner in value]
+    if isinstance(value, str) and len(value) > _LONGEST_SHOWN:
+        head, separator, data = value.rpartition(";base64,")
+        if separator or not re.search(r"[^A-Za-z0-9+/=,]", value):
+            return f"{head}{separator}<{len(data)} characters>"
+    return value

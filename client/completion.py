@@ -7,7 +7,7 @@ that names the place; what does not (usage, model, id) is left out where it is n
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +30,9 @@ _GIVEN_UP = frozenset({"error", "abort", "aborted", "cancelled", "canceled", "fa
 _SILENT = frozenset({"length", "content_filter"})
 """Ends after which a reply without content is an answer all the same."""
 
+_NOTHING_SAID = frozenset({"no_choices", "server_error"})
+"""Failures in a 200 whose reason may stand in an error beside."""
+
 _ERROR_BYTES = 2**20
 _LABELLED_BYTES = 16 * 2**20
 
@@ -47,6 +50,9 @@ class Completion:
     usage: Usage = NO_USAGE
     model: str | None = None
     id: str | None = None
+    system_fingerprint: str | None = None
+    served_by: str | None = None
+    tier: str | None = None
 
 
 _ABSENT = msgspec.Raw(b"null")
@@ -77,16 +83,31 @@ class _Body(msgspec.Struct):
     usage: msgspec.Raw = _ABSENT
     model: msgspec.Raw = _ABSENT
     id: msgspec.Raw = _ABSENT
+    system_fingerprint: msgspec.Raw = _ABSENT
+    provider: msgspec.Raw = _ABSENT
+    service_tier: msgspec.Raw = _ABSENT
 
 
 _decoder = msgspec.json.Decoder(_Body)
 _BROKEN = (msgspec.DecodeError, RecursionError, ValueError)
 
 
+def chat_completion(raw: bytes) -> Completion | Failure:
+    """The answer in a chat completion. Raises what msgspec raises for what is none."""
+    body = _decoder.decode(raw)
+    if not body.choices:
+        return Failure("no_choices", "the reply has no choices", 200)
+    return _completion(body, body.choices[0], 200)
+
+
 def parse(
-    status: int, headers: Mapping[str, str], raw: bytes, provider: str | None = None
+    status: int,
+    headers: Mapping[str, str],
+    raw: bytes,
+    provider: str | None = None,
+    decode: Callable[[bytes], Completion | Failure] = chat_completion,
 ) -> Completion | Failure:
-    """The answer in a response, or why there is none; never raises."""
+    """The answer in a response, or why there is none; never raises. `decode` reads the dialect's answer."""
     if status != 200:
         failure = _refusal(status, headers, raw, provider)
         if failure.kind == "blocked":
@@ -98,12 +119,12 @@ def parse(
     if unreadable is not None:
         return Failure("bad_reply", unreadable, status)
     try:
-        body = _decoder.decode(raw)
-        if body.choices:
-            return _completion(body, body.choices[0], status)
+        found = decode(raw)
     except _BROKEN as error:
-        return _no_completion(headers, raw, provider, plain(f"not a chat completion: {error}"), "bad_reply")
-    return _no_completion(headers, raw, provider, "the reply has no choices", "no_choices")
+        return _no_completion(headers, raw, provider, plain(f"not an answer: {error}"), "bad_reply")
+    if isinstance(found, Failure) and found.kind in _NOTHING_SAID:
+        return _no_completion(headers, raw, provider, found.message, found.kind)
+    return found
 
 
 def asked_to_wait(raw: bytes) -> float | None:
@@ -122,6 +143,9 @@ def redacted(completion: Completion, redaction: Redaction) -> Completion | Failu
         finish_reason=_hidden(completion.finish_reason, redaction),
         model=_hidden(completion.model, redaction),
         id=_hidden(completion.id, redaction),
+        system_fingerprint=_hidden(completion.system_fingerprint, redaction),
+        served_by=_hidden(completion.served_by, redaction),
+        tier=_hidden(completion.tier, redaction),
     )
     masks = completion.masks
     if masks is None or not redaction.touches(masks.json):
@@ -143,12 +167,13 @@ def usage_of(raw: bytes) -> Usage:
     if not isinstance(content, Mapping):
         return Usage()
     return Usage(
-        _count(content, "prompt_tokens"),
-        _count(content, "completion_tokens"),
-        _count(content, "total_tokens"),
-        _count(content, "cached_tokens", "prompt_tokens_details"),
-        _count(content, "reasoning_tokens", "completion_tokens_details"),
+        count(content, "prompt_tokens"),
+        count(content, "completion_tokens"),
+        count(content, "total_tokens"),
+        count(content, "cached_tokens", "prompt_tokens_details"),
+        count(content, "reasoning_tokens", "completion_tokens_details"),
         _cost(content.get("cost")),
+        count(content, "cache_write_tokens", "prompt_tokens_details"),
     )
 
 
@@ -176,6 +201,9 @@ def _completion(body: _Body, choice: _Choice, status: int) -> Completion | Failu
         usage_of(bytes(body.usage)),
         _words(body.model),
         _words(body.id),
+        _words(body.system_fingerprint),
+        _words(body.provider),
+        _words(body.service_tier),
     )
 
 
@@ -211,7 +239,8 @@ def _words(raw: msgspec.Raw) -> str | None:
     return orjson.dumps(orjson.loads(text)).decode()
 
 
-def _count(content: Mapping[str, Any], name: str, details: str | None = None) -> int | None:
+def count(content: Mapping[str, Any], name: str, details: str | None = None) -> int | None:
+    """The number of tokens under `name`, or under it in `details`; None for what is no sensible count."""
     value = content.get(name)
     if details is not None and value is None:
         inner = content.get(details)

@@ -23,7 +23,8 @@ from yarl import URL
 from sightbench.client.address import Address, address
 from sightbench.client.completion import Completion, asked_to_wait, parse, redacted
 from sightbench.client.connection import LINGER_SECONDS, RequestIds, WatchedConnection, WatchedResponse, watch
-from sightbench.client.providers import provider_of
+from sightbench.client.dialects.table import DIALECTS
+from sightbench.client.providers import Provider, provider_of
 from sightbench.client.retry import retry_after
 from sightbench.redaction import Redaction, url_secrets
 from sightbench.sample import Failure
@@ -62,6 +63,8 @@ class Attempt:
 class Endpoint:
     """A connection pool to one address. Everything that is sent goes through `request`.
 
+    `provider` None is the one the URL belongs to; `model` is needed where the dialect has it in the path.
+
     `on_stray` is called with the names of answers that turn out to have come over a connection on which more
     was sent than asked for; none of them can be trusted.
     """
@@ -75,16 +78,21 @@ class Endpoint:
         timeout: float = 600.0,
         insecure: bool = False,
         on_stray: Callable[[Sequence[str]], None] = lambda names: None,
+        provider: Provider | None = None,
+        model: str = "",
     ) -> None:
         self.address = address(url)
+        self.provider = provider or provider_of(self.address.base)
+        self.dialect = DIALECTS[self.provider.dialect]
         self.label = self.address.label
         self.redaction = Redaction((api_key, *(headers or {}).values(), *url_secrets(url)))
-        self._timeout = timeout
+        self.timeout = timeout
         self._ids = RequestIds()
         self._unproven = False
         given = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "sightbench"}
+        given.update(self.dialect.headers)
         if api_key:
-            given["Authorization"] = f"Bearer {api_key}"
+            given.update(self.dialect.key(api_key))
         elif self.address.authorization:
             given["Authorization"] = self.address.authorization
         connector = _connector(self.address, insecure)
@@ -98,8 +106,7 @@ class Endpoint:
             proxy=_proxy(self.address),
             response_class=WatchedResponse,
         )
-        self._provider = provider_of(self.address.base).name
-        self._chat = self.url("/chat/completions")
+        self.asked = self.url(self.dialect.path.format(model=model.removeprefix("models/")))
 
     def url(self, path: str) -> URL:
         """`path` under the API's base (`/models`)."""
@@ -123,17 +130,19 @@ class Endpoint:
         *,
         limit: int = REPLY_BYTES,
     ) -> Attempt:
-        """Posts one chat completion; a reply of more than `limit` bytes is a failure. Never raises for what
-        a network or a server can do."""
+        """Posts one request of the dialect; a reply of more than `limit` bytes is a failure. Never raises for
+        what a network or a server can do."""
         started = time.monotonic()
         name = self._ids.new()
         try:
             response = await self.request(
-                "POST", self._chat, fragments, size, {**headers, "X-Request-Id": name}, limit
+                "POST", self.asked, fragments, size, {**headers, "X-Request-Id": name}, limit
             )
         except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as error:
-            return Attempt(self._hidden(from_exception(error, self._timeout)), time.monotonic() - started)
-        result = parse(response.status, response.headers, response.body, self._provider)
+            return Attempt(self._hidden(from_exception(error, self.timeout)), time.monotonic() - started)
+        result = parse(
+            response.status, response.headers, response.body, self.provider.name, self.dialect.completion
+        )
         connection = response.connection
         if isinstance(result, Completion):
             proof = self._ids.proves(name, response.headers.get("x-request-id"), result.id)

@@ -45,6 +45,10 @@ class _Line(msgspec.Struct):
     at: float = 0.0
     error: Failure | None = None
     sent: Sent | None = None
+    model: str | None = None
+    system_fingerprint: str | None = None
+    served_by: str | None = None
+    tier: str | None = None
 
 
 class Head(msgspec.Struct):
@@ -55,6 +59,8 @@ class Head(msgspec.Struct):
     ask: str = ""
     error: Failure | None = None
 
+
+_SERVED = ("model", "system_fingerprint", "served_by", "tier")
 
 _line = msgspec.json.Decoder(_Line)
 _head = msgspec.json.Decoder(Head)
@@ -81,6 +87,10 @@ def to_line(reply: Reply) -> bytes:
         values["error"] = reply.error
     if reply.sent is not None:
         values["sent"] = {"bytes": reply.sent.bytes, "media": [_medium(one) for one in reply.sent.media]}
+    for name in _SERVED:
+        value = getattr(reply, name)
+        if value:
+            values[name] = value
     whole = orjson.dumps(values)[:-1]
     return whole + _CHECK % zlib.crc32(whole)
 
@@ -109,6 +119,10 @@ def from_line(line: bytes) -> Reply:
         at=found.at,
         error=found.error,
         sent=found.sent,
+        model=found.model,
+        system_fingerprint=found.system_fingerprint,
+        served_by=found.served_by,
+        tier=found.tier,
     )
 
 
@@ -155,6 +169,7 @@ def _usage(usage: Usage) -> tuple[tuple[str, float | None], ...]:
         ("cached_tokens", usage.cached_tokens),
         ("reasoning_tokens", usage.reasoning_tokens),
         ("cost", usage.cost),
+        ("cache_write_tokens", usage.cache_write_tokens),
     )
 
 

@@ -18,7 +18,10 @@ import orjson
 import pybase64
 
 from sightbench.byte_cache import ByteCache, SharedWork
+from sightbench.client.dialects.openai_chat import referred
+from sightbench.client.dialects.table import DIALECTS, VideoPart
 from sightbench.client.frames import decoded, resized, sampled
+from sightbench.client.providers import DialectName
 from sightbench.client.settings import Mode
 from sightbench.sample import Image, Media, SentMedia, Slice, Video
 
@@ -53,6 +56,7 @@ class Plan:
     fps: float | None = None
     max_pixels: int | None = None
     part_ids: bool = False
+    dialect: DialectName = "openai-chat"
     frame_label: str | None = None
     assumed_fps: float | None = None
 
@@ -104,6 +108,8 @@ def encode(part: Image | Video, plan: Plan) -> Encoded:
         if plan.mode == "video":
             return _frame_list(chosen, plan, choice)
         return _images("video", chosen.frames, plan, choice)
+    if plan.mode == "file" and (write := DIALECTS[plan.dialect].video) is not None:
+        return _whole_video(part, plan, write)
     if plan.mode == "file" and part.span is None:
         return _container(part.file)
     segments = None if plan.frames or plan.fps else part.segments
@@ -128,7 +134,7 @@ class MediaCache:
 
     def __init__(self, plan: Plan, max_bytes: int = CACHE_BYTES, threads: int = 2) -> None:
         self._plan = plan
-        self._raw = Plan(mode="images", part_ids=plan.part_ids)
+        self._raw = Plan(mode="images", part_ids=plan.part_ids, dialect=plan.dialect)
         self._encoded: SharedWork[tuple[Image | Video, Plan], Encoded] = SharedWork(
             ByteCache(max_bytes, lambda encoded: len(encoded.parts))
         )
@@ -178,20 +184,20 @@ def _images(kind: str, media: Sequence[Media], plan: Plan, choice: _Choice | Non
     digests: list[str] = []
     sizes: list[list[int]] = []
     label = plan.frame_label if kind == "video" else None
+    wire = DIALECTS[plan.dialect]
     for number, image in enumerate(media, start=1):
         data, size = _bytes(image, plan)
         digest = hashlib.sha256(data).hexdigest()
         digests.append(digest)
         if size:
             sizes.append(size)
-        if plan.mode == "file" and isinstance(image, Path) and size is None:
-            url = orjson.dumps(image.resolve().as_uri())
-        else:
-            url = b'"data:%b;base64,%b"' % (mime(data, image).encode(), pybase64.b64encode(data))
-        uuid = b',"uuid":"%b"' % digest[:32].encode() if plan.part_ids else b""
         if label:
-            parts.append(b'{"type":"text","text":%b}' % orjson.dumps(label.format(number)))
-        parts.append(b'{"type":"image_url","image_url":{"url":%b}%b}' % (url, uuid))
+            parts.append(wire.text(label.format(number)))
+        uuid = digest[:32] if plan.part_ids else None
+        if plan.mode == "file" and plan.dialect == "openai-chat" and isinstance(image, Path) and size is None:
+            parts.append(referred(orjson.dumps(image.resolve().as_uri()), uuid))
+        else:
+            parts.append(wire.image(mime(data, image), pybase64.b64encode(data), uuid))
     identity = f"images:{','.join(digests)}:{label}" if label else f"images:{','.join(digests)}"
     sent = _sent(kind, digests, sizes, choice)
     return Encoded(b",".join(parts), identity.encode(), sent, len(digests))
@@ -214,6 +220,16 @@ def _frame_list(video: Video, plan: Plan, choice: _Choice) -> Encoded:
     part = b'{"type":"video_url","video_url":{"url":"data:video/jpeg;base64,%b"}%b}' % (data, uuid)
     sent = _sent("frame list", digests, [size for _, size in frames if size], choice)
     return Encoded(part, identity, sent, len(digests), io)
+
+
+def _whole_video(part: Video, plan: Plan, write: VideoPart) -> Encoded:
+    """The file's own bytes, out of which the service takes frames at `plan.fps`."""
+    assert part.file is not None
+    data = read(part.file)
+    digest = hashlib.sha256(data).hexdigest()
+    identity = f"whole:{digest}:{plan.fps}:{part.span}"
+    parts = write(pybase64.b64encode(data), plan.fps, part.span)
+    return Encoded(parts, identity.encode(), SentMedia("file", 1, digest), DECODED_FRAMES)
 
 
 def _container(file: Path) -> Encoded:

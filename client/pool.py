@@ -285,6 +285,8 @@ def open_pool(
             timeout=settings.timeout,
             insecure=settings.insecure,
             on_stray=on_stray,
+            provider=provider,
+            model=settings.model,
         )
         limit = (
             Adaptive(settings.max_concurrency)

@@ -14,8 +14,10 @@ import orjson
 from sightbench.client.body import MAX_MASK_REPLY
 from sightbench.client.completion import Completion
 from sightbench.client.endpoint import Endpoint, from_exception
-from sightbench.client.failures import explain
+from sightbench.client.error_codes import ErrorBody, read_error
+from sightbench.client.failures import explain, from_body
 from sightbench.client.models import ModelCard, listed
+from sightbench.client.providers import chosen
 from sightbench.client.settings import Settings
 from sightbench.errors import EndpointError, SightbenchError
 from sightbench.sample import Failure
@@ -57,15 +59,23 @@ async def probe(
     headers: Mapping[str, str] | None = None,
     insecure: bool = False,
     seconds: float = PROBE_SECONDS,
+    provider: str = "generic",
 ) -> ServerInfo:
     """Asks one endpoint what it serves. `model` None: the only one it serves.
 
     Raises EndpointError with one line when it cannot be reached, refuses the key, or does not serve
     `model` (the line lists what it does serve).
     """
-    endpoint = Endpoint(url, api_key=key, headers=headers, timeout=seconds, insecure=insecure)
+    endpoint = Endpoint(
+        url,
+        api_key=key,
+        headers=headers,
+        timeout=seconds,
+        insecure=insecure,
+        provider=chosen(provider, url),
+    )
     try:
-        info = await _describe(endpoint, model)
+        info = await _named(endpoint, model) or await _describe(endpoint, model)
         return replace(
             info, frame_lists=info.engine == "vllm" and await _trusts_frame_options(endpoint, info)
         )
@@ -159,9 +169,46 @@ async def _probe_or_error(url: str, settings: Settings) -> ServerInfo | Sightben
             model=settings.model or None,
             headers=settings.headers,
             insecure=settings.insecure,
+            provider=settings.provider,
         )
     except SightbenchError as error:
         return error
+
+
+async def _named(endpoint: Endpoint, model: str | None) -> ServerInfo | None:
+    """What a service says of one model, None for one that only lists them.
+
+    Services with a wire of their own list a page of their models and no aliases, and describe each of them:
+    https://platform.claude.com/docs/en/api/models, https://ai.google.dev/api/models
+    """
+    if endpoint.provider.dialect not in ("anthropic-messages", "gemini-generate"):
+        return None
+    if model is None:
+        raise EndpointError(f"{endpoint.label} serves many models: name one with --model")
+    path = endpoint.url(f"/models/{model.removeprefix('models/')}")
+    try:
+        response = await endpoint.request("GET", path)
+        content = orjson.loads(response.body)
+    except (OSError, aiohttp.ClientError, TimeoutError) as error:
+        raise EndpointError(explain(endpoint.label, from_exception(error, PROBE_SECONDS))) from error
+    except ValueError:
+        return None
+    if response.status == 200 and isinstance(content, dict):
+        length = content.get("max_input_tokens") or content.get("inputTokenLimit")
+        return ServerInfo(
+            endpoint=endpoint.label,
+            served=(model,),
+            model=model,
+            max_model_len=length if isinstance(length, int) else None,
+        )
+    refused = read_error(content)
+    if response.status == 404 and endpoint.provider.dialect == "anthropic-messages":
+        # The list shows what there is; engines that speak this wire have only that.
+        return None
+    words = "" if refused is None else endpoint.redaction.text(refused.message)
+    body = ErrorBody(words) if refused is None else replace(refused, message=words)
+    failure = from_body(response.status, body, endpoint.provider.name)
+    raise EndpointError(explain(endpoint.label, failure, model))
 
 
 async def _describe(endpoint: Endpoint, model: str | None) -> ServerInfo:

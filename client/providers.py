@@ -25,10 +25,11 @@ class Provider:
     `hosts` are the ends of the host names it is reached at, `path` a piece its base path must have.
     `key_env` is the environment variable its key is usually in. `dialect` is the wire it speaks.
     `defaults` are sampling parameters sent explicitly, since an engine otherwise takes the model's own;
-    `token_limit` is the name of the reply-length parameter; `omits` are parameters the API refuses;
-    `frame_lists` tells whether `data:video/jpeg;base64,f1,f2` is understood; `part_ids` whether media
-    parts may carry a `uuid`; `running`/`waiting` are the names of the gauges in `/metrics`.
-    `max_images` and `max_body` are what one request may hold (None: not documented), in images and bytes.
+    `token_limit` is the name of the reply-length parameter; `frame_lists` tells whether
+    `data:video/jpeg;base64,f1,f2` is understood; `part_ids` whether media parts may carry a `uuid`;
+    `running`/`waiting` are the names of the gauges in `/metrics`. `hosted` is a service with a bill, whose
+    models may change under their names. `max_images` and `max_body` are what one request may hold (None: not
+    documented), in images and bytes.
     `prices` is the name the price table has for it, `batches` the wire of its batch API, None for none.
     """
 
@@ -39,11 +40,11 @@ class Provider:
     dialect: DialectName = "openai-chat"
     defaults: Mapping[str, Any] = field(default_factory=dict)
     token_limit: str = "max_tokens"
-    omits: frozenset[str] = frozenset()
     frame_lists: bool = False
     part_ids: bool = False
     running: str | None = None
     waiting: str | None = None
+    hosted: bool = True
     max_images: int | None = None
     max_body: int | None = None
     prices: str | None = None
@@ -51,9 +52,10 @@ class Provider:
 
 
 PROVIDERS: tuple[Provider, ...] = (
-    Provider("generic"),
+    Provider("generic", hosted=False),
     Provider(
         "vllm",
+        hosted=False,
         defaults={"top_k": -1, "repetition_penalty": 1.0, "min_p": 0.0},
         frame_lists=True,
         part_ids=True,
@@ -62,6 +64,7 @@ PROVIDERS: tuple[Provider, ...] = (
     ),
     Provider(
         "sglang",
+        hosted=False,
         defaults={"top_k": -1, "repetition_penalty": 1.0, "min_p": 0.0},
         running="sglang:num_running_reqs",
         waiting="sglang:num_queue_reqs",
@@ -152,6 +155,11 @@ def provider(name: str) -> Provider:
         if entry.name == name:
             return entry
     raise UsageError(f"there is no provider {name!r}; known: {', '.join(entry.name for entry in PROVIDERS)}")
+
+
+def chosen(name: str, url: str) -> Provider:
+    """The entry that was named, for "generic" the one the URL belongs to. UsageError for an unknown name."""
+    return provider_of(url) if name == "generic" else provider(name)
 
 
 def provider_of(url: str) -> Provider:

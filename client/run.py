@@ -20,7 +20,7 @@ from sightbench.client.media import MediaCache
 from sightbench.client.order import Unit, by_video, mine, units
 from sightbench.client.probe import ServerInfo
 from sightbench.client.progress import Progress
-from sightbench.client.providers import provider, provider_of
+from sightbench.client.providers import chosen, provider
 from sightbench.client.settings import Mode, Settings, Target
 from sightbench.errors import EndpointError, RunFolderError
 from sightbench.families import Family, family, named
@@ -53,9 +53,9 @@ class Outcome:
 def settle(settings: Settings, server: ServerInfo, *, mode: Mode | None = None) -> Settings:
     """The settings completed by what the server says: its dialect, its model's family, how frames go out
     (`mode` when given, else the family's way where the server can take it, else as images)."""
-    known = provider(server.engine)
+    known = chosen(settings.provider, settings.endpoints[0].url)
     if known.name == "generic":
-        known = provider_of(settings.endpoints[0].url)
+        known = provider(server.engine)
     model = settings.model or server.model or ""
     convention = named(settings.family) if settings.family else _family_of(model, server)
     if mode is None:

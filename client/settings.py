@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from sightbench.client.address import label
+from sightbench.client.hosted.negotiation import Change
 from sightbench.client.sampling import RequestOptions
 
 Mode = Literal["images", "video", "file"]
@@ -33,7 +34,9 @@ class Settings(RequestOptions):
     run (all in seconds). `rpm` and `tpm` bound the run as a whole, `concurrency` each endpoint ("auto":
     found out, up to `max_concurrency`). `text_mask_options` tells an endpoint that can segment
     not to for samples that want text. `lookahead` is how many samples are read ahead to
-    bring questions about one video together; `shard` is (index, count), by video.
+    bring questions about one video together; `shard` is (index, count), by video. `provider` is an entry of
+    the providers' table ("generic": the one an endpoint's URL belongs to); `changes` are what a model's
+    refusals did to the parameters.
     """
 
     endpoints: tuple[Target, ...]
@@ -41,6 +44,7 @@ class Settings(RequestOptions):
     api_key: str | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     provider: str = "generic"
+    changes: tuple[Change, ...] = ()
     mode: Mode = "images"
     text_mask_options: bool = False
 

@@ -7,10 +7,11 @@ import asyncio
 import math
 import time
 
-import orjson
-
+from sightbench.client.body import Template
+from sightbench.client.dialects.messages import Message
 from sightbench.client.endpoint import Endpoint
 from sightbench.client.failures import kind
+from sightbench.client.hosted.negotiation import apply
 from sightbench.sample import Failure
 
 _OWN = (401, 402, 403, 404)
@@ -19,9 +20,12 @@ _OWN = (401, 402, 403, 404)
 class Trials:
     """Trial requests to the endpoints of a run, one at a time each."""
 
-    def __init__(self, model: str, token_limit: str) -> None:
-        hi = [{"role": "user", "content": "Hi"}]
-        self._body = orjson.dumps({"model": model, "messages": hi, token_limit: 1})
+    def __init__(self, template: Template) -> None:
+        limit = {"model": template.settings.model, template.provider.token_limit: 1}
+        fragments = template.dialect.request(
+            (Message("user", "Hi"),), apply(template.settings.changes, limit)
+        )
+        self._body = b"".join(fragment.data for fragment in fragments)
         self._running: dict[Endpoint, asyncio.Task[Failure | None]] = {}
         self._passed: dict[Endpoint, float] = {}
 

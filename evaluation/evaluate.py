@@ -12,9 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from sightbench.client.hosted.negotiation import greedy
+from sightbench.client.hosted.preparation import described, prepare
 from sightbench.client.journal import Journal
 from sightbench.client.probe import ServerInfo, probe_all, probe_masks
 from sightbench.client.progress import Progress
+from sightbench.client.providers import provider
 from sightbench.client.run import Outcome, ask, settle
 from sightbench.client.settings import Settings
 from sightbench.errors import DatasetError, EndpointError, UsageError
@@ -145,19 +148,23 @@ def chosen(options: Options, note: Note) -> tuple[tuple[Dataset, ...], tuple[str
 async def _probe(begun: _Begun) -> _Servers:
     """What the endpoints say of themselves, and whether they can segment."""
     infos = await probe_all(begun.settings)
-    settled = settle(begun.settings, infos[0], mode=begun.options.media)
+    settled = await prepare(settle(begun.settings, infos[0], mode=begun.options.media))
     capabilities = infos[0].capabilities
     if capabilities is not None:
         segments = "masks" in capabilities
         # Else a mask server would also draw what an answer to a question mentions.
         settled = replace(settled, text_mask_options=segments)
     else:
-        segments = begun.wants_masks and await probe_masks(
-            settled.endpoints[0].url,
-            settled.api_key,
-            model=settled.model,
-            headers=settled.headers,
-            insecure=settled.insecure,
+        segments = (
+            begun.wants_masks
+            and not provider(settled.provider).hosted
+            and await probe_masks(
+                settled.endpoints[0].url,
+                settled.api_key,
+                model=settled.model,
+                headers=settled.headers,
+                insecure=settled.insecure,
+            )
         )
     return _Servers(settled, infos, segments)
 
@@ -168,6 +175,7 @@ def _prepare(begun: _Begun, servers: _Servers, stack: ExitStack, note: Note) -> 
     if begun.wants_masks and not servers.segments:
         datasets, left_out = _without_masks(datasets, servers.infos[0])
         notes.append(left_out)
+    notes += _changed(servers.settings)
     root = str(servers.infos[0].root or "")
     model = f"{servers.settings.model} {root}"
     datasets, ways = as_reference(datasets, servers.settings.family, model, begun.options.profile)
@@ -224,7 +232,7 @@ def _record(
         sightbench=version(),
         model=servers.settings.model,
         alias=options.alias,
-        request={**servers.settings.request(), "mode": servers.settings.mode},
+        request=_request(servers.settings),
         benchmarks=tuple(dataset.record() for dataset in datasets),
         scoring=_scoring(options, servers.settings),
         servers=tuple(info.record() for info in servers.infos),
@@ -250,6 +258,22 @@ def _scoring(options: Options, asked: Settings) -> ScoringOptions:
             "answer": convention.answer,
         }
     )
+
+
+def _request(asked: Settings) -> dict[str, Any]:
+    """What decides a request beside the sample, as run.json keeps it."""
+    request = {**asked.request(), "mode": asked.mode}
+    if asked.changes:
+        request["changes"] = described(asked.changes)
+    return request
+
+
+def _changed(asked: Settings) -> list[str]:
+    """What goes out differently from what was asked for, one line each."""
+    lines = [str(change) for change in asked.changes]
+    if not greedy(asked.changes):
+        lines.append("this model cannot be asked greedily: --repeats 3 shows how much its answers vary")
+    return lines
 
 
 def _without_masks(datasets: tuple[Dataset, ...], info: ServerInfo) -> tuple[tuple[Dataset, ...], str]:

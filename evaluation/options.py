@@ -73,8 +73,17 @@ class Options(RequestOptions):
     )
     scenes: int = flag(40, "Scenes to render when there is no --data.", "what to ask", least=1)
 
-    api_key_env: str = flag(
-        "OPENAI_API_KEY", "Environment variable that holds the key; never the key itself.", "where"
+    provider: str | None = flag(
+        None,
+        "Whose wire and limits: openai, openai-responses, anthropic, gemini, azure, openrouter, ...",
+        "where",
+        shown="the one the URL belongs to",
+    )
+    api_key_env: str | None = flag(
+        None,
+        "Environment variable that holds the key; never the key itself.",
+        "where",
+        shown="the provider's, OPENAI_API_KEY for any other",
     )
     header: str | Sequence[str] = flag(
         (), "Extra request header; VALUE may be $VARIABLE.", "where", metavar="NAME:VALUE"

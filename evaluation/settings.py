@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import os
 import re
+from collections.abc import Sequence
 
 from sightbench.client.address import address, label
+from sightbench.client.providers import chosen
 from sightbench.client.settings import Settings, Target
 from sightbench.errors import UsageError
 from sightbench.evaluation.options import Options, several
@@ -14,11 +16,14 @@ from sightbench.evaluation.options import Options, several
 
 def settings(options: Options) -> Settings:
     """Settings as asked, before any server is probed. UsageError for an option that means nothing."""
+    targets = tuple(_target(url) for url in options.endpoints)
+    service = options.provider or "generic"
     return Settings(
         **options.request(),
-        endpoints=tuple(_target(url) for url in options.endpoints),
+        endpoints=targets,
         model=options.model or "",
-        api_key=os.environ.get(options.api_key_env) or None,
+        api_key=os.environ.get(options.api_key_env or key_variable(service, targets)) or None,
+        provider=chosen(service, targets[0].url).name if options.provider else service,
         headers=dict(_header(header) for header in several(options.header)),
         concurrency=options.concurrency,
         rpm=options.rpm,
@@ -31,6 +36,11 @@ def settings(options: Options) -> Settings:
         same_model=options.same_model,
         shard=split_shard(options.shard, dict(os.environ)),
     )
+
+
+def key_variable(service: str, targets: Sequence[Target]) -> str:
+    """The environment variable of the provider's key; one service's key is never sent to another."""
+    return chosen(service, targets[0].url).key_env if targets else chosen(service, "").key_env
 
 
 def split_shard(text: str | None, environment: dict[str, str]) -> tuple[int, int] | None:

@@ -46,6 +46,7 @@ def render(summary: Summary, *, full: bool = False) -> RenderableType:
         parts += [Text(line, style=style) for line, style in remarks(benchmark)]
     if absent := summary.run.get("absent"):
         parts.append(Text(f"left out, their files are not there: {', '.join(absent)}", style="yellow"))
+    parts += [Text(str(note), style="yellow") for note in summary.run.get("notes", ())]
     return Group(*parts)
 
 

@@ -136,8 +136,9 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the server counted them, None where it did not say. `cached_tokens` are among the prompt's,
-    `reasoning_tokens` among the completion's; `cost` is in the provider's currency."""
+    """Tokens as the server counted them, None where it did not say. `cached_tokens` (read from a cache) and
+    `cache_write_tokens` (written to one) are among the prompt's, `reasoning_tokens` among the completion's;
+    `cost` is what the service says it charged, in its currency."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -145,6 +146,7 @@ class Usage:
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
     cost: float | None = None
+    cache_write_tokens: int | None = None
 
 
 NO_USAGE = Usage()
@@ -183,6 +185,8 @@ class Reply:
     `fingerprint` is the sha256 of the exact request (model, messages with media digests, parameters).
     `masks` is the wire's `message.masks`, unread and unvalidated; None if the field was absent.
     `at` is UTC seconds since the epoch when the request finished; `endpoint` carries no credentials.
+    `model` and `system_fingerprint` are what the server says answered, `served_by` the service behind a
+    router, `tier` how it was processed ("batch", "flex"); None where that is not told.
     """
 
     sample: str
@@ -200,3 +204,7 @@ class Reply:
     at: float = 0.0
     error: Failure | None = None
     sent: Sent | None = None
+    model: str | None = None
+    system_fingerprint: str | None = None
+    served_by: str | None = None
+    tier: str | None = None

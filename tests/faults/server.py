@@ -112,8 +112,9 @@ def flaky(share: float, seed: int) -> Script:
 
 
 class Scripted:
-    """The server; `requests` are the chat requests it got, `most` the most it had at once. While there is a
-    `gate` that is not set, nothing is answered."""
+    """The server; `route` answers what it wants to before anything else does; `requests` are the chat
+    requests it got, `most` the most it had at once. While there is a `gate` that is not set, nothing is
+    answered."""
 
     def __init__(
         self,
@@ -127,6 +128,7 @@ class Scripted:
         self.tls = tls
         self.entries = [{"id": name, "object": "model", **entry} for name in models]
         self.other: dict[str, Response] = {}
+        self.route: Callable[[Request], Response | None] = lambda request: None
         self.requests: list[Request] = []
         self.keep_requests = True
         self.gate: asyncio.Event | None = None
@@ -177,7 +179,7 @@ class Scripted:
         }
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         request = Request(method, path, headers, body)
-        response = self.other.get(path.partition("?")[0])
+        response = self.route(request) or self.other.get(path.partition("?")[0])
         if response is None and path.endswith("/models"):
             response = Response(body=json.dumps({"object": "list", "data": self.entries}).encode())
         elif response is None and path.endswith("/chat/completions"):
