@@ -1,0 +1,73 @@
+"""Batches exchanged as files: the requests are written, something else answers them, the answers are read.
+
+The format is OpenAI's, which `vllm run-batch` takes and writes
+(https://docs.vllm.ai/en/latest/examples/offline_inference/openai_batch/), so a cluster without a network
+between client and engine can be asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import orjson
+
+from sightbench.client.batches.openai_wire import result
+from sightbench.client.batches.service import Frame, Limits, Progress, Read, Result
+from sightbench.errors import EndpointError
+
+ANSWERS = ".answers.jsonl"
+
+
+class FileBatches:
+    """A batch's id is the path of its requests' file, which stays; the answers are expected beside it."""
+
+    name = "file"
+    limits = Limits(1_000_000, 2_000_000_000)
+    frame = Frame()
+
+    def line(self, custom_id: str, path: str, body: tuple[bytes, ...]) -> list[bytes]:
+        head = b'{"custom_id":"%b","method":"POST","url":"/v1%b","body":' % (
+            custom_id.encode(),
+            path.encode(),
+        )
+        return [head, *body, b"}\n"]
+
+    async def create(self, file: Path, token: str) -> str:
+        return str(file)
+
+    async def find(self, token: str, items: int, since: float, known: frozenset[str]) -> str | None:
+        return None
+
+    async def poll(self, batch: str) -> Progress:
+        answers = answers_to(Path(batch))
+        if answers.exists():
+            return Progress("ended", f"{answers.name} is there")
+        return Progress("running", f"waits for {answers}")
+
+    async def results(self, batch: str, read: Read) -> AsyncIterator[Result]:
+        path = answers_to(Path(batch))
+        try:
+            with path.open("rb") as lines:
+                for number, line in enumerate(lines, 1):
+                    if not line.strip():
+                        continue
+                    try:
+                        row = orjson.loads(line)
+                    except orjson.JSONDecodeError as error:
+                        raise EndpointError(f"{path}, line {number}: not JSON ({error})") from None
+                    yield result(row, read)
+        except OSError as error:
+            raise EndpointError(f"{path}: {error.strerror}") from error
+
+    async def cancel(self, batch: str) -> None:
+        await asyncio.to_thread(Path(batch).unlink, missing_ok=True)
+
+    async def close(self) -> None:
+        pass
+
+
+def answers_to(requests: Path) -> Path:
+    """Where the answers to a file of requests are expected."""
+    return requests.with_suffix(ANSWERS)

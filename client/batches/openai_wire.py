@@ -1,0 +1,132 @@
+"""OpenAI's batches, which Azure, Together, Groq and DashScope speak too:
+https://developers.openai.com/api/docs/guides/batch
+
+Files, batches and lists are no hot path: the openai SDK does them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import openai
+import orjson
+
+from sightbench.client.batches.service import Frame, Limits, Progress, Read, Result
+from sightbench.errors import EndpointError
+from sightbench.sample import Failure
+from sightbench.terminal import plain
+
+# https://developers.openai.com/api/reference/resources/batches/methods/create: 50,000 requests, 200 MB
+LIMITS = Limits(50_000, 200_000_000)
+_TOKEN = "sightbench"
+_ENDED = frozenset({"completed", "expired"})
+
+
+class OpenAIBatches:
+    """`url` is the API's base, `key` may be None for a server that needs none."""
+
+    name = "openai"
+    limits = LIMITS
+    frame = Frame()
+
+    def __init__(
+        self, url: str, key: str | None, headers: Mapping[str, str] | None = None, label: str = ""
+    ) -> None:
+        self._label = label or url
+        # Creating is never repeated blindly: whether it happened is asked first.
+        self._client = openai.AsyncOpenAI(
+            base_url=url, api_key=key or "none", default_headers=dict(headers or {}), max_retries=0
+        )
+        self._patient = self._client.with_options(max_retries=5)
+
+    def line(self, custom_id: str, path: str, body: tuple[bytes, ...]) -> list[bytes]:
+        head = b'{"custom_id":"%b","method":"POST","url":"/v1%b","body":' % (
+            custom_id.encode(),
+            path.encode(),
+        )
+        return [head, *body, b"}\n"]
+
+    async def create(self, file: Path, token: str) -> str:
+        with self._explained():
+            uploaded = await self._patient.files.create(file=file, purpose="batch")
+            url: Any = _endpoint(file)
+            batch = await self._client.batches.create(
+                input_file_id=uploaded.id,
+                endpoint=url,
+                completion_window="24h",
+                metadata={_TOKEN: token},
+            )
+            return batch.id
+
+    async def find(self, token: str, items: int, since: float, known: frozenset[str]) -> str | None:
+        with self._explained():
+            async for batch in self._patient.batches.list(limit=100):
+                if (batch.metadata or {}).get(_TOKEN) == token:
+                    return batch.id
+                if batch.created_at < since - 3600:
+                    return None
+            return None
+
+    async def poll(self, batch: str) -> Progress:
+        with self._explained():
+            found = await self._patient.batches.retrieve(batch)
+        counts = found.request_counts
+        note = found.status if counts is None else f"{found.status}, {counts.completed} of {counts.total}"
+        if found.status == "failed":
+            errors = found.errors.data if found.errors and found.errors.data else []
+            words = "; ".join(error.message or error.code or "" for error in errors)
+            return Progress("failed", plain(words or "the provider does not say why"))
+        if found.status == "cancelled":
+            return Progress("cancelled", note)
+        return Progress("ended" if found.status in _ENDED else "running", note)
+
+    async def results(self, batch: str, read: Read) -> AsyncIterator[Result]:
+        with self._explained():
+            found = await self._patient.batches.retrieve(batch)
+            for file in (found.output_file_id, found.error_file_id):
+                if not file:
+                    continue
+                content = await self._patient.files.content(file)
+                for line in content.iter_lines():
+                    if line.strip():
+                        yield result(orjson.loads(line), read)
+
+    async def cancel(self, batch: str) -> None:
+        with self._explained():
+            await self._patient.batches.cancel(batch)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except openai.APIStatusError as error:
+            words = plain(error.message)
+            raise EndpointError(f"{self._label}: batch: HTTP {error.status_code}: {words}") from error
+        except (openai.OpenAIError, orjson.JSONDecodeError) as error:
+            raise EndpointError(f"{self._label}: batch: {plain(str(error))}") from error
+
+
+def result(row: Mapping[str, Any], read: Read) -> Result:
+    """A line of an output or an error file. The same in Mistral's files and in those of `vllm run-batch`."""
+    name = str(row.get("custom_id"))
+    response = row.get("response")
+    if isinstance(response, Mapping) and response.get("body") is not None:
+        status = response.get("status_code")
+        return name, read(status if isinstance(status, int) else 200, orjson.dumps(response["body"]))
+    error = row.get("error")
+    words = error.get("message") or error.get("code") if isinstance(error, Mapping) else error
+    return name, Failure("batch_item", plain(str(words or "no response")))
+
+
+def _endpoint(file: Path) -> str:
+    """The URL that the file's requests name: all of one batch are for the same."""
+    with file.open("rb") as lines:
+        start = lines.read(512)
+    _, _, rest = start.partition(b'"url":"')
+    return rest.partition(b'"')[0].decode()

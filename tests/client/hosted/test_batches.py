@@ -1,0 +1,382 @@
+"""Batches at four providers' wires and as files: the same answers as live, whatever is killed or lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sightbench.client.batches.anthropic_wire import AnthropicBatches
+from sightbench.client.batches.file_wire import FileBatches, answers_to
+from sightbench.client.batches.gemini_wire import GeminiBatches
+from sightbench.client.batches.http import Http
+from sightbench.client.batches.ledger import Batch, Ledger
+from sightbench.client.batches.machine import Machine, Pace, Tally
+from sightbench.client.batches.mistral_wire import MistralBatches
+from sightbench.client.batches.openai_wire import OpenAIBatches
+from sightbench.client.batches.service import Limits, Progress, Read, Result, Service
+from sightbench.client.body import Body, Template, build
+from sightbench.client.completion import parse
+from sightbench.client.dialects import anthropic_messages, gemini_generate
+from sightbench.client.endpoint import Endpoint
+from sightbench.client.journal import Journal
+from sightbench.client.media import MediaCache
+from sightbench.client.providers import provider
+from sightbench.errors import EndpointError
+from sightbench.families import Family
+from sightbench.sample import Reply, Sample
+from tests.client.hosted import services
+from tests.client.samples import text, texts, to
+from tests.faults.server import Scripted, error, serving
+
+QUICK = Pace(0.01, 0.05)
+WIRES = ("openai", "anthropic", "gemini", "mistral")
+
+
+def reader(wire: str) -> Callable[[int, bytes], Any]:
+    native = {"anthropic": anthropic_messages.completion, "gemini": gemini_generate.completion}.get(wire)
+
+    def read(status: int, raw: bytes) -> Any:
+        return native(raw) if native and status == 200 else parse(status, {}, raw)
+
+    return read
+
+
+def service_at(wire: str, url: str) -> Service:
+    if wire == "openai":
+        return OpenAIBatches(url, "key")
+    http = Http(Endpoint(url, provider=provider(wire)))
+    if wire == "anthropic":
+        return AnthropicBatches(http)
+    return GeminiBatches(http, "m") if wire == "gemini" else MistralBatches(http, "m")
+
+
+def routed(wire: str, books: services.Books, server: Scripted) -> None:
+    if wire == "gemini":
+        server.route = services.gemini(books, lambda: server.url.removesuffix("/v1"))
+    else:
+        server.route = {
+            "openai": services.openai, "anthropic": services.anthropic, "mistral": services.mistral
+        }[wire](books)  # fmt: skip
+
+
+@contextlib.asynccontextmanager
+async def machine(
+    folder: Path, service: Service, wire: str, notes: list[str] | None = None
+) -> AsyncIterator[Machine]:
+    heard = [] if notes is None else notes
+    try:
+        with Journal.open(folder) as journal:
+            ledger = Ledger(folder)
+            yield Machine(ledger, journal, service, "/chat/completions", reader(wire), heard.append, "x", 0.3)
+    finally:
+        await service.close()
+
+
+def writer() -> Callable[[Sample], Any]:
+    template = Template(to("http://localhost"), provider("generic"), Family())
+    cache = MediaCache(template.plan)
+
+    async def write(sample: Sample) -> Body:
+        return await build(template, cache, sample)
+
+    return write
+
+
+async def batched(folder: Path, service: Service, wire: str, samples: Iterable[Sample]) -> Tally:
+    async with machine(folder, service, wire) as running:
+        await running.submit(samples, writer())
+        return await running.wait(QUICK)
+
+
+def replies(folder: Path) -> dict[str, Reply]:
+    with Journal.open(folder, write=False) as journal:
+        return {name: journal.at(place) for name, place in journal.index().items()}
+
+
+@pytest.mark.parametrize("wire", WIRES)
+async def test_a_batch_answers_every_sample_as_its_provider_documents(wire: str, tmp_path: Path) -> None:
+    books = services.Books(seconds=0.05)
+    async with serving() as server:
+        routed(wire, books, server)
+        tally = await batched(tmp_path, service_at(wire, server.url), wire, texts(7))
+    assert (tally.answered, tally.failed) == (7, 0)
+    found = replies(tmp_path)
+    assert len(found) == 7 and all(reply.status == "ok" and reply.tier == "batch" for reply in found.values())
+    assert {reply.usage.prompt_tokens for reply in found.values()} == {100}
+    assert set(books.paid.values()) == {1}
+    # What the provider has is not kept twice.
+    assert not list((tmp_path / "batches").glob("000?.jsonl"))
+
+
+async def test_requests_are_cut_into_batches_by_number_and_by_bytes(tmp_path: Path) -> None:
+    books = services.Books()
+    async with serving() as server:
+        routed("openai", books, server)
+        service = OpenAIBatches(server.url, "key")
+        service.limits = Limits(3, 10**9)
+        await batched(tmp_path / "a", service, "openai", texts(7))
+        assert [len(job.items) for job in books.jobs.values()] == [3, 3, 1]
+        books.jobs.clear()
+        service = OpenAIBatches(server.url, "key")
+        service.limits = Limits(100, 1200)
+        await batched(tmp_path / "b", service, "openai", texts(7))
+        sizes = [len(content) for content in books.files.values()]
+    assert len(books.jobs) > 1 and max(sizes) <= 1200
+    assert len(replies(tmp_path / "b")) == 7
+
+
+async def test_a_request_that_no_batch_can_hold_fails_alone(tmp_path: Path) -> None:
+    books = services.Books()
+    async with serving() as server:
+        routed("openai", books, server)
+        service = OpenAIBatches(server.url, "key")
+        service.limits = Limits(100, 700)
+        samples = [text("small", "Which?"), text("large", "Which? " * 200)]
+        await batched(tmp_path, service, "openai", samples)
+    found = replies(tmp_path)
+    assert found["small"].status == "ok"
+    assert found["large"].error is not None and found["large"].error.kind == "too_large"
+
+
+async def test_two_samples_that_ask_the_same_are_paid_once_and_both_answered(tmp_path: Path) -> None:
+    books = services.Books()
+    async with serving() as server:
+        routed("openai", books, server)
+        await batched(tmp_path, OpenAIBatches(server.url, "key"), "openai", [text("a"), text("b")])
+    found = replies(tmp_path)
+    assert sum(books.paid.values()) == 1 and found["a"].text == found["b"].text
+
+
+@pytest.mark.parametrize("wire", WIRES)
+async def test_failed_and_expired_items_are_asked_again_and_the_others_kept(
+    wire: str, tmp_path: Path
+) -> None:
+    turns: list[str] = []
+
+    def run(name: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]] | None:
+        turns.append(name)
+        first = turns.count(name) == 1
+        if first and len(turns) == 2:
+            return 400, {"error": {"message": "broken", "type": "invalid_request_error", "code": None}}
+        return None if first and len(turns) == 3 else services.chat(name, body)
+
+    books = services.Books(run=run)
+    async with serving() as server:
+        routed(wire, books, server)
+        first = await batched(tmp_path, service_at(wire, server.url), wire, texts(6))
+        assert (first.answered, first.failed) == (4, 2)
+        second = await batched(tmp_path, service_at(wire, server.url), wire, texts(6))
+    assert (second.answered, second.failed) == (2, 0)
+    assert {reply.status for reply in replies(tmp_path).values()} == {"ok"}
+    assert set(books.paid.values()) == {1}
+
+
+async def test_a_batch_that_fails_as_a_whole_leaves_its_samples_to_be_asked_again(tmp_path: Path) -> None:
+    books = services.Books(seconds=60)
+    notes: list[str] = []
+    async with serving() as server:
+        routed("openai", books, server)
+        async with machine(tmp_path, OpenAIBatches(server.url, "key"), "openai", notes) as running:
+            await running.submit(texts(3), writer())
+            for job in books.jobs.values():
+                job.state = "failed"
+            await running.wait(QUICK)
+            assert len(running.unanswered([f"q/{i}" for i in range(3)])) == 3
+            assert any("Enqueued token limit" in note for note in notes)
+            books.seconds = 0
+            await running.submit(texts(3), writer())
+            await running.wait(QUICK)
+    assert len(replies(tmp_path)) == 3 and set(books.paid.values()) == {1}
+
+
+@pytest.mark.parametrize("wire", WIRES)
+async def test_a_cancelled_batch_keeps_what_it_answered(wire: str, tmp_path: Path) -> None:
+    books = services.Books(seconds=60)
+    async with serving() as server:
+        routed(wire, books, server)
+        async with machine(tmp_path, service_at(wire, server.url), wire) as running:
+            await running.submit(texts(6), writer())
+            waiting = await running.collect()
+            assert waiting.waiting == 6
+            await running.cancel()
+            tally = await running.wait(QUICK)
+    assert tally.answered == 3 and len(replies(tmp_path)) == 3
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: nothing after it runs."""
+
+
+class Clock:
+    """Counts moments and dies at one of them; 0 never dies."""
+
+    def __init__(self, moment: int) -> None:
+        self.left = moment
+
+    def tick(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise Killed
+
+
+class DyingLedger(Ledger):
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        super().__init__(folder)
+        self._clock = clock
+
+    def write(self, batch: Batch) -> Batch:
+        self._clock.tick()
+        written = super().write(batch)
+        self._clock.tick()
+        return written
+
+
+class DyingService:
+    """A service whose caller may die before it asks, and after the provider has done what was asked."""
+
+    def __init__(self, service: Service, clock: Clock) -> None:
+        self._service, self._clock = service, clock
+        self.name, self.limits, self.frame, self.line = (
+            service.name, service.limits, service.frame, service.line,
+        )  # fmt: skip
+
+    async def create(self, file: Path, token: str) -> str:
+        return await self._dying(self._service.create(file, token))
+
+    async def find(self, token: str, items: int, since: float, known: frozenset[str]) -> str | None:
+        return await self._dying(self._service.find(token, items, since, known))
+
+    async def poll(self, batch: str) -> Progress:
+        return await self._dying(self._service.poll(batch))
+
+    async def results(self, batch: str, read: Read) -> AsyncIterator[Result]:
+        async for found in self._service.results(batch, read):
+            self._clock.tick()
+            yield found
+
+    async def cancel(self, batch: str) -> None:
+        await self._service.cancel(batch)
+
+    async def close(self) -> None:
+        await self._service.close()
+
+    async def _dying(self, work: Any) -> Any:
+        try:
+            self._clock.tick()
+        except Killed:
+            work.close()
+            raise
+        made = await work
+        self._clock.tick()
+        return made
+
+
+@pytest.mark.parametrize("wire", WIRES)
+async def test_killed_at_any_step_nothing_is_lost_and_nothing_paid_twice(wire: str, tmp_path: Path) -> None:
+    """Before and after every line of the ledger, every request to the provider and every result."""
+    moment = 0
+    died = True
+    while died:
+        moment += 1
+        died = False
+        folder = tmp_path / str(moment)
+        books = services.Books()
+        async with serving() as server:
+            routed(wire, books, server)
+            clock = Clock(moment)
+            service = service_at(wire, server.url)
+            service.limits = Limits(4, 10**9)
+            with Journal.open(folder) as journal:
+                dying = DyingService(service, clock)
+                ledger = DyingLedger(folder, clock)
+                running = Machine(ledger, journal, dying, "/chat/completions", reader(wire), print, "x", 0.1)
+                try:
+                    await running.submit(texts(6), writer())
+                    await running.wait(QUICK)
+                except Killed:
+                    died = True
+            await service.close()
+            service = service_at(wire, server.url)
+            service.limits = Limits(4, 10**9)
+            await batched(folder, service, wire, texts(6))
+        found = replies(folder)
+        assert len(found) == 6 and {reply.status for reply in found.values()} == {"ok"}, moment
+        assert set(books.paid.values()) == {1}, moment
+    assert moment > 20
+
+
+KILLS = 40 if os.environ.get("SIGHTBENCH_SOAK") else 4
+
+
+async def test_killed_processes_lose_nothing_and_pay_nothing_twice(tmp_path: Path) -> None:
+    """Real processes, killed at random moments; SIGHTBENCH_SOAK=1 kills forty."""
+    draw = random.Random(3)
+    books = services.Books(seconds=0.3)
+    async with serving() as server:
+        routed("openai", books, server)
+        killed = 0
+        for _ in range(KILLS * 4):
+            command = [
+                sys.executable,
+                "-m",
+                "tests.client.hosted.batch_process",
+                server.url,
+                str(tmp_path),
+                "60",
+            ]
+            process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+            assert process.stdout is not None
+            # Its imports are over then: a kill before would find nothing begun.
+            await process.stdout.readline()
+            if killed < KILLS:
+                try:
+                    await asyncio.wait_for(process.wait(), draw.uniform(0.0, 0.5))
+                except TimeoutError:
+                    process.kill()
+                    killed += 1
+                    await process.wait()
+                    continue
+            await process.communicate()
+            if process.returncode == 0:
+                break
+    found = replies(tmp_path)
+    assert len(found) == 60 and {reply.status for reply in found.values()} == {"ok"}
+    assert killed and len(books.paid) == 60 and set(books.paid.values()) == {1}
+
+
+async def test_answers_may_come_from_anywhere_as_a_file(tmp_path: Path) -> None:
+    """The requests are OpenAI's JSONL, the answers are read back, and what is missing is written again."""
+    async with machine(tmp_path, FileBatches(), "openai") as running:
+        await running.submit(texts(3), writer())
+        tally = await running.collect()
+        assert tally.waiting == 3
+    file = tmp_path / "batches" / "0001.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    assert all(row["method"] == "POST" and row["url"] == "/v1/chat/completions" for row in rows)
+    with answers_to(file).open("w") as out:
+        for row in rows[:2]:
+            response = {"status_code": 200, "request_id": "x", "body": services.chat("", row["body"])[1]}
+            out.write(json.dumps({"id": "1", "custom_id": row["custom_id"], "response": response}) + "\n")
+    async with machine(tmp_path, FileBatches(), "openai") as running:
+        tally = await running.collect()
+        assert (tally.answered, tally.failed) == (2, 0)
+        await running.submit(texts(3), writer())
+    again = [json.loads(line) for line in (tmp_path / "batches" / "0002.jsonl").read_text().splitlines()]
+    assert [row["custom_id"] for row in again] == [rows[2]["custom_id"]]
+
+
+async def test_a_provider_that_refuses_says_so_in_one_line(tmp_path: Path) -> None:
+    async with serving() as server:
+        server.route = lambda request: error(401, "Incorrect API key provided")
+        with pytest.raises(EndpointError, match="Incorrect API key") as caught:
+            await batched(tmp_path, OpenAIBatches(server.url, "key"), "openai", texts(1))
+    assert len(str(caught.value).splitlines()) == 1
