@@ -33,7 +33,7 @@ from sightbench.reports.build import build
 from sightbench.reports.entry import Entry, Masks, Run
 from sightbench.reports.summary import BenchmarkSummary, Summary
 from sightbench.rle import Rle
-from sightbench.sample import MaskTruth, Reply, Sample, Text, Turn, Video
+from sightbench.sample import MaskTruth, Reply, Sample, Text, Turn, Usage, Video
 from sightbench.scorers.score import Metric, Score
 from sightbench.scorers.scoring import Coverage
 
@@ -81,7 +81,7 @@ def entries(samples: int, objects: int, frames: int, h: int = HEIGHT, w: int = W
         id = f"{video}/{'objmask/object_' if wants_masks else 'qa/'}{number % 10}"
         text = " ".join(pick.choices(WORDS, k=60)) + "?\nA. yes\nB. no"
         turns = (Turn("user", (Video(video, paths), Text(text))),)
-        usage = {"prompt_tokens": pick.randrange(900, 1400), "completion_tokens": pick.randrange(1, 200)}
+        usage = Usage(pick.randrange(900, 1400), pick.randrange(1, 200))
         seen = {"finish_reason": "stop", "usage": usage, "latency_s": pick.random(), "at": 1.7e9 + number}
         category = CATEGORIES[number % 3]
         if not wants_masks:
@@ -132,8 +132,10 @@ def measured(
     results: Any = spawn.SimpleQueue()
     process = spawn.Process(target=_child, args=(work, arguments, folder, results))
     process.start()
-    seconds, processor, kilobytes = results.get()
     process.join()
+    if process.exitcode:
+        raise SystemExit(f"{work.__name__} ended with exit code {process.exitcode}")
+    seconds, processor, kilobytes = results.get()
     return seconds, processor, kilobytes // 1024
 
 
@@ -239,9 +241,14 @@ def _builds(arguments: tuple[int, int, int], folder: Path, console: Console) -> 
 
 
 def _opens(arguments: tuple[int, int, int], folder: Path, console: Console) -> None:
-    from playwright.sync_api import sync_playwright
-
-    found = os.environ.get("SIGHTBENCH_BROWSER") or shutil.which("chromium-headless-shell") or "chromium"
+    found = os.environ.get("SIGHTBENCH_BROWSER") or shutil.which("chromium-headless-shell")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        found = None
+    if found is None:
+        console.print("NOT RUN: opening the page (needs a Chromium and playwright: make test-browser)")
+        return
     flags = ["--no-sandbox", "--disable-gpu", "--enable-precise-memory-info"]
     pages = {
         f"{arguments[0]:,} samples": (arguments, HEIGHT, WIDTH),

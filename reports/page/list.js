@@ -111,8 +111,11 @@ function stepSample(step) {
   revealRow(next);
 }
 
+// Scrolls no further than needed; a row that is far away comes to rest in the middle.
 function revealRow(at) {
   const list = document.getElementById("list");
-  if (at * ROW < list.scrollTop) list.scrollTop = at * ROW;
-  else if ((at + 1) * ROW > list.scrollTop + list.clientHeight) list.scrollTop = (at + 1) * ROW - list.clientHeight;
+  const [above, below] = [at * ROW - list.scrollTop, (at + 1) * ROW - list.scrollTop - list.clientHeight];
+  if (above < -ROW || below > ROW) list.scrollTop = at * ROW - list.clientHeight / 2;
+  else if (above < 0) list.scrollTop += above;
+  else if (below > 0) list.scrollTop += below;
 }

@@ -67,6 +67,10 @@ function maskViewer({sets, truth, images}) {
     const {both, gold, against} = compose(frame);
     if (both.h) {
       stage.style.aspectRatio = `${both.w} / ${both.h}`;
+      // So that what is told about the frame stays in sight below it.
+      const fitting = `${(54 * both.w / both.h).toFixed(1)}vh`;
+      window_.style.maxWidth = `max(280px, ${fitting})`;
+      view.root.style.maxWidth = `max(600px, ${fitting})`;
       if (view.fills) drawFill(fillLayer, both, against);
       if (view.edge) drawEdge(edgeLayer, both, gold);
     }
@@ -106,6 +110,7 @@ function maskViewer({sets, truth, images}) {
     const middle = [window_.scrollLeft + window_.clientWidth / 2, window_.scrollTop + window_.clientHeight / 2];
     const before = view.scale;
     view.scale = Math.max(1, Math.min(8, factor));
+    if (view.scale > 1) window_.style.maxHeight = `${window_.clientHeight}px`;
     stage.style.width = `${100 * view.scale}%`;
     stage.classList.toggle("near", view.scale > 2);
     window_.scrollLeft = middle[0] * view.scale / before - window_.clientWidth / 2;
