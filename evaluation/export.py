@@ -51,7 +51,10 @@ def export(run: Run, format: str, out: Path | None = None) -> tuple[Exported, ..
             replace_file(path, content)
             written.append(Exported(path, len(found), "answers"))
     if not written:
-        raise UsageError("no benchmark of this run is scored by an evaluation server: its gold is public")
+        raise UsageError(
+            "no benchmark of this run goes to an evaluation server; --format vlmevalkit, mmvet or mathvista "
+            "writes the answers for those that a judge marks"
+        )
     return tuple(written)
 
 

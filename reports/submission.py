@@ -77,10 +77,55 @@ def _mmbench(answers: list[Answer]) -> bytes:
     for answer in answers:
         meta = answer.sample.meta
         options = [answer.sample.choices.get(letter) for letter in letters]
-        sheet.append([meta["index"], meta["question"], *options, answer.text])
+        sheet.append([_number(meta["index"]), meta["question"], *options, answer.text])
+    return _saved(book)
+
+
+def _vlmevalkit(answers: list[Answer]) -> bytes:
+    """VLMEvalKit's prediction file, which its judges read: the table's columns, then the prediction."""
+    from openpyxl import Workbook
+
+    rows = [_columns(answer) for answer in answers]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    names = ["index", *(name for name in names if name not in ("index", "prediction")), "prediction"]
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("Sheet1")
+    sheet.append(names)
+    for row in rows:
+        sheet.append([row.get(name) for name in names])
+    return _saved(book)
+
+
+def _columns(answer: Answer) -> dict[str, Any]:
+    sample = answer.sample
+    plain = {key: value for key, value in sample.meta.items() if isinstance(value, str | int | float)}
+    gold = sample.gold if isinstance(sample.gold, str | int | float) else json.dumps(sample.gold)
+    index = _number(sample.meta.get("index", _own_id(sample)))
+    columns = {**plain, "index": index, **sample.choices, "answer": gold, "prediction": answer.text}
+    return {key: _cell(value) for key, value in columns.items()}
+
+
+def _cell(value: Any) -> Any:
+    """A value that a sheet can hold: without control characters, at most 32,767 characters."""
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
+    return ILLEGAL_CHARACTERS_RE.sub("", value)[:32767] if isinstance(value, str) else value
+
+
+def _number(index: Any) -> Any:
+    """An index as VLMEvalKit has it: a number where it is one."""
+    return int(index) if isinstance(index, str) and index.isdecimal() else index
+
+
+def _saved(book: Any) -> bytes:
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
+
+
+def _by_id(answers: list[Answer]) -> bytes:
+    """{id: answer}: what MM-Vet's grader and MathVista's scripts start from."""
+    return json.dumps({_own_id(each.sample): each.text for each in answers}, ensure_ascii=False).encode()
 
 
 def _question_id(sample: Sample) -> Any:
@@ -100,4 +145,7 @@ FORMATS: dict[str, tuple[str, Callable[[list[Answer]], bytes]]] = {
     "gqa": (".json", _json(_gqa)),
     "mmmu": (".json", _mmmu),
     "mmbench": (".xlsx", _mmbench),
+    "mmvet": (".json", _by_id),
+    "mathvista": (".json", _by_id),
+    "vlmevalkit": (".xlsx", _vlmevalkit),
 }

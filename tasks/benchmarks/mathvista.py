@@ -42,6 +42,7 @@ def _mathvista(name: str, split: str, *layouts: Layout) -> Benchmark:
         profile="internvl",
         scoring={"internvl_cot": "internvl"},
         aliases=("mathvista",) if split == "testmini" else (),
+        submission="mathvista" if split == "test" else None,
         max_tokens=prompts.COT_TOKENS,
     )
 

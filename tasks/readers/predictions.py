@@ -4,12 +4,15 @@ Known layouts, told apart by their ending and keys:
     replies.jsonl   ours: {"sample", "status", "text", ...}
     .jsonl          lmms-eval samples ({"doc_id", "filtered_resps"}), or {"id", "prediction"} and kin
     .json           InternVL result list ({"question_id", "answer"}), VLMEvalKit rows, or {id: answer}
+    .json           VLABench's and LEAP's output.json: task -> example -> {origin_output, skill_sequence}
     .xlsx .tsv .csv VLMEvalKit rows: columns index and prediction
+    qa_details/     the folder Dyn-Bench writes: <dataset>/<scene>_<task>_details.json
 """
 
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -19,9 +22,13 @@ from typing import Any
 from sightbench.errors import DatasetError
 from sightbench.sample import Sample
 from sightbench.tasks.benchmark import load_json, parse_json
+from sightbench.terminal import plain
 
-KEYS = ("sample", "id", "question_id", "questionId", "questionid", "index", "ID", "image_id", "data_id")
-TEXTS = ("prediction", "text", "answer", "response", "caption", "output", "model_output")
+KEYS = ("sample", "id", "question_id", "questionId", "questionid", "ID", "index", "image_id", "data_id")
+TEXTS = ("prediction", "model_predict", "text", "answer", "response", "caption", "output", "model_output")
+VLABENCH = "benchmeatinfo"
+"""The key by which VLABench's output.json is known, spelled as it is there."""
+LARGEST_BOOK = 2**30
 FAILURES = ("Failed to obtain answer via API", "[LMMS_EVAL_REQUEST_FAILED")
 
 
@@ -38,6 +45,8 @@ class Predictions:
     def find(self, sample: Sample) -> tuple[bool, str | None]:
         """(is there an entry, its answer), by the id, the id without the benchmark, or the gold file's id."""
         names = [sample.id, sample.id.removeprefix(f"{sample.benchmark}/")]
+        # VLABench's files name an example by its task, without the dimension.
+        names.append(names[-1].partition("/")[2])
         names += [str(sample.meta[key]) for key in KEYS if sample.meta.get(key) is not None]
         for name in names:
             if name in self.by_id:
@@ -59,7 +68,9 @@ def read(path: Path) -> Predictions:
             raise DatasetError(f"no answer in this record (looked for {', '.join(TEXTS)})", path, line)
         answer = None if text.startswith(FAILURES) else text
         if "doc_id" in record:
-            by_position[int(record["doc_id"])] = answer
+            if not isinstance(record["doc_id"], int):
+                raise DatasetError(f"the doc_id {plain(record['doc_id'], 40)} is no number", path, line)
+            by_position[record["doc_id"]] = answer
             continue
         name = next((str(record[key]) for key in KEYS if record.get(key) is not None), None)
         if name is None:
@@ -87,6 +98,9 @@ def _text(record: Mapping[str, Any]) -> str | None:
 
 
 def _records(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    if path.is_dir():
+        yield from _details(path)
+        return
     if not path.is_file():
         raise DatasetError("there is no such file of predictions", path)
     match path.suffix.lower():
@@ -111,21 +125,57 @@ def _jsonl(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 def _json(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     content = load_json(path)
+    if isinstance(content, dict) and VLABENCH in content:
+        yield from _plans(content, path)
+        return
     if isinstance(content, dict) and not any(isinstance(value, dict | list) for value in content.values()):
         content = [{"id": key, "prediction": value} for key, value in content.items()]
     elif isinstance(content, dict):
         content = [{"id": key, **_mapping(value, path, 1)} for key, value in content.items()]
+    if not isinstance(content, list):
+        raise DatasetError("is neither a list nor an object of answers", path)
     for number, record in enumerate(content, 1):
         yield number, _mapping(record, path, number)
 
 
+def _details(folder: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Dyn-Bench's qa_details: the n-th record of a file answers the n-th question of <scene>_<task>.json."""
+    for path in sorted(folder.glob("**/*_details.json")):
+        scene, _, task = path.stem.removesuffix("_details").rpartition("_")
+        content = load_json(path)
+        for number, record in enumerate(content if isinstance(content, list) else ()):
+            id = f"{path.parent.name}/{scene}/{task}/{number}"
+            yield number + 1, {"id": id, **_mapping(record, path, number + 1)}
+
+
+def _plans(content: Mapping[str, Any], path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """VLABench's output.json: what the model said, else the plan that was read in it."""
+    for task, examples in content.items():
+        if task == VLABENCH:
+            continue
+        for number, output in _mapping(examples, path, 1).items():
+            record = _mapping(output, path, 1)
+            said = record.get("origin_output")
+            if not isinstance(said, str):
+                plan = json.dumps(record.get("skill_sequence"), ensure_ascii=False)
+                said = (
+                    f"```json\n{plan}\n```"
+                    if "skill_sequence" in record
+                    else str(record.get("format_error", ""))
+                )
+            yield 1, {"id": f"{task}/example{number}", "prediction": said}
+
+
 def _xlsx(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    from zipfile import BadZipFile
+    from zipfile import BadZipFile, ZipFile
 
     from openpyxl import load_workbook
     from openpyxl.utils.exceptions import InvalidFileException
 
     try:
+        with ZipFile(path) as packed:
+            if sum(entry.file_size for entry in packed.infolist()) > LARGEST_BOOK:
+                raise DatasetError(f"unpacks to more than {LARGEST_BOOK:,} bytes", path)
         book = load_workbook(path, read_only=True, data_only=True)
     except (BadZipFile, InvalidFileException, KeyError, OSError) as error:
         raise DatasetError(f"not a readable xlsx file ({error})", path) from None
@@ -140,8 +190,11 @@ def _delimited(path: Path, delimiter: str) -> Iterator[tuple[int, Mapping[str, A
     csv.field_size_limit(2**31 - 1)
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file, delimiter=delimiter)
-        for record in reader:
-            yield reader.line_num, record
+        try:
+            for record in reader:
+                yield reader.line_num, record
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise DatasetError(f"not a readable table ({error})", path, reader.line_num + 1) from None
 
 
 def _mapping(value: Any, path: Path, line: int) -> Mapping[str, Any]:

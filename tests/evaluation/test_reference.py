@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from openpyxl import load_workbook
 
 from sightbench.errors import DatasetError, UsageError
 from sightbench.evaluation.evaluate import evaluate_async
+from sightbench.evaluation.export import export
 from sightbench.evaluation.options import Options
 from sightbench.evaluation.rescore import score
 from sightbench.evaluation.run import Run
 from sightbench.evaluation.selection import select
+from sightbench.tasks.readers import predictions
 from tests.faults.server import Request, Response, completion, serving
 from tests.tasks import formats
 
@@ -37,7 +40,7 @@ async def ask(
             model=model,
             task=task,
             data=more.pop("data", tmp_path / "data"),
-            out=tmp_path / "RUN",
+            out=more.pop("out", tmp_path / "RUN"),
             **more,
         )
         run = await evaluate_async(options, note=notes.append)
@@ -178,3 +181,32 @@ def test_a_path_that_is_no_set_is_refused_in_words() -> None:
         select(["./nothing.tsv"], None)
     with pytest.raises(UsageError, match="--metric nonsense: known are"):
         select(["./nothing.tsv"], None, metric="nonsense")
+
+
+async def test_answers_are_written_as_vlmevalkit_has_them_and_read_again(tmp_path: Path) -> None:
+    formats.make("MMStar", tmp_path / "data")
+    run, _, _ = await ask(tmp_path, "MMStar", "gpt-5")
+    (written,) = export(run, "vlmevalkit", tmp_path / "out")
+    sheet = load_workbook(written.path).worksheets[0]
+    header, first = (list(row) for row in list(sheet.iter_rows(values_only=True))[:2])
+    assert (
+        header[0] == "index"
+        and header[-1] == "prediction"
+        and {"A", "B", "question", "answer"} <= set(header)
+    )
+    assert first[0] == 0 and first[-1] == "B"
+    assert predictions.read(written.path).by_id == {str(number): "B" for number in range(4)}
+
+
+@pytest.mark.parametrize("name", ["MMBench_TEST_EN_V11", "mathvista-test"])
+async def test_a_test_split_is_scored_when_its_gold_is_there(name: str, tmp_path: Path) -> None:
+    formats.make(name, tmp_path / "data")
+    run, _, _ = await ask(tmp_path, name, "gpt-5")
+    assert "no gold" in " ".join((run.folder / "report.txt").read_text().split())
+    assert export(run, "submission", tmp_path / "out")[0].count > 0
+    for path in (tmp_path / "data").glob("*.tsv"):
+        lines = path.read_text().splitlines()
+        path.write_text("\n".join([lines[0] + "\tanswer", *(line + "\tB" for line in lines[1:])]) + "\n")
+        again, _, _ = await ask(tmp_path, name, "gpt-5", out=tmp_path / "SCORED")
+        assert "no gold" not in (again.folder / "report.txt").read_text()
+        assert again.summary.benchmarks[0].headline.value == 100.0

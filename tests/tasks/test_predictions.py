@@ -92,3 +92,65 @@ def test_answers_in_a_spreadsheet_are_graded_as_a_run(run, tmp_path: Path) -> No
     scores = [json.loads(line) for line in Path("RUN/scores.jsonl").read_text().splitlines()]
     assert sum(score["status"] == "scored" for score in scores) == 1, out + err
     assert code == (0 if len(scores) == 1 else 1)
+
+
+def test_a_table_with_both_is_matched_by_its_id(tmp_path: Path) -> None:
+    """InternSR's MMScan file counts rows in `index` and names questions in `ID`."""
+    path = tmp_path / "M_mmscan_2d.tsv"
+    path.write_text("index\tID\tprediction\n1\tOOa__scene__7\ta chair\n")
+    found = predictions.read(path).find(sample("bench/OOa__scene__7", ID="OOa__scene__7"))
+    assert found == (True, "a chair")
+
+
+def test_dyn_benchs_own_folder_is_read(tmp_path: Path) -> None:
+    record = {"question": "?", "options": [], "answer": "A", "model_predict": "B", "accuracy": 0.0}
+    formats.put(
+        tmp_path / "qa_details/davis/cow_2_cameraqa_details.json", [record, {**record, "model_predict": "C"}]
+    )
+    read = predictions.read(tmp_path / "qa_details")
+    assert read.find(sample("davis/cow_2/cameraqa/1")) == (True, "C")
+
+
+def test_vlabenchs_output_is_read(tmp_path: Path) -> None:
+    plan = [{"name": "pick", "params": {}}]
+    output = {
+        "benchmeatinfo": {"existing_num": 3},
+        "select_toy": {
+            "0": {"origin_output": "said", "skill_sequence": plan},
+            "1": {"skill_sequence": plan},
+            "2": {"format_error": "format_error"},
+        },
+    }
+    read = predictions.read(formats.put(tmp_path / "output.json", output))
+    assert read.find(sample("vlabench/M&T/select_toy/example0"))[0] is False  # another benchmark's name
+    names = [Sample(f"vlabench/M&T/select_toy/example{n}", "vlabench", "M&T", "", ()) for n in range(3)]
+    answers = [read.find(name) for name in names]
+    assert answers[0] == (True, "said") and answers[2] == (True, "format_error")
+    assert json.loads(str(answers[1][1]).split("```json")[1].split("```")[0]) == plan
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.json", "3", "neither a list nor an object"),
+        ("a.json", "null", "neither a list nor an object"),
+        ("a.json", "[" * 100_000, "nested too deeply"),
+        ("a.jsonl", '{"doc_id": "x", "prediction": "A"}', "the doc_id x is no number"),
+        ("a.csv", "index,prediction\n1,\xff\n", "not a readable table"),
+        ("a.json", "[1]", "not an object"),
+    ],
+)
+def test_what_holds_no_answers_is_refused_in_a_line(
+    name: str, content: str, words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(DatasetError, match=words):
+        predictions.read(path)
+
+
+def test_a_book_that_unpacks_to_a_flood_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workbook(tmp_path / "a.xlsx")
+    monkeypatch.setattr(predictions, "LARGEST_BOOK", 100)
+    with pytest.raises(DatasetError, match="unpacks to more than"):
+        predictions.read(tmp_path / "a.xlsx")
