@@ -16,6 +16,7 @@ from sightbench import rle
 from sightbench.client.journal import REPLIES, Journal, busy
 from sightbench.client.sampling import RequestOptions
 from sightbench.errors import UsageError
+from sightbench.evaluation.compare import compare
 from sightbench.evaluation.run import SCORES, Run
 from sightbench.evaluation.run_record import RunRecord
 from sightbench.evaluation.score import judge_run, true_masks
@@ -24,7 +25,7 @@ from sightbench.families import Family, named
 from sightbench.flags import spelled
 from sightbench.reports import entry as page
 from sightbench.reports.build import Built, build, build_zip
-from sightbench.reports.entry import Entry, Fact, Masks
+from sightbench.reports.entry import Entry, Fact, Masks, Pairing
 from sightbench.reports.summary import Summary
 from sightbench.rle import MaskError, Rle
 from sightbench.sample import MaskTruth, Reply, Sample, Text, Turn
@@ -60,11 +61,12 @@ def report(
     if len({run.folder.resolve() for run in runs}) < len(runs):
         raise UsageError("the same run is named twice")
     shown = [_shown(run, label) for run, label in zip(runs, labels(runs), strict=True)]
+    pairings = _pairings(runs) if len(runs) > 1 else []
     if pack is not None:
-        return build_zip(shown, pack, embed=embed_frames)
+        return build_zip(shown, pack, pairings=pairings, embed=embed_frames)
     others = "-".join(run.folder.resolve().name for run in runs[1:])
     path = out or runs[0].folder / (f"report-with-{others}.html" if others else PAGE)
-    return build(shown, path, single=single_file, embed=embed_frames)
+    return build(shown, path, pairings=pairings, single=single_file, embed=embed_frames)
 
 
 def leave_page(run: Run) -> tuple[Path | None, str]:
@@ -95,11 +97,37 @@ def _shown(run: Run, label: str) -> page.Run:
     return page.Run(label, run.folder, state, summary, lambda: _entries(run, triples), _command(run), facts)
 
 
+def _pairings(runs: Sequence[Run]) -> list[Pairing]:
+    """Every run against the first, where all are scored and have something in common."""
+    if not all(_up_to_date(run) for run in runs):
+        return []
+    try:
+        found = iter(compare(runs))
+    except UsageError:
+        return []
+    pairings = []
+    for name in _names(runs[0]):
+        # In the order `compare` gives them: benchmark by benchmark, candidate by candidate.
+        candidates = [at for at, run in enumerate(runs[1:], 1) if name in _names(run)]
+        pairings += [Pairing(at, comparison) for at, comparison in zip(candidates, found, strict=False)]
+    return pairings
+
+
+def _names(run: Run) -> list[str]:
+    return [dataset.selection.benchmark.name for dataset in run.datasets]
+
+
+def _up_to_date(run: Run) -> bool:
+    """Whether the run was scored after its last reply."""
+    with suppress(OSError):
+        return (run.folder / SCORES).stat().st_mtime_ns >= (run.folder / REPLIES).stat().st_mtime_ns
+    return False
+
+
 def _scored(run: Run) -> tuple[Summary, Iterable[Triple]]:
     """The numbers and samples of a run: as they were written if no reply came since, else scored now."""
-    with suppress(OSError):
-        if (run.folder / SCORES).stat().st_mtime_ns >= (run.folder / REPLIES).stat().st_mtime_ns:
-            return run.summary, run
+    if _up_to_date(run):
+        return run.summary, run
     journal = Journal.open(run.folder, write=False)
     judged = judge_run(journal, run.datasets, run.record.to_json(), run.record.scoring)
 

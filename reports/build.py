@@ -15,7 +15,7 @@ from sightbench.errors import RunFolderError
 from sightbench.reports import pictures
 from sightbench.reports.chunks import Chunks, Series, to_json
 from sightbench.reports.columns import Index
-from sightbench.reports.entry import Difference, Run
+from sightbench.reports.entry import Pairing, Run
 from sightbench.reports.html import page
 from sightbench.reports.overview import Tally, overview
 from sightbench.reports.pictures import Copies, Place, Small, linked
@@ -41,7 +41,7 @@ def build(
     runs: Sequence[Run],
     path: Path,
     *,
-    differences: Sequence[Difference] = (),
+    pairings: Sequence[Pairing] = (),
     single: bool | None = None,
     embed: int = 0,
 ) -> Built:
@@ -54,7 +54,7 @@ def build(
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as folder:
             work = Path(folder)
-            built = _pack(runs, work, linked(path.parent.absolute()), differences, embed)
+            built = _pack(runs, work, linked(path.parent.absolute()), pairings, embed)
             if single is None:
                 single = built.chunks.total < SINGLE_FILE_BYTES
             return Built(path, _write(built, path, work, single))
@@ -64,16 +64,14 @@ def build(
         ) from error
 
 
-def build_zip(
-    runs: Sequence[Run], path: Path, *, differences: Sequence[Difference] = (), embed: int = 0
-) -> Built:
+def build_zip(runs: Sequence[Run], path: Path, *, pairings: Sequence[Pairing] = (), embed: int = 0) -> Built:
     """Writes a zip of the page and exactly the images it shows; unzipped anywhere, it needs nothing else."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".report-", dir=path.parent) as folder:
             work = Path(folder)
             copies = Copies("report_data/images")
-            built = _pack(runs, work / "chunks", copies.place, differences, embed)
+            built = _pack(runs, work / "chunks", copies.place, pairings, embed)
             html = work / "report.html"
             _write(built, html, work / "chunks", built.chunks.total < SINGLE_FILE_BYTES)
             missing = 0
@@ -104,7 +102,7 @@ class _Packed:
 
 
 def _pack(
-    runs: Sequence[Run], folder: Path, place: Place, differences: Sequence[Difference], embed: int
+    runs: Sequence[Run], folder: Path, place: Place, pairings: Sequence[Pairing], embed: int
 ) -> _Packed:
     """Goes through the samples of all runs once and leaves chunks in `folder`."""
     folder.mkdir(exist_ok=True)
@@ -141,7 +139,7 @@ def _pack(
         "build": made,
         "version": version(),
         "runs": overviews,
-        "differences": [asdict(difference) for difference in differences],
+        "comparisons": [asdict(pairing.comparison) | {"run": pairing.run} for pairing in pairings],
     }
     return _Packed(" · ".join(labels), to_json(whole), made, chunks)
 

@@ -11,6 +11,7 @@ from sightbench.reports.summary import Summary
 from sightbench.rle import Rle
 from sightbench.sample import Reply, Sample, Turn
 from sightbench.scorers.score import Score
+from sightbench.scorers.statistics.comparison import Comparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +65,8 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """Two runs compared on the samples both answered: `run` minus `base`, in the metric's unit.
+class Pairing:
+    """The run at position `run` of the page against the first one, on one benchmark."""
 
-    `run` and `base` are positions in the list of runs. `better` and `worse` count the samples whose value
-    rose or fell. Without a test there is no interval and no verdict.
-    """
-
-    base: int
     run: int
-    name: str
-    n: int
-    difference: float
-    better: int
-    worse: int
-    interval: tuple[float, float] | None = None
-    p: float | None = None
-    p_adjusted: float | None = None
-    verdict: Literal["better", "worse", "equivalent", "undecided"] | None = None
-    note: str = ""
+    comparison: Comparison

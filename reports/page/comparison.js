@@ -1,25 +1,40 @@
 "use strict";
 
 // Runs beside the first one, on the samples both answered. Intervals and verdicts come with the page
-// (`overview.differences`); without them only what was counted is shown, and no verdict is given.
-
-const VERDICTS = {better: "better", worse: "worse", equivalent: "equivalent", undecided: "undecided"};
+// (`overview.comparisons`, as `bench.py compare` makes them); without them only what was counted is shown.
 
 function comparisonPart() {
   return part("Comparison", runs.slice(1).map((run, k) => {
-    const tested = overview.differences.filter((one) => one.base === 0 && one.run === k + 1);
+    const tested = overview.comparisons.filter((one) => one.run === k + 1);
     return el("div", {class: "pair"},
       el("h3", {}, el("span", {class: `key tone${k + 1}`}, flat(run.label)), " against ", el("span", {class: "key tone0"}, flat(runs[0].label))),
-      tested.length ? testedTable(tested) : null,
-      pairedTable(k + 1));
+      tested.map(testedTable), pairedTable(k + 1));
   }), whyTable());
 }
 
 function testedTable(tested) {
-  return table(["", "difference", "95 % interval", "p", "adjusted p", "verdict", "rose / fell", "n"], tested.map((one) => [
-    one.name, signed(one.difference, 1), interval(one.interval, 1), number(one.p, 4), number(one.p_adjusted, 4),
-    one.verdict ? el("span", {class: `verdict ${one.verdict}`}, VERDICTS[one.verdict], one.note ? el("small", {}, one.note) : null) : "–",
-    `${count(one.better)} / ${count(one.worse)}`, count(one.n)]), {"aria-label": "Differences"});
+  const rows = tested.differences.map((one) => {
+    const digits = digitsOf(one.unit);
+    const needed = one.needed ? `about ${count(one.needed)} videos would settle it` : null;
+    return {
+      heading: el("span", {class: `depth${Math.min(one.depth, 4)}`}, one.name),
+      values: [number(one.baseline, digits), number(one.candidate, digits),
+        [el("span", {class: "figure"}, signed(one.value, digits)), el("small", {class: "interval"}, signedInterval(one.interval, digits))],
+        number(one.adjusted_p, 3), [el("span", {class: `verdict ${one.verdict}`}, one.verdict), needed ? el("small", {}, needed) : null],
+        one.wins === null ? "–" : `${count(one.wins)} / ${count(one.losses)}`, [count(one.n), el("small", {}, plural(one.clusters, "video"))]],
+    };
+  });
+  const alone = tested.only_baseline + tested.only_candidate;
+  return [
+    tested.warnings.map((line) => el("p", {class: "note"}, shown(line))),
+    table([tested.title, flat(runs[0].label), flat(runs[tested.run].label), "difference", "adjusted p", "verdict", "rose / fell", "n"], rows, {class: "tested stack", "aria-label": `${tested.title}: differences`}),
+    el("p", {class: "quiet"}, `Over the ${plural(tested.shared, "sample")} both answered${alone ? `; ${plural(alone, "sample")} that one answered left out` : ""}. `
+      + `95 % intervals clustered by video, p adjusted for all numbers together; equivalent: within ${number(tested.margin, 1)} either way.`),
+  ];
+}
+
+function signedInterval(range, digits) {
+  return range ? `${signed(range[0], digits)} to ${signed(range[1], digits)}` : "";
 }
 
 // Samples both runs have a value for, grouped by benchmark, category and kind.
@@ -59,10 +74,10 @@ function pairedTable(other) {
     };
   });
   return [
-    table(["mean value, paired samples", flat(runs[0].label), flat(runs[other].label), "difference", "rose", "fell", "same", "n"], rows, {"aria-label": "Paired samples"}),
+    table(["mean value, paired samples", flat(runs[0].label), flat(runs[other].label), "difference", "rose", "fell", "same", "n"], rows, {class: "stack", "aria-label": "Paired samples"}),
     el("p", {class: "quiet"}, "Values × 100, on the samples both answered. ",
       alone ? `${plural(alone, "sample")} with a value in only one of the two left out. ` : "",
-      overview.differences.length ? "" : "A difference without an interval is no finding: see how many samples changed each way."),
+      overview.comparisons.length ? "" : "A difference without an interval is no finding: see how many samples changed each way."),
   ];
 }
 

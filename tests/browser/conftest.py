@@ -63,4 +63,4 @@ def two(folder: Path) -> Path:
     """Two runs side by side."""
     place = runs.frames(folder / "frames")
     both = [runs.run(folder, runs.entries(place, model=model), f"model-{'ab'[model]}") for model in (0, 1)]
-    return build(both, folder / "two" / "report.html").path
+    return build(both, folder / "two" / "report.html", pairings=[runs.PAIRING]).path

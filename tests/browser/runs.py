@@ -11,13 +11,14 @@ import numpy.typing as npt
 from PIL import Image as Pixels
 
 from sightbench import rle
-from sightbench.reports.entry import Entry, Fact, Masks, Run
+from sightbench.reports.entry import Entry, Fact, Masks, Pairing, Run
 from sightbench.reports.summary import BenchmarkSummary, Summary
 from sightbench.sample import Failure, Image, Reply, Sample, Text, Turn, Usage, Video
 from sightbench.scorers.dynbench_overall import dynbench, dynbench_extras
 from sightbench.scorers.masks.jf import score_object
 from sightbench.scorers.score import Metric, Row, Score
 from sightbench.scorers.scoring import coverage
+from sightbench.scorers.statistics.comparison import Comparison, Difference
 
 H, W, FRAMES = 48, 64, 6
 CATEGORIES = ("Camera-Object", "Inter-Object", "Object-Scene")
@@ -133,6 +134,35 @@ def entries(folder: Path, *, model: int = 0) -> list[Entry]:
         )
         last = id
     return made
+
+
+PAIRING = Pairing(
+    1,
+    Comparison(
+        benchmark="toy",
+        title="Toy scenes",
+        baseline="model-a",
+        candidate="model-b",
+        differences=(
+            Difference(
+                name="Overall", depth=0, unit="%", baseline=60.0, candidate=52.5, value=-7.5, stderr=4.0,
+                interval=(-17.25, 2.25), p=0.11, adjusted_p=0.213, verdict="undecided", needed=31, n=15,
+                clusters=3, wins=3, losses=6, method="every sign pattern",
+            ),
+            Difference(
+                name="J&F", depth=1, unit="%", baseline=50.0, candidate=40.0, value=-10.0, stderr=1.0,
+                interval=(-12.0, -8.0), p=0.001, adjusted_p=0.002, verdict="worse", needed=None, n=3,
+                clusters=3, wins=0, losses=3, method="every sign pattern",
+            ),
+        ),
+        margin=1.0,
+        flips=1000,
+        shared=15,
+        only_baseline=2,
+        only_candidate=0,
+        warnings=("frames differs: 8 and <b>16</b>",),
+    ),
+)  # fmt: skip
 
 
 def grounding(picture: Path) -> Entry:

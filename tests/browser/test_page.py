@@ -311,6 +311,19 @@ def test_a_comparison_counts_the_flips_and_leads_to_them(visit, two) -> None:
     assert {"score", "outcome", "read", "prompt tokens"} <= set(side)
 
 
+def test_a_comparison_shows_differences_with_interval_and_verdict(visit, two) -> None:
+    tab = visit(two)
+    rows = tab.eval_on_selector_all(
+        ".tested tbody tr", "rows => rows.map(r => [...r.cells].map(c => c.innerText.replace(/\\s+/g, ' ')))"
+    )
+    assert rows == [
+        ["Overall", "60.0", "52.5", "−7.5 −17.3 to +2.3", "0.213",
+         "undecided about 31 videos would settle it", "3 / 6", "15 3 videos"],
+        ["J&F", "50.0", "40.0", "−10.0 −12.0 to −8.0", "0.002", "worse", "0 / 3", "3 3 videos"],
+    ]  # fmt: skip
+    assert "frames differs: 8 and <b>16</b>" in tab.inner_text(".pair .note")
+
+
 def test_frames_that_are_gone_leave_a_clear_placeholder(visit, folder, tmp_path) -> None:
     made = runs.entries(runs.frames(tmp_path / "frames"))
     page = build([runs.run(folder, made)], tmp_path / "run" / "report.html").path

@@ -108,6 +108,8 @@ def test_two_runs_side_by_side_and_no_more_than_four(answered, run) -> None:
     assert code == 0, out + err
     assert (answered / "report-with-B.html").is_file()
     assert (answered / "report-with-B_data" / "index.js").is_file()
+    (comparison,) = blocks(answered / "report-with-B.html")["overview"]["comparisons"]
+    assert comparison["run"] == 1 and comparison["differences"][0]["value"] == 0
     labels = [one["label"] for one in blocks(answered / "report-with-B.html")["overview"]["runs"]]
     assert labels == ["pixel-baseline (RUN)", "pixel-baseline (B)"]
     code, _, err = run("report", answered, "B", "C", "D", "E")
