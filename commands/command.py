@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from sightbench.commands.budget import plan
 from sightbench.commands.compare import compare
 from sightbench.commands.download import download
 from sightbench.commands.export import export
@@ -20,6 +21,7 @@ from sightbench.commands.flags import evaluation_flags
 from sightbench.commands.grade import grade
 from sightbench.commands.grouped_help import Front
 from sightbench.commands.import_ import import_
+from sightbench.commands.leaderboard import leaderboard
 from sightbench.commands.merge import merge
 from sightbench.commands.models import models
 from sightbench.commands.report import report
@@ -98,7 +100,21 @@ def cli(ctx: click.Context, /, dry_run: bool, quiet: bool, **flags: Any) -> None
         ctx.exit(evaluate(options, quiet=quiet))
 
 
-for command in (report, score, compare, tasks, models, grade, import_, export, merge, synth, download):
+for command in (
+    report,
+    score,
+    compare,
+    plan,
+    leaderboard,
+    tasks,
+    models,
+    grade,
+    import_,
+    export,
+    merge,
+    synth,
+    download,
+):
     cli.add_command(command)
 
 

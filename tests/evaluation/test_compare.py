@@ -10,10 +10,13 @@ import orjson
 import pytest
 
 from sightbench.errors import UsageError
+from sightbench.evaluation.budget import budgets
 from sightbench.evaluation.compare import compare
 from sightbench.evaluation.imports import import_predictions
+from sightbench.evaluation.leaderboard import leaderboard
 from sightbench.evaluation.rescore import score
 from sightbench.evaluation.run import Run
+from sightbench.reports.leaderboard import FORMS
 from tests.paths import ROOT
 from tests.tasks import formats
 
@@ -88,3 +91,32 @@ def test_a_published_file_is_one_more_run(tmp_path: Path) -> None:
     assert found[0]["differences"][0]["method"] == "sign flips"
     shown = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, text=True).stdout
     assert "published is better than base" in shown
+
+
+def test_models_the_tests_cannot_tell_apart_share_a_rank_and_every_form_escapes_names(tmp_path: Path) -> None:
+    data(tmp_path / "data")
+    bad = {at: "B" if at % 2 else "A" for at in range(60)}
+    near = {**{at: "B" for at in range(60)}, 0: "A"}
+    runs = [
+        run(tmp_path, name, letters)
+        for name, letters in (("low_1%", bad), ("a|b", near), ("best", {at: "B" for at in range(60)}))
+    ]
+    board = leaderboard(runs)
+    assert [board.cells[model, "MMStar"].rank for model in ("low_1%", "a|b", "best")] == [3, 1, 1]
+    assert "a\\|b" in FORMS["markdown"](board)
+    assert r"low\_1\%" in FORMS["latex"](board) and r"\toprule" in FORMS["latex"](board)
+    assert FORMS["csv"](board).count("\n") == 4
+    assert "<b>100.0</b>" in FORMS["html"](board)
+    with pytest.raises(UsageError, match="--alias"):
+        leaderboard([runs[0], runs[0]])
+
+
+def test_the_plan_needs_more_videos_for_smaller_differences(tmp_path: Path) -> None:
+    data(tmp_path / "data")
+    one = run(tmp_path, "one", {at: "B" if at % 3 else "A" for at in range(60)})
+    two = run(tmp_path, "two", {at: "B" if at % 3 or at < 9 else "A" for at in range(60)})
+    alone, together = budgets([one])[0], budgets([one, two])[0]
+    assert together.paired and together.smallest < alone.smallest, "the same questions are right in both"
+    needs = dict(alone.needs)
+    assert needs[1.0] > needs[2.0] > needs[5.0] > 60
+    assert "greedy" in alone.advice

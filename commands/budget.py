@@ -1,0 +1,38 @@
+"""`plan`: how much data a difference needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sightbench.commands.parameters import RUN_FOLDER, data_option
+
+
+@click.command()
+@click.argument("runs", type=RUN_FOLDER, nargs=-1, required=True)
+@data_option
+@click.option(
+    "--difference",
+    type=click.FloatRange(0, min_open=True),
+    multiple=True,
+    help="A difference you want to show, in points.  [default: 5, 3, 2 and 1]",
+)
+def plan(runs: tuple[Path, ...], data: Path | None, difference: tuple[float, ...]) -> None:
+    """From a run (or two): the smallest difference it can show, and how many videos others need."""
+    from sightbench.evaluation.budget import WANTED, budgets
+    from sightbench.evaluation.run import open_run
+
+    for one in budgets([open_run(run, data) for run in runs], difference or WANTED):
+        source = (
+            "as these two differ" if one.paired else "if two runs were independent, which paired ones are not"
+        )
+        click.echo(f"{one.title}: {one.n:,} answers in {one.clusters:,} clusters (videos)")
+        click.echo(f"  shows a difference of {one.smallest:.1f} with 80 % chance ({source})")
+        for wanted, needed in one.needs:
+            click.echo(f"  {wanted:g} needs {needed:,} videos")
+        if one.correlation is not None:
+            click.echo(
+                f"  two questions about one video agree by {one.correlation:.2f} (intraclass correlation)"
+            )
+        click.echo(f"  {one.advice}")
