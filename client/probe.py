@@ -6,6 +6,7 @@ import asyncio
 import base64
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from difflib import get_close_matches
 from typing import Any
 
 import aiohttp
@@ -231,8 +232,10 @@ async def _describe(endpoint: Endpoint, model: str | None) -> ServerInfo:
         return ServerInfo(endpoint.label, model=model)
     if card is None:
         shown = plain(", ".join(served[:10])) + (f" and {len(served) - 10} more" if len(served) > 10 else "")
+        folded = {name.lower(): name for name in served}
+        near = get_close_matches((model or "").lower(), folded, n=1)
         problem = (
-            f"does not serve {model!r}; it"
+            f"does not serve {model!r}{f', did you mean {plain(folded[near[0]])}' if near else ''}; it"
             if model
             else "serves several models, so name one with --model; it"
         )

@@ -60,7 +60,9 @@ class RequestOptions(Sampling):
         None, "Shrink larger images to this many pixels.", "what a request carries", least=1
     )
     family: str | None = flag(
-        None, "Model family (`bench.py models`), if the name does not tell.", "what a request carries"
+        None,
+        "Model family (see the command `models`), if the name does not tell.",
+        "what a request carries",
     )
 
     def __post_init__(self) -> None:

@@ -34,7 +34,7 @@ class Options(RequestOptions):
     model: str | None = flag(None, "Model name the endpoint serves.", "where", shown="the one it serves")
     task: str | Benchmark | Sequence[str | Benchmark] = flag(
         (),
-        "Benchmarks, groups or tasks, see `bench.py tasks`.",
+        "Benchmarks, groups or tasks; the command `tasks` lists them.",
         "what to ask",
         metavar="NAME...",
         shown="all",

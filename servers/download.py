@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from sightbench.errors import SightbenchError, UsageError
 from sightbench.families import load
+from sightbench.program import program
 from sightbench.servers.target import known_id, lacking
 
 Kind = Literal["model", "dataset"]
@@ -58,7 +59,7 @@ def source(name: str) -> Source:
     if model.count("/") != 1 or model.startswith(("/", ".")):
         raise UsageError(
             f"{name}: neither a model (ORGANISATION/NAME) nor a benchmark of the hub "
-            f"({', '.join(BENCHMARKS)}); `bench.py tasks {name}` says where another benchmark's files go"
+            f"({', '.join(BENCHMARKS)}); `{program()} tasks {name}` says where another benchmark's files go"
         )
     return Source(model, "model", Path("models") / model.replace("/", "--"))
 

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from sightbench.errors import DatasetError, UsageError
+from sightbench.program import program
 from sightbench.sample import Sample
 from sightbench.tasks.benchmark import Benchmark, Needed, Problems, Selection
 from sightbench.tasks.benchmarks import (
@@ -217,5 +218,5 @@ def _lookup(name: str) -> tuple[tuple[Benchmark, tuple[str, ...] | None], ...]:
     if _plain(name) in index:
         return index[_plain(name)]
     near = get_close_matches(_plain(name), index, n=5, cutoff=0.5)
-    hint = f"did you mean {', '.join(near)}?" if near else "`bench.py tasks` lists them"
+    hint = f"did you mean {', '.join(near)}?" if near else f"`{program()} tasks` lists them"
     raise UsageError(f"there is no task named {name!r}; {hint}")

@@ -71,7 +71,7 @@ def test_a_benchmark_goes_where_its_reader_looks(tmp_path: Path) -> None:
 
 
 def test_a_name_nobody_knows_is_a_mistake() -> None:
-    with pytest.raises(UsageError, match=r"neither a model .* nor a benchmark .*bench.py tasks nothing"):
+    with pytest.raises(UsageError, match=r"neither a model .* nor a benchmark .*sightbench tasks nothing"):
         source("nothing")
 
 
