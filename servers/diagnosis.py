@@ -66,9 +66,9 @@ def diagnose(log: Path, code: int, begin: int = 0) -> str:
     """
     text = _tail(log, begin)
     for pattern, line in _KNOWN:
-        found = re.search(pattern, text)
-        if found is not None:
-            return line.format_map({key: " ".join(value.split()) for key, value in found.groupdict().items()})
+        match = re.search(pattern, text)
+        if match is not None:
+            return line.format_map({key: " ".join(value.split()) for key, value in match.groupdict().items()})
     if code == -9 or code == 137:
         return "killed from outside: most likely the machine ran out of memory (dmesg says)"
     for line in reversed(text.splitlines()):

@@ -175,16 +175,16 @@ def router(wish: Wish, workers: Sequence[str], executable: str) -> Process:
 def find(engine: EngineName, venv: Path | None) -> tuple[str, ...] | None:
     """How the engine's server is started: out of `venv`, else beside this Python, else from PATH."""
     if engine == "sglang":
-        found = _program("sglang", venv)
-        if found is None:
+        path = _program("sglang", venv)
+        if path is None:
             return None
         for name in ("python", "python3"):
-            beside = Path(found).with_name(name)
+            beside = Path(path).with_name(name)
             if beside.exists():
                 return str(beside), "-m", "sglang.launch_server"
-        return found, "serve"
-    found = _program("transformers" if engine == "transformers" else "vllm", venv)
-    return None if found is None else (found, "serve")
+        return path, "serve"
+    path = _program("transformers" if engine == "transformers" else "vllm", venv)
+    return None if path is None else (path, "serve")
 
 
 def find_router(venv: Path | None) -> str | None:

@@ -176,20 +176,20 @@ def _main(options: argparse.Namespace, extra: tuple[str, ...]) -> int:
     return code
 
 
-def engine_of(target: Target, asked: EngineName | None) -> EngineName:
-    """The engine to use; UsageError if the family is not served by the one asked for, with the reason."""
+def engine_of(target: Target, wanted: EngineName | None) -> EngineName:
+    """The engine to use; UsageError if the family is not served by the one wanted for, with the reason."""
     family = target.family
-    if family.masks and asked == "vllm":
-        asked = "masks"
-    if asked is None:
+    if family.masks and wanted == "vllm":
+        wanted = "masks"
+    if wanted is None:
         return next(iter(family.serving.engines))
-    if asked in family.serving.engines:
-        return asked
+    if wanted in family.serving.engines:
+        return wanted
     others = " or ".join(family.serving.engines)
-    if asked == "masks":
+    if wanted == "masks":
         raise UsageError(f"{target.model} gives no masks ({family.name}): --engine {others}")
-    why = family.serving.without.get(asked, f"{family.name} is not served by it")
-    raise UsageError(f"--engine {asked}: {why}; use --engine {others}")
+    why = family.serving.without.get(wanted, f"{family.name} is not served by it")
+    raise UsageError(f"--engine {wanted}: {why}; use --engine {others}")
 
 
 def launch(
@@ -269,12 +269,12 @@ def bench_lines(
     return lines
 
 
-def tiles_of(target: Target, engine: EngineName, asked: int | None) -> int | None:
+def tiles_of(target: Target, engine: EngineName, wanted: int | None) -> int | None:
     """The tiles of an image, None for the model's own number. UsageError for a family that cuts none."""
     cuts = target.family.serving.engines[engine].cuts_tiles
-    if asked is not None and not cuts and asked != ALL_TILES:
+    if wanted is not None and not cuts and wanted != ALL_TILES:
         raise UsageError(f"--tiles: {target.family.name} on {engine} does not cut images into tiles")
-    return (1 if asked is None else None if asked == ALL_TILES else asked) if cuts else None
+    return (1 if wanted is None else None if wanted == ALL_TILES else wanted) if cuts else None
 
 
 def pixels_of(
@@ -299,8 +299,8 @@ def visible_gpus() -> list[str] | None:
         return None
     if shutil.which("nvidia-smi") is None:
         return []
-    told = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
-    return [str(index) for index, line in enumerate(re.findall(r"^GPU \d+", told.stdout, re.MULTILINE))]
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
+    return [str(index) for index, line in enumerate(re.findall(r"^GPU \d+", listed.stdout, re.MULTILINE))]
 
 
 def nodes(extra: Sequence[str]) -> int:

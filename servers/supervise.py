@@ -150,7 +150,7 @@ def _up(process: Process) -> bool:
 def _wait(
     running: Sequence[_Running], stage: Sequence[Process], heard: Sequence[int], seconds: float
 ) -> None:
-    begun = told = time.monotonic()
+    begun = reported = time.monotonic()
     waiting = [process for process in stage if process.url is not None]
     while waiting:
         for each in running:
@@ -163,8 +163,8 @@ def _wait(
         if waiting and now - begun > seconds:
             log = next(each.log for each in running if each.process is waiting[0])
             raise SightbenchError(f"{names}: not ready after {seconds:.0f} s (--start-timeout; log: {log})")
-        if waiting and now - told >= _TELL_SECONDS:
-            told = now
+        if waiting and now - reported >= _TELL_SECONDS:
+            reported = now
             print(f"still loading after {now - begun:.0f} s: {names}", flush=True)
         if waiting:
             _pause(heard)

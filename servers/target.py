@@ -80,10 +80,16 @@ def resolve(
         if not base:
             raise UsageError(f"{folder}/adapter_config.json does not name its base model: give it and --lora")
         own = _adapter(f"{folder.name}={folder}")
-        found = resolve(str(base), table, family=family, alias=alias, weightless=weightless)
+        served = resolve(str(base), table, family=family, alias=alias, weightless=weightless)
         note = f"{folder.name} is an adapter of {base}; it is served beside it"
         return Target(
-            found.model, found.name, found.family, found.folder, found.billions, (own, *loras), (*notes, note)
+            served.model,
+            served.name,
+            served.family,
+            served.folder,
+            served.billions,
+            (own, *loras),
+            (*notes, note),
         )
     if lacks := lacking(folder, weightless=weightless):
         raise UsageError(f"{folder}: {lacks}; download it again, that continues where it stopped")
@@ -101,8 +107,8 @@ def resolve(
 
 def size_in_name(name: str) -> float | None:
     """Billions of parameters as the name says (`Qwen3-VL-30B-A3B`: 30), None if it does not."""
-    found = _SIZE.search(name.rsplit("/", 1)[-1])
-    return float(found[1]) if found else None
+    size = _SIZE.search(name.rsplit("/", 1)[-1])
+    return float(size[1]) if size else None
 
 
 def known_id(given: str, table: Table) -> str | None:
@@ -124,10 +130,10 @@ def _on_hub(
     given: str, table: Table, family: str | None, alias: str | None, loras: tuple[Adapter, ...]
 ) -> Target:
     model = known_id(given, table) or given
-    found = table.named(family) if family else table.of_name(model) or table.of_name(alias or "")
-    if found is None or model.count("/") != 1:
-        raise UsageError(_unknown(given, table, known=found is not None))
-    return Target(model, model, found, billions=size_in_name(model), adapters=loras)
+    chosen = table.named(family) if family else table.of_name(model) or table.of_name(alias or "")
+    if chosen is None or model.count("/") != 1:
+        raise UsageError(_unknown(given, table, known=chosen is not None))
+    return Target(model, model, chosen, billions=size_in_name(model), adapters=loras)
 
 
 def _unknown(given: str, table: Table, *, known: bool) -> str:
@@ -183,21 +189,21 @@ def _family_of_folder(
     architectures = [*(config.get("architectures") or []), config.get("model_type", "")]
     masks = _mask_family(config)
     for name in (str(folder), alias or ""):
-        found = table.of_name(name)
-        if found is not None and (masks is None or found.masks):
-            fits = set(architectures) & set(found.serving.architectures)
-            if fits and (masks is None or _base(found) == masks):
-                return found, ()
+        candidate = table.of_name(name)
+        if candidate is not None and (masks is None or candidate.masks):
+            fits = set(architectures) & set(candidate.serving.architectures)
+            if fits and (masks is None or _base(candidate) == masks):
+                return candidate, ()
     if masks is not None:
         return table.named(masks), ()
     why_not = table.why_not(str(folder)) or _old_template(config)
     if why_not is not None:
         raise UsageError(f"{folder}: {why_not} (--family NAME serves it all the same)")
     for architecture in architectures:
-        found = table.of_architecture(architecture)
-        if found is not None:
-            what = f"{folder.name} is taken for {found.name} by its architecture; a model trained further"
-            return found, (f"{what} may want another prompt (--family NAME, or --alias with its hub id)",)
+        candidate = table.of_architecture(architecture)
+        if candidate is not None:
+            what = f"{folder.name} is taken for {candidate.name} by its architecture; a model trained further"
+            return candidate, (f"{what} may want another prompt (--family NAME, or --alias with its hub id)",)
     what = " or ".join(filter(None, architectures)) or "this name"
     raise UsageError(f"{folder}: no family in sightbench/models.yaml has {what} (--family NAME says which)")
 
@@ -231,9 +237,11 @@ def _old_template(config: dict[str, Any]) -> str | None:
 def _family_of_split(folder: Path, table: Table, family: str | None) -> Family:
     if family:
         return table.named(family)
-    held = _json(folder / SPLIT)
+    sidecar = _json(folder / SPLIT)
     bases = {"qwen3_vl": "sa2va-qwen3-vl", "qwen2_5_vl": "sa2va-qwen2.5-vl"}
-    name = "unipixel" if held.get("decoder") == "unipixel" else bases.get(str(held.get("family")), "sa2va")
+    name = (
+        "unipixel" if sidecar.get("decoder") == "unipixel" else bases.get(str(sidecar.get("family")), "sa2va")
+    )
     return table.named(name)
 
 

@@ -33,7 +33,7 @@ values = st.one_of(
         ["file:///etc/passwd", "file://\0", "data:", "data:;base64,", "http://[", "data:,,;base64"]
     ),
     st.sampled_from([[], {}, [[]], [{}], {"": {}}, [None], {"type": "text"}, {"url": None}, {"text": []}]),
-)
+).map(copy.deepcopy)  # a later damage may change what an earlier one put there
 """Values that some reader did not expect."""
 
 

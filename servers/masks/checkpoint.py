@@ -67,10 +67,10 @@ def load_model(folder: Path) -> Model:
             f"{folder} is not a split checkpoint ({SIDECAR} is missing): "
             f"run `python -m sightbench.servers.masks split CHECKPOINT {folder}` first"
         )
-    held: dict[str, Any] = json.loads(file.read_text())
-    held["eos_token_ids"] = tuple(held["eos_token_ids"])
+    content: dict[str, Any] = json.loads(file.read_text())
+    content["eos_token_ids"] = tuple(content["eos_token_ids"])
     try:
-        return Model(**held)
+        return Model(**content)
     except TypeError as error:
         raise CheckpointError(f"{file} was written by another version: split the checkpoint again") from error
 
@@ -79,12 +79,12 @@ def is_split(folder: Path) -> bool:
     return (folder / SIDECAR).is_file()
 
 
-def split_folder(checkpoint: Path, asked: Path | None = None) -> Path:
-    """Where the split form of a checkpoint is, or belongs: where it was `asked` for, in the checkpoint itself
-    if it is one, beside it if one is there, else in the user's cache. Nothing is written beside what is
-    not ours unasked."""
-    if asked is not None:
-        return asked
+def split_folder(checkpoint: Path, wanted: Path | None = None) -> Path:
+    """Where the split form of a checkpoint is, or belongs: where it is `wanted`, in the checkpoint itself if
+    it is one, beside it if one is there, else in the user's cache. Unasked nothing is written beside what
+    is not ours."""
+    if wanted is not None:
+        return wanted
     if is_split(checkpoint):
         return checkpoint
     checkpoint = checkpoint.resolve()
@@ -293,25 +293,25 @@ def _read_json(file: Path) -> dict[str, Any]:
     if not file.is_file():
         raise CheckpointError(f"{file} is missing: not a checkpoint folder")
     try:
-        held = json.loads(file.read_text())
+        content = json.loads(file.read_text())
     except json.JSONDecodeError as error:
         raise CheckpointError(f"{file} is not JSON: {error}") from error
-    if not isinstance(held, dict):
+    if not isinstance(content, dict):
         raise CheckpointError(f"{file} is not a JSON object")
-    return held
+    return content
 
 
 def _token_ids(folder: Path) -> dict[str, int]:
     """Added tokens by text, wherever this tokenizer keeps them."""
-    found: dict[str, int] = {}
+    ids: dict[str, int] = {}
     if (folder / "tokenizer.json").is_file():
         for token in _read_json(folder / "tokenizer.json").get("added_tokens", []):
-            found[token["content"]] = token["id"]
+            ids[token["content"]] = token["id"]
     for ident, token in _read_json(folder / "tokenizer_config.json").get("added_tokens_decoder", {}).items():
-        found[token["content"]] = int(ident)
+        ids[token["content"]] = int(ident)
     if (folder / "added_tokens.json").is_file():
-        found |= {k: int(v) for k, v in _read_json(folder / "added_tokens.json").items()}
-    return found
+        ids |= {k: int(v) for k, v in _read_json(folder / "added_tokens.json").items()}
+    return ids
 
 
 def _eos(plan: _Plan, folder: Path, tokens: dict[str, int]) -> tuple[int, ...]:
@@ -323,8 +323,8 @@ def _eos(plan: _Plan, folder: Path, tokens: dict[str, int]) -> tuple[int, ...]:
     own = plan.text_config.get("eos_token_id")
     if plan.family != "internvl" and plan.decoder == "sa2va" and isinstance(own, int):
         return (own,)
-    found = {tokens[t] for t in ("<|im_end|>", "<|endoftext|>") if t in tokens}
+    stops = {tokens[t] for t in ("<|im_end|>", "<|endoftext|>") if t in tokens}
     if plan.decoder == "unipixel" and (folder / "generation_config.json").is_file():
-        held = _read_json(folder / "generation_config.json").get("eos_token_id")
-        found = set(held) if isinstance(held, list) else {held} if isinstance(held, int) else found
-    return tuple(sorted(found | ({own} if isinstance(own, int) else set())))
+        listed = _read_json(folder / "generation_config.json").get("eos_token_id")
+        stops = set(listed) if isinstance(listed, list) else {listed} if isinstance(listed, int) else stops
+    return tuple(sorted(stops | ({own} if isinstance(own, int) else set())))

@@ -62,8 +62,8 @@ class Features:
 
     @property
     def nbytes(self) -> int:
-        held = (self.fine, self.middle, self.coarse, *(self.second or ()))
-        return sum(t.numel() * t.element_size() for t in held)
+        tensors = (self.fine, self.middle, self.coarse, *(self.second or ()))
+        return sum(t.numel() * t.element_size() for t in tensors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,15 +143,15 @@ class Decoder:
 
     def features(self, frames: Sequence[Frame]) -> list[Features]:
         """Each frame's features, encoded now unless cached."""
-        held = {frame.key: self.cache.get(frame.key) for frame in frames}
-        todo = [f for f in {f.key: f for f in frames}.values() if held[f.key] is None]
+        known = {frame.key: self.cache.get(frame.key) for frame in frames}
+        todo = [f for f in {f.key: f for f in frames}.values() if known[f.key] is None]
         for start in range(0, len(todo), self.encode_batch):
             chunk = todo[start : start + self.encode_batch]
             for frame, made in zip(chunk, self._encode([f.load() for f in chunk]), strict=True):
-                held[frame.key] = made
+                known[frame.key] = made
                 self.cache.put(frame.key, made)
-        found = [held[frame.key] for frame in frames]
-        return [f for f in found if f is not None]
+        encoded = [known[frame.key] for frame in frames]
+        return [f for f in encoded if f is not None]
 
     def _encode(self, images: Sequence[Image.Image]) -> list[Features]:
         # PIL's default filter (bicubic), aspect ratio not kept: the reference's DirectResize.

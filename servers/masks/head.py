@@ -62,12 +62,12 @@ class Masker:
     def __init__(self, folder: Path, model: Model, device: str, dtype: str, cache_bytes: int) -> None:
         from safetensors.torch import load_file
 
-        held = load_file(folder / HEAD)
+        weights = load_file(folder / HEAD)
         prefix = "sam2." if model.decoder == "unipixel" else "grounding_encoder.sam2_model."
-        sam = {k.removeprefix(prefix): v for k, v in held.items() if k.startswith(prefix)}
-        rest = {k: v.float() for k, v in held.items() if k.startswith(("text_hidden_fcs.", "seg_head."))}
+        sam = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+        rest = {k: v.float() for k, v in weights.items() if k.startswith(("text_hidden_fcs.", "seg_head."))}
         self.model = model
-        self.projection = Projection(model, held["final_norm.weight"].float(), rest)
+        self.projection = Projection(model, weights["final_norm.weight"].float(), rest)
         self.decoder = Decoder(
             sam, model.image_size, torch.device(device), getattr(torch, dtype), cache_bytes, model.decoder
         )

@@ -65,9 +65,9 @@ def probe_images(seed: int = 0, count: int = 7) -> list[Image.Image]:
 def probe_request(images: Sequence[Image.Image], max_tokens: int = 64) -> VideoRequest:
     frames = []
     for image in images:
-        held = io.BytesIO()
-        image.save(held, "PNG")
-        frames.append(held.getvalue())
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG")
+        frames.append(buffer.getvalue())
     sampling = {"temperature": 0, "max_tokens": max_tokens}
     return VideoRequest(tuple(frames), QUESTION, None, sampling, MaskOptions())
 
@@ -133,22 +133,22 @@ def _output_layer(folder: Path) -> torch.Tensor:
     names = ("lm_head.weight", "language_model.lm_head.weight", "language_model.output.weight")
     for entry in read_folder(folder / LLM):
         if entry.name in names:
-            with safe_open(entry.file, "pt") as held:
-                found: torch.Tensor = held.get_tensor(entry.name)
-                return found.float()
+            with safe_open(entry.file, "pt") as file:
+                matrix: torch.Tensor = file.get_tensor(entry.name)
+                return matrix.float()
     raise SelfTestError(f"{folder / LLM} has no output layer")
 
 
 def _check_known(file: Path, projection: Projection, made: Generation, tolerance: float) -> None:
-    held: dict[str, Any] = json.loads(file.read_text())
-    if made.prompt_tokens != held["prompt_tokens"]:
+    recorded: dict[str, Any] = json.loads(file.read_text())
+    if made.prompt_tokens != recorded["prompt_tokens"]:
         raise SelfTestError(
-            f"the probe is {made.prompt_tokens} tokens here but {held['prompt_tokens']} in {file.name}: "
+            f"the probe is {made.prompt_tokens} tokens here but {recorded['prompt_tokens']} in {file.name}: "
             "the chat template or the frames' preprocessing differs"
         )
-    if list(made.token_ids) != list(held["generated_ids"]):
-        raise SelfTestError(f"generated {list(made.token_ids)}, {file.name} has {held['generated_ids']}")
-    expected = np.asarray(held["seg_state"], np.float32).reshape(len(made.states), -1)
+    if list(made.token_ids) != list(recorded["generated_ids"]):
+        raise SelfTestError(f"generated {list(made.token_ids)}, {file.name} has {recorded['generated_ids']}")
+    expected = np.asarray(recorded["seg_state"], np.float32).reshape(len(made.states), -1)
     states = made.states if made.normed else projection.normed(made.states).numpy()
     if len(expected) and (off := _relative(states, expected)) > tolerance:
         raise SelfTestError(f"the [SEG] state is {off:.1e} off {file.name} (relative), over {tolerance:.0e}")

@@ -88,10 +88,10 @@ def write_folder(folder: Path, entries: Sequence[Entry], rename: Callable[[str],
         write(folder / "model.safetensors", entries, rename)
         return
     index: dict[str, str] = {}
-    for number, held in enumerate(files.values(), start=1):
+    for number, members in enumerate(files.values(), start=1):
         name = f"model-{number:05d}-of-{len(files):05d}.safetensors"
-        write(folder / name, held, rename)
-        index |= {rename(entry.name): name for entry in held}
+        write(folder / name, members, rename)
+        index |= {rename(entry.name): name for entry in members}
     total = sum(entry.end - entry.start for entry in entries)
     text = json.dumps({"metadata": {"total_size": total}, "weight_map": index}, indent=1)
     (folder / "model.safetensors.index.json").write_text(text)

@@ -192,14 +192,15 @@ def _decoded(decoder: msgspec.json.Decoder[Any], data: bytes | bytearray | msgsp
         raise Refusal(f"the body is not valid JSON: {reason}") from None
 
 
-def _refusal(told: str, inside: str) -> Refusal:
+def _refusal(message: str, inside: str) -> Refusal:
     """msgspec's words with the field first: `mask_options.max_objects: expected int >= 1`."""
-    split = _AT.match(told)
-    what, path = (split["what"], split["path"] or "") if split else (told, "")
+    split = _AT.match(message)
+    what, path = (split["what"], split["path"] or "") if split else (message, "")
     path = f"{inside}{path}".removeprefix(".")
     if unknown := _UNKNOWN.match(what):
         name = unknown["name"][:100]
         path = f"{path}.{name}".removeprefix(".")
         return Refusal(f"{path}: this server takes no such field", param=path)
-    what = what[:1].lower() + what[1:].replace("`", "")
+    # Some of its words repeat what was sent, whatever its length.
+    what = what[:1].lower() + what[1:200].replace("`", "")
     return Refusal(f"{path}: {what}" if path else f"the body: {what}", param=path or None)

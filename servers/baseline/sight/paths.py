@@ -14,7 +14,7 @@ STILL_M = 0.45
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
+class Course:
     """`points` [T, 2] metres over the ground, in every frame, seen or not; `when` is a schedule's name."""
 
     points: Floats
@@ -25,9 +25,9 @@ class Path:
         return np.asarray(self.points[-1] - self.points[0])
 
 
-def fit_path(count: int, frames: list[int], places: Floats, weights: Floats) -> Path:
+def fit_path(count: int, frames: list[int], places: Floats, weights: Floats) -> Course:
     """Still, or one straight line covered during the whole video or in one half of it."""
-    still = Path(np.tile(_centre(places, weights), (count, 1)), "never")
+    still = Course(np.tile(_centre(places, weights), (count, 1)), "never")
     if len(frames) < 2:
         return still
     time = np.linspace(0.0, 1.0, count)
@@ -36,11 +36,11 @@ def fit_path(count: int, frames: list[int], places: Floats, weights: Floats) -> 
         "first": np.clip(2 * time, 0, 1),
         "second": np.clip(2 * time - 1, 0, 1),
     }
-    best: tuple[float, Path] | None = None
+    best: tuple[float, Course] | None = None
     for name, schedule in schedules.items():
         start, travel, error = _line(schedule[frames], places, weights)
         if best is None or error < best[0]:
-            best = error, Path(start + schedule[:, None] * travel, name)
+            best = error, Course(start + schedule[:, None] * travel, name)
     assert best is not None
     return best[1] if np.hypot(*best[1].travel) >= STILL_M else still
 

@@ -12,7 +12,7 @@ from sightbench.servers.baseline.sight.blobs import find_blobs
 from sightbench.servers.baseline.sight.camera import Camera, locate
 from sightbench.servers.baseline.sight.mat import Mat, find_mat
 from sightbench.servers.baseline.sight.palette import COLOURS, GROUND, classify
-from sightbench.servers.baseline.sight.paths import Path, fit_path
+from sightbench.servers.baseline.sight.paths import Course, fit_path
 from sightbench.servers.baseline.sight.segment import ground_kind, whiten
 from sightbench.servers.baseline.sight.solids import TALL
 from sightbench.servers.baseline.sight.track import follow, stands
@@ -27,7 +27,7 @@ class Thing:
     colour: str
     shape: str
     radius: float
-    path: Path
+    path: Course
     column: Floats
     area: NDArray[np.int64]
 

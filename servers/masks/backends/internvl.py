@@ -46,14 +46,14 @@ def load_internvl(folder: Path, dtype: torch.dtype, device: str) -> Any:
     from safetensors.torch import load_file
     from transformers import InternVLConfig, InternVLForConditionalGeneration
 
-    held: dict[str, Any] = json.loads((folder / "config.json").read_text())
-    llm, vision = dict(held["llm_config"]), held["vision_config"]
+    content: dict[str, Any] = json.loads((folder / "config.json").read_text())
+    llm, vision = dict(content["llm_config"]), content["vision_config"]
     packed = llm.get("model_type") == "internlm2"
     if packed:
         llm |= {"model_type": "llama", "attention_bias": bool(llm.get("bias"))}
     for name in ("architectures", "auto_map", "attn_implementation", "bias"):
         llm.pop(name, None)
-    side = int(held.get("force_image_size") or vision["image_size"])
+    side = int(content.get("force_image_size") or vision["image_size"])
     config = InternVLConfig(
         text_config=llm,
         vision_config={
@@ -73,7 +73,7 @@ def load_internvl(folder: Path, dtype: torch.dtype, device: str) -> Any:
             # True means "no norm after the last layer", which the published vision model does not have.
             "use_mean_pooling": True,
         },
-        downsample_ratio=held["downsample_ratio"],
+        downsample_ratio=content["downsample_ratio"],
         tie_word_embeddings=False,
     )
     with torch.device("meta"):
@@ -93,9 +93,9 @@ def load_internvl(folder: Path, dtype: torch.dtype, device: str) -> Any:
 
 def _renamed(name: str, value: Tensor, packed: Mapping[str, Any] | None) -> dict[str, Tensor]:
     if name.startswith("vision_model."):
-        if found := re.match(r"vision_model\.encoder\.layers\.(\d+)\.attn\.qkv\.(weight|bias)", name):
-            at = f"model.vision_tower.encoder.layer.{found[1]}.attention."
-            return {f"{at}{n}_proj.{found[2]}": part for n, part in zip("qkv", value.chunk(3), strict=True)}
+        if match := re.match(r"vision_model\.encoder\.layers\.(\d+)\.attn\.qkv\.(weight|bias)", name):
+            at = f"model.vision_tower.encoder.layer.{match[1]}.attention."
+            return {f"{at}{n}_proj.{match[2]}": part for n, part in zip("qkv", value.chunk(3), strict=True)}
         for pattern, new in _VISION:
             name = re.sub(pattern, new, name)
         return {"model.vision_tower." + name.removeprefix("vision_model."): value}
@@ -108,8 +108,8 @@ def _renamed(name: str, value: Tensor, packed: Mapping[str, Any] | None) -> dict
     name = "model.language_model." + name.removeprefix("model.")
     if packed is None:
         return {name: value}
-    if found := re.match(r"(.*)\.attention\.wqkv\.(weight|bias)", name):
-        return {f"{found[1]}.self_attn.{n}_proj.{found[2]}": v for n, v in _unpacked(value, packed).items()}
+    if match := re.match(r"(.*)\.attention\.wqkv\.(weight|bias)", name):
+        return {f"{match[1]}.self_attn.{n}_proj.{match[2]}": v for n, v in _unpacked(value, packed).items()}
     for old, new in _INTERNLM2:
         name = name.replace(old, new)
     return {name: value}

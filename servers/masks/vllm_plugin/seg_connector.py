@@ -69,15 +69,15 @@ class SegStatesConnector(ExampleHiddenStatesConnector):
         # Sa2VA reads the state whose input is [SEG]: the last token was never an input, so it has none.
         # UniPixel (shift -1) reads the state that predicts it, which always exists.
         last = len(tokens) - 1 if self._shift == 0 else len(tokens)
-        found = [i for i in range(prompt, last) if tokens[i] in self._seg_ids]
-        missing = sum(t in self._seg_ids for t in tokens[prompt:]) - len(found)
-        answer = {"seg_tokens": [i - prompt for i in found], "seg_uncomputed": missing}
-        if not found:
+        places = [i for i in range(prompt, last) if tokens[i] in self._seg_ids]
+        missing = sum(t in self._seg_ids for t in tokens[prompt:]) - len(places)
+        answer = {"seg_tokens": [i - prompt for i in places], "seg_uncomputed": missing}
+        if not places:
             return False, answer
         self._pending_saves[request.request_id] = (
             request.request_id,
             key,
-            [i + self._shift for i in found],
+            [i + self._shift for i in places],
             list(block_ids),
         )
         # True: the blocks are kept until the worker reports the copy in get_finished.
