@@ -24,6 +24,8 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
     "mmmu": ("MMMU/MMMU", "data/MMMU/MMMU"),
     "mmvp": ("MMVP/MMVP", "data/MMVP"),
     "llava-bench": ("liuhaotian/llava-bench-in-the-wild", "data/llava-bench-in-the-wild"),
+    "vlabench": ("VLABench/vlm_evaluation_v1.0", "dataset/vlm_evaluation_v1.0"),
+    "ost_bench_multi_round": ("rbler/OST-Bench", ""),
 }
 """Benchmarks whose files are a dataset of the hub as they are: its id, and where below --data they belong.
 The others come from their own sites or as tables: `bench.py tasks NAME` says which files go where."""
