@@ -131,7 +131,6 @@ PROVIDERS: tuple[Provider, ...] = (
         hosts=("api.together.xyz", "api.together.ai"),
         key_env="TOGETHER_API_KEY",
         prices="together",
-        batches="openai",
     ),
     Provider("fireworks", hosts=("api.fireworks.ai",), key_env="FIREWORKS_API_KEY", prices="fireworks"),
     Provider("xai", hosts=("api.x.ai",), key_env="XAI_API_KEY", prices="x-ai"),

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from sightbench.commands.batch import batch
 from sightbench.commands.budget import plan
 from sightbench.commands.compare import compare
 from sightbench.commands.download import download
@@ -104,6 +105,7 @@ for command in (
     report,
     score,
     compare,
+    batch,
     plan,
     leaderboard,
     tasks,

@@ -25,7 +25,7 @@ def evaluate(options: Options, *, quiet: bool = False) -> int:
     with _progress(quiet) as progress:
         run = run_evaluation(options, progress=progress, note=note)
     code = _shard_done(run) if run.record.shard else finish(run)
-    if not options.endpoints:
+    if not options.endpoints and options.batch != "file":
         print(BASELINE_NOTE)
     return code
 

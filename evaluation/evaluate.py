@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from sightbench.client.batches.service import Exchange
 from sightbench.client.hosted.negotiation import greedy
 from sightbench.client.hosted.preparation import described, prepare
 from sightbench.client.journal import Journal
@@ -31,6 +32,7 @@ from sightbench.evaluation.selection import Dataset, check, present, select
 from sightbench.evaluation.settings import settings
 from sightbench.evaluation.synthetic import default_set
 from sightbench.families import Family, named
+from sightbench.sample import Sample
 from sightbench.scorers.scoring_options import ScoringOptions, scoring_options
 from sightbench.tasks import catalog
 from sightbench.tasks.benchmark import Benchmark, Problems
@@ -59,7 +61,7 @@ def evaluate(options: Options, *, progress: OnProgress | None = None, note: Note
         begun = _begin(options, stack, note or _silent)
         servers = runner.run(_probe(begun))
         ready = _prepare(begun, servers, stack, note or _silent)
-        outcome = runner.run(_ask(ready, progress))
+        outcome = runner.run(_ask(ready, progress, note or _silent))
         return _conclude(ready, outcome)
 
 
@@ -71,8 +73,12 @@ async def evaluate_async(
         begun = await asyncio.to_thread(_begin, options, stack, note or _silent)
         servers = await _probe(begun)
         ready = await asyncio.to_thread(_prepare, begun, servers, stack, note or _silent)
-        outcome = await _ask(ready, progress)
+        outcome = await _ask(ready, progress, note or _silent)
         return await asyncio.to_thread(_conclude, ready, outcome)
+
+
+NOWHERE = "http://localhost/v1"
+"""The endpoint of requests that are written to files: nothing is sent to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +108,7 @@ class _Ready:
     settings: Settings
     journal: Journal
     total: int
+    batch: Exchange | None = None
 
 
 def embedded(options: Options, note: Note) -> tuple[Options, TextOnlyPrior | None]:
@@ -111,6 +118,10 @@ def embedded(options: Options, note: Note) -> tuple[Options, TextOnlyPrior | Non
     """
     if options.endpoints:
         return options, None
+    if options.batch == "file":
+        if not options.model:
+            raise UsageError("--batch file needs --model: nothing is asked what it serves")
+        return replace(options, endpoint=NOWHERE), None
     if options.model:
         raise UsageError("--model needs --endpoint: without an endpoint the embedded baseline answers")
     if options.data is not None or any(isinstance(task, str) and is_path(task) for task in options.tasks):
@@ -147,6 +158,10 @@ def chosen(options: Options, note: Note) -> tuple[tuple[Dataset, ...], tuple[str
 
 async def _probe(begun: _Begun) -> _Servers:
     """What the endpoints say of themselves, and whether they can segment."""
+    if begun.options.batch == "file" and begun.options.endpoints == (NOWHERE,):
+        info = ServerInfo("file", engine=begun.options.provider or "vllm", model=begun.options.model)
+        settled = settle(begun.settings, info, mode=begun.options.media)
+        return _Servers(settled, (info,), segments=False)
     infos = await probe_all(begun.settings)
     settled = await prepare(settle(begun.settings, infos[0], mode=begun.options.media))
     capabilities = infos[0].capabilities
@@ -199,10 +214,17 @@ def _prepare(begun: _Begun, servers: _Servers, stack: ExitStack, note: Note) -> 
         refuse_other_run(folder, before, record)
         record = replace(record, started=before.started or record.started)
     run_record.write(folder, record)
-    return _Ready(folder, record, datasets, asked, journal, total)
+    return _Ready(folder, record, datasets, asked, journal, total, options.batch)
 
 
-async def _ask(ready: _Ready, progress: OnProgress | None) -> Outcome:
+async def _ask(ready: _Ready, progress: OnProgress | None, note: Note) -> Outcome:
+    if ready.batch is not None:
+        from sightbench.client.batches.run import ask_batches
+
+        def again() -> Iterator[Sample]:
+            return (sample for dataset in ready.datasets for sample in dataset.samples())
+
+        return await ask_batches(again, ready.settings, ready.journal, ready.folder, ready.batch, note=note)
     samples = (sample for dataset in ready.datasets for sample in dataset.samples())
     if progress is None:
         return await ask(samples, ready.settings, ready.journal)

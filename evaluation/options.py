@@ -91,6 +91,12 @@ class Options(RequestOptions):
     insecure: bool = flag(False, "Do not verify TLS certificates.", "where")
     same_model: bool = flag(False, "Endpoints serve the same weights from different places.", "where")
 
+    batch: Literal["api", "file"] | None = flag(
+        None,
+        "Ask in batches, at half the price: over the provider's API, or as files for `vllm run-batch`.",
+        "how fast",
+        shown="live",
+    )
     rpm: float | None = flag(None, "Requests per minute at most.", "how fast", above=0)
     tpm: float | None = flag(None, "Tokens per minute at most.", "how fast", above=0)
     timeout: float = flag(600.0, "Seconds one request may take.", "how fast", above=0)

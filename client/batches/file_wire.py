@@ -21,11 +21,15 @@ ANSWERS = ".answers.jsonl"
 
 
 class FileBatches:
-    """A batch's id is the path of its requests' file, which stays; the answers are expected beside it."""
+    """A batch's id is the name of its requests' file in `folder`, which stays there; the answers are expected
+    beside it. A run folder may be moved to another machine in between."""
 
     name = "file"
     limits = Limits(1_000_000, 2_000_000_000)
     frame = Frame()
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
 
     def line(self, custom_id: str, path: str, body: tuple[bytes, ...]) -> list[bytes]:
         head = b'{"custom_id":"%b","method":"POST","url":"/v1%b","body":' % (
@@ -35,19 +39,19 @@ class FileBatches:
         return [head, *body, b"}\n"]
 
     async def create(self, file: Path, token: str) -> str:
-        return str(file)
+        return file.name
 
     async def find(self, token: str, items: int, since: float, known: frozenset[str]) -> str | None:
         return None
 
     async def poll(self, batch: str) -> Progress:
-        answers = answers_to(Path(batch))
+        answers = answers_to(self._folder / batch)
         if answers.exists():
             return Progress("ended", f"{answers.name} is there")
         return Progress("running", f"waits for {answers}")
 
     async def results(self, batch: str, read: Read) -> AsyncIterator[Result]:
-        path = answers_to(Path(batch))
+        path = answers_to(self._folder / batch)
         try:
             with path.open("rb") as lines:
                 for number, line in enumerate(lines, 1):
@@ -62,7 +66,7 @@ class FileBatches:
             raise EndpointError(f"{path}: {error.strerror}") from error
 
     async def cancel(self, batch: str) -> None:
-        await asyncio.to_thread(Path(batch).unlink, missing_ok=True)
+        await asyncio.to_thread((self._folder / batch).unlink, missing_ok=True)
 
     async def close(self) -> None:
         pass

@@ -28,8 +28,9 @@ OPEN: tuple[State, ...] = ("written", "sending", "running")
 class Batch:
     """One batch: its number in the run, how far it is, and the name the provider gives it.
 
-    `token` is what it is found again by, in its metadata or its display name; `items` how many requests it
-    holds, `at` when this was written, in seconds since the epoch; `note` why it failed, or how it stands.
+    `token` is what it is found again by, in its metadata or its display name; `service` is its wire,
+    `endpoint` where (without credentials), `provider` and `model` whose; `items` how many requests it holds,
+    `at` when this was written, in seconds since the epoch; `note` why it failed, or how it stands.
     """
 
     number: int
@@ -37,6 +38,9 @@ class Batch:
     token: str
     items: int
     service: str
+    endpoint: str = ""
+    provider: str = "generic"
+    model: str = ""
     at: float = 0.0
     id: str | None = None
     note: str | None = None

@@ -33,6 +33,15 @@ Note = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where batches are: an endpoint without credentials, its provider, the model."""
+
+    endpoint: str
+    provider: str = "generic"
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Pace:
     """How long to wait between two looks at a batch, in seconds: from `first`, doubling up to `most`."""
 
@@ -54,7 +63,8 @@ class Tally:
 @dataclass(frozen=True, slots=True)
 class Machine:
     """The batches of one run folder at one provider. `path` is the API path that its requests name, `read`
-    takes an answer out of a result, `note` is told what happens in one line each."""
+    takes an answer out of a result, `note` is told what happens in one line each. `place` is what the ledger
+    keeps of where the batches are."""
 
     ledger: Ledger
     journal: Journal
@@ -62,7 +72,7 @@ class Machine:
     path: str
     read: Read
     note: Note
-    endpoint: str
+    place: Place
     unseen: float = UNSEEN_SECONDS
 
     async def submit(self, samples: Iterable[Sample], write: Write) -> Tally:
@@ -76,11 +86,11 @@ class Machine:
             try:
                 body = await write(sample)
             except MediaError as error:
-                self.journal.append(_failed(sample.id, "", Failure("media", str(error)), self.endpoint))
+                self.journal.append(_failed(sample.id, "", Failure("media", str(error)), self.place.endpoint))
                 tally.failed += 1
                 continue
-            place = answered.get(sample.id)
-            if place is not None and place.ok and place.fingerprint == body.fingerprint.encode():
+            found = answered.get(sample.id)
+            if found is not None and found.ok and found.fingerprint == body.fingerprint.encode():
                 tally.kept += 1
                 continue
             if body.fingerprint in waiting:
@@ -90,14 +100,16 @@ class Machine:
             size = sum(map(len, pieces))
             if size > self.service.limits.bytes:
                 words = f"the request has {size} bytes, a batch may have {self.service.limits.bytes}"
-                self.journal.append(_failed(sample.id, body.fingerprint, Failure("too_large", words), ""))
+                self.journal.append(
+                    _failed(sample.id, body.fingerprint, Failure("too_large", words), self.place.endpoint)
+                )
                 tally.failed += 1
                 continue
             if draft is not None and not draft.holds(body.fingerprint) and draft.full(size):
                 await self._create(draft.finish())
                 draft = None
             if draft is None:
-                draft = _Draft(self.ledger, self.service)
+                draft = _Draft(self.ledger, self.service, self.place)
             draft.add(sample.id, body, pieces, size)
         if draft is not None:
             await self._create(draft.finish())
@@ -105,7 +117,7 @@ class Machine:
 
     async def recover(self) -> None:
         """Finds out what became of batches that were being created when the process ended."""
-        for batch in list(self.ledger):
+        for batch in self._mine():
             if batch.state == "sending":
                 known = frozenset(other.id for other in self.ledger if other.id)
                 found = await self.service.find(batch.token, batch.items, batch.at, known)
@@ -123,14 +135,14 @@ class Machine:
         """How the open batches stand at the provider's."""
         return {
             batch.number: await self.service.poll(batch.id)
-            for batch in self.ledger
+            for batch in self._mine()
             if batch.state == "running" and batch.id
         }
 
     async def collect(self) -> Tally:
         """Turns the results of every batch that has ended into replies; leaves the others."""
         tally = Tally()
-        for batch in list(self.ledger):
+        for batch in self._mine():
             if batch.state != "running" or batch.id is None:
                 continue
             progress = await self.service.poll(batch.id)
@@ -157,7 +169,7 @@ class Machine:
             found = await self.collect()
             total.answered += found.answered
             total.failed += found.failed
-            if not any(batch.open for batch in self.ledger):
+            if not any(batch.open for batch in self._mine()):
                 return total
             for line in found.notes:
                 self.note(line)
@@ -167,7 +179,7 @@ class Machine:
     async def cancel(self) -> None:
         """Asks the provider to end every open batch; what it answered is still collected."""
         await self.recover()
-        for batch in list(self.ledger):
+        for batch in self._mine():
             if batch.state == "running" and batch.id is not None:
                 await self.service.cancel(batch.id)
                 self.note(f"batch {batch.number}: asked to end")
@@ -176,6 +188,10 @@ class Machine:
         """Those of `samples` without an answer: failed, expired, or missing in the results."""
         index = self.journal.index()
         return [name for name in samples if (place := index.get(name)) is None or not place.ok]
+
+    def _mine(self) -> list[Batch]:
+        """The batches of this service: a run may have some over an API and some as files."""
+        return [batch for batch in self.ledger if batch.service == self.service.name]
 
     def _waiting(self) -> frozenset[str]:
         return frozenset(
@@ -208,10 +224,10 @@ class Machine:
                 if place is not None and place.ok and place.fingerprint == name.encode():
                     continue
                 if isinstance(result, Failure):
-                    self.journal.append(_failed(sample, name, result, self.endpoint))
+                    self.journal.append(_failed(sample, name, result, self.place.endpoint))
                     tally.failed += 1
                 else:
-                    self.journal.append(_answered(sample, item, result, self.endpoint))
+                    self.journal.append(_answered(sample, item, result, self.place.endpoint))
                     tally.answered += 1
 
 
@@ -219,8 +235,9 @@ class _Draft:
     """A batch that is being written: requests and items in two files, and a line of the ledger once both are
     on disk. A draft that was not finished is overwritten by the next."""
 
-    def __init__(self, ledger: Ledger, service: Service) -> None:
+    def __init__(self, ledger: Ledger, service: Service, place: Place) -> None:
         self._ledger = ledger
+        self._place = place
         self._service = service
         self._number = ledger.next_number()
         self._items: dict[str, Item] = {}
@@ -273,6 +290,9 @@ class _Draft:
                 token=uuid.uuid4().hex,
                 items=len(self._items),
                 service=self._service.name,
+                endpoint=self._place.endpoint,
+                provider=self._place.provider,
+                model=self._place.model,
                 at=time.time(),
             )
         )

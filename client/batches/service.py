@@ -10,6 +10,9 @@ from typing import Literal, Protocol
 from sightbench.client.completion import Completion
 from sightbench.sample import Failure
 
+Exchange = Literal["api", "file"]
+"""Over the provider's batch API, or as files that somebody else answers."""
+
 Read = Callable[[int, bytes], Completion | Failure]
 """(HTTP status, body) -> the answer, in the dialect of the batch's requests."""
 

@@ -3,19 +3,23 @@ speak their documented wire."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sightbench.client.batches.file_wire import answers_to
 from sightbench.client.journal import Journal
-from sightbench.errors import EndpointError
+from sightbench.errors import EndpointError, RunFolderError, UsageError
+from sightbench.evaluation import batches
 from sightbench.evaluation.evaluate import evaluate_async
 from sightbench.evaluation.options import Options
-from tests.client.hosted import live
+from tests.client.hosted import live, services
 from tests.faults.server import Scripted, serving
 from tests.tasks import formats
 
@@ -92,3 +96,92 @@ async def test_a_model_that_is_not_there_is_named_with_those_that_are(
     async with hosted("anthropic") as (server, _):
         with pytest.raises(EndpointError, match=r"'nope'.*claude-opus-5"):
             await evaluate_async(options(server, "anthropic", tmp_path, model="nope"))
+
+
+def fingerprints(folder: Path) -> dict[str, str]:
+    with Journal.open(folder, write=False) as journal:
+        return {reply.sample: reply.fingerprint for reply in journal}
+
+
+def ledger(folder: Path) -> str:
+    path = folder / "batches.jsonl"
+    return path.read_text() if path.exists() else ""
+
+
+def with_batches(service: live.Service, name: str, server: Scripted, books: services.Books) -> None:
+    """The live service and its batch API behind one address."""
+    live_route = service.route
+    batch_route = {
+        "openai": services.openai(books),
+        "anthropic": services.anthropic(books),
+        "gemini": services.gemini(books, lambda: server.url.removesuffix("/v1"), MODELS["gemini"]),
+    }[name]
+    server.route = lambda request: batch_route(request) or live_route(request)
+
+
+@pytest.mark.parametrize("name", MODELS)
+async def test_a_batch_gives_the_same_scores_as_asking_live(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"{name.upper()}_API_KEY", "sk-test")
+    books = services.Books(run=lambda key, body: (200, services.answered("A")))
+    async with hosted(name) as (server, service):
+        one = await evaluate_async(options(server, name, tmp_path, out=tmp_path / "live"))
+        with_batches(service, name, server, books)
+        given = {"out": tmp_path / "batch", "batch": "api"}
+        two = await evaluate_async(options(server, name, tmp_path, **given))
+        again = await evaluate_async(options(server, name, tmp_path, **given))
+    assert two.outcome is not None and (two.outcome.failed, two.outcome.stopped) == (0, None)
+    assert again.outcome is not None and again.outcome.answered == 0 and len(books.jobs) == 1
+    assert (two.folder / "scores.jsonl").read_bytes() == (one.folder / "scores.jsonl").read_bytes()
+    asked = fingerprints(one.folder)
+    assert fingerprints(two.folder) == asked
+    # Two questions that are the same request are paid once.
+    assert len(books.paid) == len(set(asked.values())) and set(books.paid.values()) == {1}
+
+
+async def test_a_batch_is_looked_at_ended_and_collected_the_next_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    books = services.Books(run=lambda key, body: (200, services.answered("A")), seconds=600)
+    async with hosted("openai") as (server, service):
+        with_batches(service, "openai", server, books)
+        task = asyncio.create_task(evaluate_async(options(server, "openai", tmp_path, batch="api")))
+        while "running" not in ledger(tmp_path / "run"):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        folder = tmp_path / "run"
+        (standing,) = await asyncio.to_thread(batches.status, folder)
+        assert standing.progress is not None and standing.progress.status == "running"
+        assert "requests, running" in str(standing)
+        notes: list[str] = []
+        books.seconds = 0
+        found = await asyncio.to_thread(batches.collect, folder, None, notes.append)
+        assert (found.answered, len(books.paid)) == (3, 1), "three samples ask the same"
+        (standing,) = await asyncio.to_thread(batches.status, folder)
+        assert standing.batch.state == "collected"
+        await asyncio.to_thread(batches.cancel, folder, None, notes.append)
+    with pytest.raises(RunFolderError, match="--batch"):
+        batches.status(tmp_path)
+
+
+async def test_files_stand_in_for_a_network(tmp_path: Path) -> None:
+    """No endpoint at all: requests are written, something answers them, and the same options go on."""
+    given = {"endpoint": (), "provider": None, "model": "tiny", "batch": "file"}
+    async with hosted("openai") as (server, _):
+        asked = options(server, "openai", tmp_path, **given)
+    run = await evaluate_async(asked)
+    assert run.outcome is not None and "vllm run-batch" in str(run.outcome.stopped)
+    requests = tmp_path / "run" / "batches" / "0001.jsonl"
+    with answers_to(requests).open("w") as out:
+        for line in requests.read_text().splitlines():
+            response = {"status_code": 200, "request_id": "x", "body": services.answered("A")}
+            out.write(json.dumps({"custom_id": json.loads(line)["custom_id"], "response": response}) + "\n")
+    run = await evaluate_async(asked)
+    assert run.outcome is not None and run.outcome.failed == 0 and run.outcome.stopped is None
+    assert run.summary.benchmarks[0].coverage.complete
+    with pytest.raises(UsageError, match="--model"):
+        await evaluate_async(replace(asked, model=None))

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from sightbench.client.batches.ledger import Ledger
-from sightbench.client.batches.machine import Machine, Pace
+from sightbench.client.batches.machine import Machine, Pace, Place
 from sightbench.client.batches.openai_wire import OpenAIBatches
 from sightbench.client.batches.service import Limits
 from sightbench.client.body import Body, Template, build
@@ -36,7 +36,14 @@ async def main(url: str, folder: str, count: str) -> None:
     print("begins", flush=True)
     with Journal.open(Path(folder)) as journal:
         running = Machine(
-            Ledger(Path(folder)), journal, service, "/chat/completions", read, lambda line: None, "x", 2.0
+            Ledger(Path(folder)),
+            journal,
+            service,
+            "/chat/completions",
+            read,
+            lambda line: None,
+            Place("x"),
+            2.0,
         )
         await running.submit(texts(int(count)), write)
         await running.wait(Pace(0.05, 0.1))

@@ -246,7 +246,7 @@ def anthropic(books: Books) -> Callable[[Request], Response | None]:
     return route
 
 
-def gemini(books: Books, base: Callable[[], str]) -> Callable[[Request], Response | None]:
+def gemini(books: Books, base: Callable[[], str], model: str = "m") -> Callable[[Request], Response | None]:
     """https://ai.google.dev/gemini-api/docs/batch-api; `base` is this server's own address."""
 
     def shown(job: Job) -> dict[str, Any]:
@@ -286,7 +286,7 @@ def gemini(books: Books, base: Callable[[], str]) -> Callable[[Request], Respons
                 assert request.headers["x-goog-upload-command"] == "upload, finalize"
                 books.files[f"files/{name}"] = request.body
                 return ok({"file": {"name": f"files/{name}"}})
-            case "POST", ["v1", "models", "m:batchGenerateContent"]:
+            case "POST", ["v1", "models", name] if name == f"{model}:batchGenerateContent":
                 batch = request.json["batch"]
                 content = books.files[batch["inputConfig"]["fileName"]]
                 items = [json.loads(line) for line in content.splitlines()]

@@ -19,7 +19,7 @@ from sightbench.client.batches.file_wire import FileBatches, answers_to
 from sightbench.client.batches.gemini_wire import GeminiBatches
 from sightbench.client.batches.http import Http
 from sightbench.client.batches.ledger import Batch, Ledger
-from sightbench.client.batches.machine import Machine, Pace, Tally
+from sightbench.client.batches.machine import Machine, Pace, Place, Tally
 from sightbench.client.batches.mistral_wire import MistralBatches
 from sightbench.client.batches.openai_wire import OpenAIBatches
 from sightbench.client.batches.service import Limits, Progress, Read, Result, Service
@@ -76,7 +76,9 @@ async def machine(
     try:
         with Journal.open(folder) as journal:
             ledger = Ledger(folder)
-            yield Machine(ledger, journal, service, "/chat/completions", reader(wire), heard.append, "x", 0.3)
+            yield Machine(
+                ledger, journal, service, "/chat/completions", reader(wire), heard.append, Place("x"), 0.3
+            )
     finally:
         await service.close()
 
@@ -298,7 +300,9 @@ async def test_killed_at_any_step_nothing_is_lost_and_nothing_paid_twice(wire: s
             with Journal.open(folder) as journal:
                 dying = DyingService(service, clock)
                 ledger = DyingLedger(folder, clock)
-                running = Machine(ledger, journal, dying, "/chat/completions", reader(wire), print, "x", 0.1)
+                running = Machine(
+                    ledger, journal, dying, "/chat/completions", reader(wire), print, Place("x"), 0.1
+                )
                 try:
                     await running.submit(texts(6), writer())
                     await running.wait(QUICK)
@@ -355,7 +359,7 @@ async def test_killed_processes_lose_nothing_and_pay_nothing_twice(tmp_path: Pat
 
 async def test_answers_may_come_from_anywhere_as_a_file(tmp_path: Path) -> None:
     """The requests are OpenAI's JSONL, the answers are read back, and what is missing is written again."""
-    async with machine(tmp_path, FileBatches(), "openai") as running:
+    async with machine(tmp_path, FileBatches(tmp_path / "batches"), "openai") as running:
         await running.submit(texts(3), writer())
         tally = await running.collect()
         assert tally.waiting == 3
@@ -366,7 +370,7 @@ async def test_answers_may_come_from_anywhere_as_a_file(tmp_path: Path) -> None:
         for row in rows[:2]:
             response = {"status_code": 200, "request_id": "x", "body": services.chat("", row["body"])[1]}
             out.write(json.dumps({"id": "1", "custom_id": row["custom_id"], "response": response}) + "\n")
-    async with machine(tmp_path, FileBatches(), "openai") as running:
+    async with machine(tmp_path, FileBatches(tmp_path / "batches"), "openai") as running:
         tally = await running.collect()
         assert (tally.answered, tally.failed) == (2, 0)
         await running.submit(texts(3), writer())

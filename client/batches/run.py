@@ -1,0 +1,152 @@
+"""A run asked in batches: which service, which rounds, and what is left to do by hand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from sightbench.client.address import label
+from sightbench.client.batches.anthropic_wire import AnthropicBatches
+from sightbench.client.batches.file_wire import FileBatches, answers_to
+from sightbench.client.batches.gemini_wire import GeminiBatches
+from sightbench.client.batches.http import Http
+from sightbench.client.batches.ledger import Ledger
+from sightbench.client.batches.machine import Machine, Note, Pace, Place
+from sightbench.client.batches.mistral_wire import MistralBatches
+from sightbench.client.batches.service import Exchange, Read, Service
+from sightbench.client.body import Body, Template, build
+from sightbench.client.completion import Completion, parse
+from sightbench.client.dialects.table import DIALECTS
+from sightbench.client.endpoint import Endpoint
+from sightbench.client.journal import Journal
+from sightbench.client.media import MediaCache
+from sightbench.client.providers import Provider, provider
+from sightbench.client.run import Outcome
+from sightbench.client.settings import Settings
+from sightbench.errors import UsageError
+from sightbench.families import named
+from sightbench.sample import Failure, Sample
+
+ROUNDS = 3
+"""Batches after the first are for what failed, expired or is missing in the ones before."""
+
+
+async def ask_batches(
+    samples: Callable[[], Iterable[Sample]],
+    settings: Settings,
+    journal: Journal,
+    folder: Path,
+    exchange: Exchange,
+    *,
+    note: Note,
+    pace: Pace = Pace(),  # noqa: B008
+) -> Outcome:
+    """Asks every sample that has no answer yet in batches, and waits for them; `file` does not wait.
+
+    May be interrupted and called again at any moment. Raises UsageError for a provider without batches and
+    for conversations, whose turns need the answers before; EndpointError for what goes wrong on the way.
+    """
+    started = time.monotonic()
+    template = Template(settings, provider(settings.provider), named(settings.family or "generic"))
+    place = Place(
+        "file" if exchange == "file" else label(settings.endpoints[0].url), settings.provider, settings.model
+    )
+    ledger = Ledger(folder)
+    service = batch_service(exchange, settings, ledger)
+    cache = MediaCache(template.plan)
+
+    async def write(sample: Sample) -> Body:
+        if sample.follows is not None or sample.wants == "masks":
+            raise UsageError(f"{sample.id}: a batch has no conversations and no masks; ask this task live")
+        return await build(template, cache, sample)
+
+    path = template.dialect.path
+    reader = read_as(template.provider)
+    machine = Machine(ledger, journal, service, path, reader, note, place)
+    answered = failed = kept = 0
+    try:
+        for turn in range(ROUNDS):
+            before = await machine.collect()
+            answered, failed = answered + before.answered, failed + before.failed
+            sent = await machine.submit(samples(), write)
+            kept = sent.kept if turn == 0 else kept
+            failed += sent.failed
+            if exchange == "file":
+                break
+            found = await machine.wait(pace)
+            answered, failed = answered + found.answered, failed + found.failed
+            if (not found.failed and not _open(machine.ledger)) or not found.answered:
+                break
+    finally:
+        cache.close()
+        await service.close()
+    return Outcome(
+        asked=answered + failed,
+        answered=answered,
+        failed=failed,
+        kept=kept,
+        tokens=0,
+        seconds=time.monotonic() - started,
+        stopped=_by_hand(machine.ledger, settings) if exchange == "file" else None,
+    )
+
+
+def batch_service(exchange: Exchange, settings: Settings, ledger: Ledger) -> Service:
+    """The batch API of the run's provider. UsageError where it has none."""
+    if exchange == "file":
+        return FileBatches(ledger.folder)
+    service = provider(settings.provider)
+    url = settings.endpoints[0].url
+    if service.batches == "openai":
+        from sightbench.client.batches.openai_wire import OpenAIBatches
+
+        return OpenAIBatches(url, settings.api_key, settings.headers, label(url))
+    if service.batches is None:
+        raise UsageError(
+            f"{service.name} has no batch API that is known here: leave --batch out, or write --batch file"
+        )
+    endpoint = Endpoint(
+        url,
+        api_key=settings.api_key,
+        headers=settings.headers,
+        timeout=settings.timeout,
+        insecure=settings.insecure,
+        provider=service,
+        model=settings.model,
+    )
+    http = Http(endpoint)
+    if service.batches == "anthropic":
+        return AnthropicBatches(http)
+    return (
+        GeminiBatches(http, settings.model)
+        if service.batches == "gemini"
+        else MistralBatches(http, settings.model)
+    )
+
+
+def read_as(service: Provider) -> Read:
+    """How a result of the provider's dialect is read."""
+    decode = DIALECTS[service.dialect].completion
+
+    def read(status: int, raw: bytes) -> Completion | Failure:
+        return parse(status, {}, raw, service.name, decode)
+
+    return read
+
+
+def _open(ledger: Ledger) -> bool:
+    return any(batch.open for batch in ledger)
+
+
+def _by_hand(ledger: Ledger, settings: Settings) -> str | None:
+    """What to do with the files that wait for answers."""
+    waiting = [ledger.requests(batch) for batch in ledger if batch.state == "running"]
+    if not waiting:
+        return None
+    first = waiting[0]
+    more = f" (and {len(waiting) - 1} more)" if len(waiting) > 1 else ""
+    return (
+        f"requests wait for answers: vllm run-batch -i {first} -o {answers_to(first)} --model "
+        f"{settings.model}{more}; then type the same command again"
+    )

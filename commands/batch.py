@@ -1,0 +1,54 @@
+"""`batch`: the batches of a run, looked at, collected or ended from another day's shell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sightbench.commands.parameters import RUN_FOLDER, data_option
+
+_key = click.option(
+    "--api-key-env", help="Environment variable that holds the key.  [default: the provider's]"
+)
+
+
+@click.group()
+def batch() -> None:
+    """See, collect or cancel the batches of a run asked with --batch."""
+
+
+@batch.command()
+@click.argument("run", type=RUN_FOLDER)
+@_key
+def status(run: Path, api_key_env: str | None) -> None:
+    """How every batch stands at the provider's."""
+    from sightbench.evaluation import batches
+
+    for standing in batches.status(run, api_key_env, note=click.echo):
+        click.echo(str(standing))
+
+
+@batch.command()
+@click.argument("run", type=RUN_FOLDER)
+@_key
+@data_option
+@click.pass_context
+def collect(ctx: click.Context, /, run: Path, api_key_env: str | None, data: Path | None) -> None:
+    """Take the answers of ended batches into the run, and score it."""
+    from sightbench.commands.terminal import finish
+    from sightbench.evaluation import batches, rescore
+
+    found = batches.collect(run, api_key_env, note=click.echo)
+    click.echo(f"{found.answered} answered, {found.failed} failed, {found.waiting} still wait")
+    ctx.exit(finish(rescore.score(run, data=data)))
+
+
+@batch.command()
+@click.argument("run", type=RUN_FOLDER)
+@_key
+def cancel(run: Path, api_key_env: str | None) -> None:
+    """Ask the provider to end every open batch; what is answered can still be collected."""
+    from sightbench.evaluation import batches
+
+    batches.cancel(run, api_key_env, note=click.echo)
