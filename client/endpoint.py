@@ -143,11 +143,16 @@ class Endpoint:
         result = parse(
             response.status, response.headers, response.body, self.provider.name, self.dialect.completion
         )
-        connection = response.connection
+        wait = retry_after(response.headers, time.time())
+        if wait is None and isinstance(result, Failure):
+            wait = asked_to_wait(response.body)
+        status, echo, connection = response.status, response.headers.get("x-request-id"), response.connection
+        # A mask reply may be a hundred megabytes, and what was read of it is a copy.
+        del response
         if isinstance(result, Completion):
-            proof = self._ids.proves(name, response.headers.get("x-request-id"), result.id)
+            proof = self._ids.proves(name, echo, result.id)
             if proof is False or (connection is not None and connection.stray):
-                result = Failure("mixed_up", "the server sent an answer to another question", response.status)
+                result = Failure("mixed_up", "the server sent an answer to another question", status)
                 if connection is not None:
                     connection.reject()
             elif proof:
@@ -156,9 +161,6 @@ class Endpoint:
                 self._unproven = True
         if isinstance(result, Completion):
             result = redacted(result, self.redaction)
-        wait = retry_after(response.headers, time.time())
-        if wait is None and isinstance(result, Failure):
-            wait = asked_to_wait(response.body)
         return Attempt(self._hidden(result), time.monotonic() - started, wait, connection)
 
     async def request(

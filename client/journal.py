@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from sightbench.client.failures import TAKEN_BACK
-from sightbench.client.lines import LineError, from_line, head, sample_in, to_line
+from sightbench.client.lines import LineError, from_line, head, pieces, sample_in
 from sightbench.errors import RunFolderError
 from sightbench.sample import Reply
 
@@ -110,10 +110,10 @@ class Journal:
     def append(self, reply: Reply) -> None:
         """Writes one line with one write. Raises RunFolderError when the disk is full (nothing of the line
         stays) or the file cannot be written."""
-        line = to_line(reply)
+        line = pieces(reply)
+        length = sum(map(len, line))
         try:
-            written = os.write(self._descriptor, line)
-            if written < len(line):
+            if os.writev(self._descriptor, line) < length:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             os.ftruncate(self._descriptor, self._end)
@@ -123,7 +123,7 @@ class Journal:
             ) from error
         # Not brought up to date: over a long run that would be memory for every reply.
         self._index = None
-        self._end += len(line)
+        self._end += length
 
     def notes(self) -> tuple[str, ...]:
         """What was wrong with the file, a line each for people to read."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import resource
+import logging
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +17,7 @@ from sightbench.client.asking import Asker
 from sightbench.client.body import Template, build, elided
 from sightbench.client.journal import Journal
 from sightbench.client.media import MediaCache
+from sightbench.client.open_files import connections, limit
 from sightbench.client.order import Unit, by_video, mine, units
 from sightbench.client.probe import ServerInfo
 from sightbench.client.progress import Progress
@@ -27,6 +28,8 @@ from sightbench.families import Family, family, named
 from sightbench.sample import Sample
 
 __all__ = ["Outcome", "Settings", "Target", "ask", "preview", "settle"]
+
+log = logging.getLogger("sightbench.client")
 
 _DRAIN_SECONDS = 4.0
 _SHOW_EVERY = 0.2
@@ -120,19 +123,21 @@ class _Run:
     def __init__(self, settings: Settings, journal: Journal) -> None:
         self.settings = settings
         self.journal = journal
+        settings = _within_open_files(settings)
         self.asker = Asker(_template(settings), journal, lambda why: self.stop(why, drain=True))
         self.stopped: str | None = None
         self._queue: asyncio.Queue[Unit | None] = asyncio.Queue(maxsize=_BATCH)
         self._ending = asyncio.Event()
         self._drain = True
+        self._units = 0
+        self._crew: list[asyncio.Task[None]] = []
         self._broken: Exception | None = None
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="samples")
 
     async def drive(self, samples: Iterable[Sample], progress: Callable[[Progress], None] | None) -> None:
         """Runs reader, workers and clocks until all is asked or something says stop."""
         feeder = asyncio.create_task(self._feed(samples))
-        crew: list[asyncio.Task[None]] = []
-        everything = asyncio.create_task(self._all_asked(feeder, crew))
+        everything = asyncio.create_task(self._all_asked(feeder))
         ending = asyncio.create_task(self._ending.wait())
         clocks = [asyncio.create_task(self._sync())]
         if progress is not None:
@@ -143,12 +148,12 @@ class _Run:
             await asyncio.wait((everything, ending), return_when=asyncio.FIRST_COMPLETED)
             if not everything.done():
                 feeder.cancel()
-                if self._drain and crew:
+                if self._drain and self._crew:
                     self._send_home()
-                    await asyncio.wait(crew, timeout=_DRAIN_SECONDS)
+                    await asyncio.wait(self._crew, timeout=_DRAIN_SECONDS)
         finally:
             everything.cancel()
-            tasks = [everything, feeder, *crew, *clocks, ending]
+            tasks = [everything, feeder, *self._crew, *clocks, ending]
             for task in tasks:
                 task.cancel()
             results = await asyncio.gather(*tasks, return_exceptions=True)
@@ -156,22 +161,19 @@ class _Run:
             if isinstance(result, Exception):
                 raise result
 
-    async def _all_asked(self, feeder: asyncio.Task[None], crew: list[asyncio.Task[None]]) -> None:
-        """Keeps as many workers as the endpoints take requests; returns when the last has nothing to do.
-
-        A worker holds a whole request while it waits, so there are no more of them than are of use.
-        """
+    async def _all_asked(self, feeder: asyncio.Task[None]) -> None:
+        """Hires more workers when the endpoints take more; returns when the last has nothing to do."""
         while not feeder.done():
-            wanted = self.asker.pool.capacity
-            if len(crew) < wanted:
-                _allow_open_files(wanted)
-                crew.extend(
-                    asyncio.create_task(self._work(), name=f"{_WORKER}{number}")
-                    for number in range(len(crew), wanted)
-                )
+            self._hire(self._units)
             await asyncio.wait((feeder,), timeout=_HIRE_EVERY)
         await feeder
-        await asyncio.gather(*crew)
+        await asyncio.gather(*self._crew)
+
+    def _hire(self, units: int) -> None:
+        """Keeps as many workers as the endpoints take requests, and no more than there are `units`: a worker
+        holds a whole request while it waits."""
+        for number in range(len(self._crew), min(self.asker.pool.capacity, units)):
+            self._crew.append(asyncio.create_task(self._work(), name=f"{_WORKER}{number}"))
 
     async def close(self) -> None:
         self._reader.shutdown(wait=False, cancel_futures=True)
@@ -204,6 +206,8 @@ class _Run:
             if not batch:
                 break
             for unit in batch:
+                self._units += 1
+                self._hire(self._units)
                 await self._queue.put(unit)
         await self._queue.put(None)
 
@@ -270,13 +274,22 @@ def _next(source: Iterator[Unit]) -> tuple[list[Unit], Exception | None]:
     return batch, None
 
 
-def _allow_open_files(connections: int) -> None:
-    """Raises this process's own limit on open files, which is often 1,024, as far as it may."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + 512
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+def _within_open_files(settings: Settings) -> Settings:
+    """The settings with no more requests in flight than this process can hold connections; says so."""
+    auto = settings.concurrency == "auto"
+    wanted = settings.max_concurrency if settings.concurrency == "auto" else settings.concurrency
+    possible = connections(len(settings.endpoints), wanted)
+    if auto:
+        return replace(settings, max_concurrency=possible)
+    if possible < wanted:
+        log.warning(
+            "%s requests at once are more than can be held: this process may have %s files open, so %s are "
+            "in flight to each endpoint (`ulimit -n` raises the limit)",
+            f"{wanted:,}",
+            f"{limit():,}",
+            f"{possible:,}",
+        )
+    return replace(settings, concurrency=possible)
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from sightbench.errors import RunFolderError
 from sightbench.files import replace_file
 from sightbench.mask_text import MaskText
 from sightbench.sample import Failure, Reply, Sent, SentMedia, Usage
+from tests.client.mutations import examples, mutated
 from tests.paths import ROOT
 
 
@@ -38,10 +39,10 @@ media = st.builds(
     SentMedia,
     st.sampled_from(["image", "video"]),
     st.integers(0, 99),
-    st.text(),
-    indices=st.none() | st.lists(st.integers(0, 99)).map(tuple),
+    st.just("ab" * 32),
+    indices=st.none() | st.just((0, 3, 6)),
     decoded=st.booleans(),
-    resized=st.lists(st.tuples(st.integers(1, 99), st.integers(1, 99))).map(tuple),
+    resized=st.just(()) | st.just(((20, 10),)),
 )
 
 replies = st.builds(
@@ -57,7 +58,7 @@ replies = st.builds(
     latency_s=st.floats(0, 1e6),
     attempts=st.integers(0, 9),
     error=st.none() | st.builds(Failure, st.text(min_size=1), st.text(), st.none() | st.integers(100, 599)),
-    sent=st.none() | st.builds(Sent, st.integers(0), st.lists(media, max_size=2).map(tuple)),
+    sent=st.none() | st.builds(Sent, st.integers(0, 2**40), st.tuples() | st.tuples(media)),
 )
 
 
@@ -166,6 +167,26 @@ def test_whatever_bit_flips_no_answer_changes(
         assert len(read) == 3 or journal.damaged or journal.torn
 
 
+@given(
+    lines=st.lists(
+        mutated(to_line(ok("b", "B"))) | mutated(b'{"sample": "b", "status": "ok", "usage": {}, "at": 1}')
+    ),
+)
+@settings(max_examples=examples(100), deadline=None)
+def test_whatever_stands_in_a_journal_it_opens_and_its_sound_lines_are_kept(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes]
+) -> None:
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "replies.jsonl").write_bytes(to_line(ok("a")) + b"\n".join(lines) + b"\n" + to_line(ok("c")))
+    with Journal.open(folder) as journal:
+        read = {reply.sample: reply for reply in journal}
+        assert read["a"] == ok("a") and read["c"] == ok("c")
+        for note in journal.notes():
+            assert note.isprintable()
+        for place in journal.index().values():
+            journal.at(place)
+
+
 def test_a_journal_that_changes_while_it_is_read_is_an_error_for_people(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         journal.append(ok("a"))
@@ -194,14 +215,14 @@ def test_a_full_disk_keeps_what_is_there(tmp_path: Path, monkeypatch: pytest.Mon
     write = os.write
     with Journal.open(tmp_path) as journal:
         journal.append(ok("a"))
-        monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:10]))
+        monkeypatch.setattr(os, "writev", lambda descriptor, data: write(descriptor, data[0][:10]))
         with pytest.raises(RunFolderError, match=r"(?i)no space.*start the same run again"):
             journal.append(ok("b"))
 
-        def refuse(descriptor: int, data: bytes) -> int:
+        def refuse(descriptor: int, data: object) -> int:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr(os, "write", refuse)
+        monkeypatch.setattr(os, "writev", refuse)
         with pytest.raises(RunFolderError):
             journal.append(ok("c"))
         monkeypatch.undo()

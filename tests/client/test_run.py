@@ -176,9 +176,9 @@ async def test_shards_ask_every_sample_once(tmp_path: Path) -> None:
 
 async def test_a_deadline_ends_the_run_and_keeps_what_it_has(tmp_path: Path) -> None:
     async with serving(lambda request, number: Response(body=completion(), delay=0.05)) as server:
-        outcome, replies = await run(tmp_path, to(server.url, deadline=0.5), texts(100_000))
-    assert outcome.stopped is not None and "deadline of 0.5 s" in outcome.stopped
-    assert 0 < outcome.answered == len(replies) < 1000
+        outcome, replies = await run(tmp_path, to(server.url, deadline=1.5), texts(100_000))
+    assert outcome.stopped is not None and "deadline of 1.5 s" in outcome.stopped
+    assert 0 < outcome.answered == len(replies) < 10_000
 
 
 async def test_a_token_budget_ends_the_run(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A client process for tests that kill it: asks COUNT small samples, prints what `ask` returned."""
+"""A client process for tests: asks COUNT small samples, CONCURRENCY at once; prints what `ask` returned."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from sightbench.client.run import ask
 from tests.client.samples import texts, to
 
 
-async def main(url: str, folder: str, count: str) -> None:
+async def main(url: str, folder: str, count: str, concurrency: str = "16") -> None:
     with Journal.open(Path(folder)) as journal:
         print("asking", flush=True)
-        outcome = await ask(texts(int(count)), to(url), journal)
+        outcome = await ask(texts(int(count)), to(url, concurrency=int(concurrency)), journal)
     print(json.dumps(asdict(outcome)), flush=True)
 
 
