@@ -73,11 +73,12 @@ function curves(series, {length, at, jump, label}) {
 }
 
 function median(values) {
-  return quantile(values, 0.5);
+  return quantiles(values, [0.5])[0];
 }
 
-function quantile(values, share) {
-  if (!values.length) return null;
+// The values below which these shares of all lie; null without values.
+function quantiles(values, shares) {
+  if (!values.length) return shares.map(() => null);
   const sorted = Float64Array.from(values).sort();
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
+  return shares.map((share) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]);
 }

@@ -10,6 +10,7 @@ function draw(before) {
   for (const [id, here] of [["to-overview", !samples], ["to-samples", samples]]) {
     document.getElementById(id).toggleAttribute("aria-current", here);
   }
+  if (!samples) drawRest();
   if (!index || !samples) return;
   if (state.q !== search.text) {
     runSearch(state.q, drawList).catch((error) => say(error.message));
@@ -59,7 +60,6 @@ async function start() {
   try {
     await loadIndex();
     fill(document.getElementById("samples"), listPane(), el("div", {class: "pane", id: "pane", tabindex: "-1"}));
-    drawRest();
     draw(null);
     const open = rows.indexOf(openPlace());
     if (open > 0 && state.view === "samples") revealRow(open);

@@ -23,10 +23,14 @@ function drawOverview(root) {
     el("div", {id: "later"}, el("p", {class: "quiet"}, "Reading the samples …")));
 }
 
+// Once, when the overview is first looked at: a link to a sample need not wait for it.
 function drawRest() {
+  const later = document.getElementById("later");
+  if (!index || later.dataset.drawn) return;
+  later.dataset.drawn = "yes";
   const bars = categoryBars();
   const charts = distributions();
-  fill(document.getElementById("later"),
+  fill(later,
     runs.length > 1 ? comparisonPart() : null,
     part("How the answers came out", coverageTable(), examples()),
     bars.length ? part("By category", el("div", {class: "cards wide"}, bars)) : null,
@@ -158,13 +162,13 @@ function effortTable() {
   const rows = runs.map((run, position) => {
     const {requests, answered, prompt_tokens, tokens, cost, first, last} = run.tally;
     const took = first === null ? null : last - first;
-    const latency = column(position, "latency");
+    const [middle, slow] = quantiles(column(position, "latency"), [0.5, 0.95]);
     const price = cost ?? run.summary.usage.cost;
     return {
       heading: el("span", {class: runs.length > 1 ? `key tone${position}` : null}, flat(run.label)),
       values: [count(requests), count(prompt_tokens), count(tokens), seconds(took),
         took ? number(answered / took, 2) : "–", took ? count(Math.round((prompt_tokens + tokens) / took)) : "–",
-        latency.length ? `${seconds(median(latency))} / ${seconds(quantile(latency, 0.95))}` : "–",
+        middle === null ? "–" : `${seconds(middle)} / ${seconds(slow)}`,
         price === null || price === undefined ? "not known" : `$${price.toFixed(2)}`],
     };
   });
@@ -195,9 +199,8 @@ function ledgerTable() {
 
 function range(values) {
   if (!values.length) return "–";
-  const low = quantile(values, 0);
-  const high = quantile(values, 1);
-  return low === high ? count(low) : `${count(low)} – ${count(high)}, median ${count(median(values))}`;
+  const [low, middle, high] = quantiles(values, [0, 0.5, 1]);
+  return low === high ? count(low) : `${count(low)} – ${count(high)}, median ${count(middle)}`;
 }
 
 function repeat(run) {

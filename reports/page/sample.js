@@ -46,7 +46,7 @@ async function sampleContent(i) {
     viewer = maskViewer({truth, images: imagesOf(first), sets: own.map((run, at) => ({label: runs[run].label, position: run, masks: sets[at]}))});
     content.push(viewer.root);
   }
-  content.push(await earlierTurns(first, own[0]), prompt(first, masks, boxesOf(records, own)), gold(first),
+  content.push(await earlierTurns(first, own[0]), prompt(first, masks, boxesOf(records, own)), otherPrompts(records, own), gold(first),
     el("div", {class: "answers"}, own.map((run, at) => answer(run, i, records[at]))));
   if (own.length > 1) content.push(differing(own, i));
   return content;
@@ -78,6 +78,13 @@ async function earlierTurns(record, run) {
 
 function prompt(record, masks, boxes) {
   return el("section", {}, el("h3", {}, "Prompt as sent"), record.turns.map((turn) => [masks ? null : mediaOfTurn(turn, boxes, record.reply?.sent?.media), turnOf(turn)]));
+}
+
+// The prompts of the other runs, where theirs is not the first one's to the letter.
+function otherPrompts(records, own) {
+  const words = (record) => JSON.stringify(record.turns.map(({role, parts}) => [role, parts.map(({text}) => text)]));
+  return records.map((record, at) => at && words(record) !== words(records[0])
+    ? el("details", {}, el("summary", {}, `${runs[own[at]].label} was asked in other words`), record.turns.map(turnOf)) : null);
 }
 
 function turnOf(turn) {
@@ -121,7 +128,7 @@ function answer(run, i, {reply, score}) {
     reply?.latency ? ["latency", seconds(reply.latency)] : null,
     reply?.attempts > 1 ? ["attempts", count(reply.attempts)] : null,
   ].filter(Boolean);
-  return el("section", {class: "answer"},
+  return el("section", {class: `answer of${run}`},
     el("h3", {}, runs.length > 1 ? el("span", {class: `key tone${run}`}, flat(runs[run].label)) : "Answer", " ", outcomeChip(name)),
     index.flags.filter((_, bit) => index.runs[run].flags[i] & 1 << bit).map((flag) => el("p", {class: "note"}, `This answer was ${flag}.`)),
     reply?.error ? el("p", {class: "alarm"}, el("strong", {}, reply.error.kind), reply.error.http_status ? ` (HTTP ${reply.error.http_status})` : "", ": ", shown(reply.error.message)) : null,

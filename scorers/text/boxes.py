@@ -106,7 +106,11 @@ def _floats(words: Sequence[str]) -> Box:
     return a, b, c, d
 
 
-def _internvl(text: str, gold: Box, hw: Sequence[float]) -> tuple[Box | None, float]:
+_Read = tuple[Box | None, float, list[float]]
+"""What was read, its IoU with gold, and the same box in pixels (empty if nothing was read)."""
+
+
+def _internvl(text: str, gold: Box, hw: Sequence[float]) -> _Read:
     """The first bracketed quadruple, divided by 1000 if its numbers sum to 4 or more; float32 throughout."""
     found = _INTERNVL.search(text)
     try:
@@ -122,21 +126,21 @@ def _internvl(text: str, gold: Box, hw: Sequence[float]) -> tuple[Box | None, fl
         sides = np.maximum(np.minimum(p[2:], g[2:]) - np.maximum(p[:2], g[:2]), np.float32(0))
         both = sides[0] * sides[1]
         areas = (p[2] - p[0]) * (p[3] - p[1]) + (g[2] - g[0]) * (g[3] - g[1])
-        return box, float(both / (areas - both))
+        return box, float(both / (areas - both)), p.tolist()
 
 
-def _vlmevalkit(text: str, gold: Box, hw: Sequence[float]) -> tuple[Box | None, float]:
+def _vlmevalkit(text: str, gold: Box, hw: Sequence[float]) -> _Read:
     """Largest number up to 1.5: fractions; up to 1000: per mille; else pixels. Clipped and sorted."""
     found = _BRACKETS.search(text)
     anywhere = found.groups() if found else _NUMBERS.findall(text)[:4]
     if len(anywhere) < 4:
-        return None, 0.0
+        return None, 0.0, []
     box = _floats(anywhere)
     x1, y1, x2, y2 = to_pixels(box, _guessed(box), hw)
     height, width = hw
     x1, x2 = sorted((min(max(x1, 0.0), width), min(max(x2, 0.0), width)))
     y1, y2 = sorted((min(max(y1, 0.0), height), min(max(y2, 0.0), height)))
-    return box, iou((x1, y1, x2, y2), gold)
+    return box, iou((x1, y1, x2, y2), gold), [x1, y1, x2, y2]
 
 
 def _guessed(box: Box) -> BoxMode:
@@ -144,7 +148,7 @@ def _guessed(box: Box) -> BoxMode:
     return BOX_MODES["0-1" if largest <= 1.5 else "0-1000" if largest <= 1000 else "pixels"]
 
 
-def _lmms_eval(text: str, gold: Box, hw: Sequence[float]) -> tuple[Box | None, float]:
+def _lmms_eval(text: str, gold: Box, hw: Sequence[float]) -> _Read:
     """The first `[a, b, c, d]` of plain decimals, as fractions of the sides."""
     found = _LMMS_EVAL.search(text)
     box = _floats(found.groups()) if found else None
@@ -155,7 +159,7 @@ def _lmms_eval(text: str, gold: Box, hw: Sequence[float]) -> tuple[Box | None, f
     high = max(0.0, min(g[3], p[3]) - max(g[1], p[1]))
     both = wide * high
     union = (g[2] - g[0]) * (g[3] - g[1]) + (p[2] - p[0]) * (p[3] - p[1]) - both
-    return box, both / union if union else 0.0
+    return box, both / union if union else 0.0, [p[0] * width, p[1] * height, p[2] * width, p[3] * height]
 
 
 _PROFILES = {"internvl": _internvl, "vlmevalkit": _vlmevalkit, "lmms_eval": _lmms_eval}
@@ -175,7 +179,7 @@ def _grade(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
         raise ValueError(f"hw: height and width must be positive, got {hw}")
     name = fields.get("box_mode")
     if name is None:
-        box, overlap = _PROFILES[profile](prediction, target, hw)
+        box, overlap, pixels = _PROFILES[profile](prediction, target, hw)
         rule = f"{profile}'s own scale"
     else:
         resized = fields.get("resized_hw")
@@ -183,13 +187,16 @@ def _grade(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
         mode = None if name == "auto" else box_mode(str(name))
         box, rule = find_box(prediction)
         if box is None:
-            overlap = 0.0
+            overlap, pixels = 0.0, []
         else:
-            overlap = iou(to_pixels(box, mode or _guessed(box), hw, resized_hw), target)
+            scaled = to_pixels(box, mode or _guessed(box), hw, resized_hw)
+            overlap, pixels = iou(scaled, target), list(scaled)
             rule += ", scale guessed" if mode is None else f", {name}"
-    detail = {"iou": overlap if overlap == overlap else 0.0}
+    detail: dict[str, Any] = {"iou": overlap if overlap == overlap else 0.0}
     if box is None:
         return Grade(0.0, None, "unparsed", detail=detail)
+    # where the box was taken to lie, in pixels of the image: what a report draws
+    detail["box"] = [round(side, 2) for side in pixels] if all(map(math.isfinite, pixels)) else None
     return Grade(float(overlap >= 0.5), list(box), rule=rule, detail=detail)
 
 

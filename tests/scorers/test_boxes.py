@@ -49,6 +49,22 @@ def test_profiles(prediction: str, internvl: int, vlmevalkit: int, lmms_eval: in
     ]
 
 
+@pytest.mark.parametrize(
+    ("prediction", "profile", "mode"),
+    [
+        ("[250, 100, 750, 500]", "internvl", None),
+        ("(250,100),(750,500)", "vlmevalkit", None),
+        ("[0.25, 0.1, 0.75, 0.5]", "lmms_eval", None),
+        ("[250, 100, 750, 500]", "internvl", "0-1000"),
+        ("[100, 50, 300, 250]", "internvl", "pixels"),
+    ],
+)
+def test_detail_says_where_the_box_lies_in_the_image(prediction: str, profile: str, mode: str | None) -> None:
+    fields = {"hw": HW} | ({"box_mode": mode} if mode else {})
+    found = BOX_IOU.grade(prediction, GOLD, fields, profile)
+    assert found.detail["box"] == pytest.approx(GOLD, abs=0.01)
+
+
 def test_an_answer_without_a_box_is_unparsed() -> None:
     for profile in BOX_IOU.profiles:
         assert grade("I see no such thing", profile)[:2] == (0.0, "unparsed")
