@@ -165,7 +165,7 @@ async def test_a_batch_is_looked_at_ended_and_collected_the_next_day(
         assert standing.batch.state == "collected"
         await asyncio.to_thread(batches.cancel, folder, None, notes.append)
     with pytest.raises(RunFolderError, match="--batch"):
-        batches.status(tmp_path)
+        await asyncio.to_thread(batches.status, tmp_path)
 
 
 async def test_files_stand_in_for_a_network(tmp_path: Path) -> None:
