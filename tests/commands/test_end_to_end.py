@@ -50,3 +50,18 @@ def test_a_hidden_gold_gives_a_submission_and_no_number(
     assert len(written) == 1
     if written[0].suffix == ".json":
         assert json.loads(written[0].read_text())
+
+
+@pytest.mark.parametrize("group", ["internvl", "internvl2.5", "internsr", "vlabench", "vqa"])
+def test_a_references_whole_list_runs_from_one_folder(group: str, run, baseline: str, tmp_path: Path) -> None:
+    names = [selection.benchmark.name for selection in catalog.resolve([group])]
+    for name in names:
+        formats.make(name, tmp_path / "data")
+    code, out, err = run(
+        *("--endpoint", baseline, "--task", group, "--data", tmp_path / "data"),
+        *("--out", "RUN", "--quiet", "--strict"),
+    )
+    assert code == 0, out + err
+    summary = json.loads(Path("RUN/summary.json").read_text())
+    assert [benchmark["name"] for benchmark in summary["benchmarks"]] == names
+    assert all(benchmark["coverage"]["answered"] for benchmark in summary["benchmarks"])
