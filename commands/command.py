@@ -14,19 +14,19 @@ from typing import Any
 import click
 
 from sightbench.commands.batch import batch
-from sightbench.commands.budget import plan
-from sightbench.commands.compare import compare
 from sightbench.commands.download import download
 from sightbench.commands.export import export
 from sightbench.commands.flags import evaluation_flags
 from sightbench.commands.grade import grade
 from sightbench.commands.grouped_help import Front
 from sightbench.commands.import_ import import_
-from sightbench.commands.leaderboard import leaderboard
 from sightbench.commands.merge import merge
 from sightbench.commands.models import models
 from sightbench.commands.report import report
 from sightbench.commands.score import score
+from sightbench.commands.studies.compare import compare
+from sightbench.commands.studies.leaderboard import leaderboard
+from sightbench.commands.studies.plan import plan
 from sightbench.commands.synth import synth
 from sightbench.commands.tasks import tasks
 from sightbench.errors import SightbenchError

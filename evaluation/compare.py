@@ -21,7 +21,7 @@ MARGIN = 1.0
 _TOLD = {
     "temperature": "sampling", "top_p": "sampling", "top_k": "sampling", "repetition_penalty": "sampling",
     "max_tokens": "sampling", "extra_body": "sampling", "seed": "sampling",
-    "frames": "frames", "fps": "frames", "max_pixels": "frames", "control": "control",
+    "frames": "frames", "fps": "frames", "max_pixels": "frames",
 }  # fmt: skip
 
 
@@ -113,8 +113,8 @@ def _compared(
         yield Comparison(
             benchmark.name,
             benchmark.title,
-            base.run.record.shown_as,
-            other.run.record.shown_as,
+            _name(base),
+            _name(other),
             differences,
             margin,
             flips,
@@ -122,6 +122,7 @@ def _compared(
             only_baseline=len(answered - theirs),
             only_candidate=len(theirs - answered),
             warnings=tuple(warnings(base, other)),
+            control=base.dataset.control if _is_control(base, other) else None,
         )
 
 
@@ -132,6 +133,8 @@ def warnings(base: Judged, other: Judged) -> Iterator[str]:
         yield f"the data differ (digest {one.digest} and {two.digest}); samples are matched by their ids"
     if one.profile != two.profile:
         yield f"the prompt profiles differ: {one.profile} and {two.profile}"
+    if one.control != two.control and not _is_control(base, other):
+        yield f"asked under different conditions: control {_shown(one.control)} and {_shown(two.control)}"
     if one.selection.tasks != two.selection.tasks or one.limit != two.limit:
         yield "they did not ask for the same part of the benchmark"
     old, new = base.run.record.request, other.run.record.request
@@ -151,6 +154,17 @@ def warnings(base: Judged, other: Judged) -> Iterator[str]:
         if failed:
             asked = len(judged_run.scores)
             yield f"{judged_run.run.record.shown_as} answered {asked - failed:,} of {asked:,}"
+
+
+def _name(one: Judged) -> str:
+    shown = one.run.record.shown_as
+    return shown if one.dataset.control is None else f"{shown} ({one.dataset.control})"
+
+
+def _is_control(base: Judged, other: Judged) -> bool:
+    """Whether the baseline is the same model under a control condition."""
+    same = base.run.record.model == other.run.record.model
+    return same and base.dataset.control is not None and other.dataset.control is None
 
 
 def _plain(value: Any) -> Any:

@@ -150,6 +150,7 @@ def chosen(options: Options, note: Note) -> tuple[tuple[Dataset, ...], tuple[str
         skip_broken=options.skip_broken,
         metric=options.metric,
     )
+    selected = tuple(replace(dataset, control=options.control) for dataset in selected)
     datasets, absent = present(selected, strict=options.strict)
     if absent:
         note(f"left out, not below {datasets[0].data}: {', '.join(absent)} (--strict refuses)")

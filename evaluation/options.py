@@ -65,6 +65,13 @@ class Options(RequestOptions):
     skip_broken: bool = flag(
         False, "Leave out rows that cannot be asked; they are counted and listed.", "what to ask"
     )
+    control: str | None = flag(
+        None,
+        "Ask under a control condition: blind, no-question, first-frame, middle-frame, shuffled, reversed, "
+        "black, mirrored, other-video, options-rotated.",
+        "what to ask",
+        metavar="NAME",
+    )
     shard: str | None = flag(
         None,
         "Only part I of N, split by video (from 0). Slurm's is used by itself.",
@@ -128,6 +135,10 @@ class Options(RequestOptions):
 
     def __post_init__(self) -> None:
         RequestOptions.__post_init__(self)
+        if self.control is not None:
+            from sightbench.tasks.controls import control
+
+            control(self.control)
         if isinstance(self.concurrency, str) and self.concurrency != "auto":
             raise UsageError(f"--concurrency {self.concurrency}: a number from 1 on, or auto")
         if self.box_mode is not None and self.box_mode != "auto":
@@ -159,6 +170,8 @@ class Options(RequestOptions):
         if self.out is not None:
             return Path(self.out)
         name = "-".join((self.alias or model.rsplit("/", 1)[-1], *self.named_tasks))
+        if self.control:
+            name += "-" + self.control
         if self.shard:
             name += "-" + self.shard.replace("/", "of")
         return Path("runs") / re.sub(r"[^A-Za-z0-9._+-]+", "_", name)

@@ -39,6 +39,7 @@ class DatasetRecord:
     skip_broken: bool = False
     broken: tuple[str, ...] = ()
     scorer: str | None = None
+    control: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +136,8 @@ def refuse_other_run(folder: Path, before: RunRecord, now: RunRecord) -> None:
             raise _other(folder, f"the data of {entry.name}", same.digest, entry.digest)
         if same.profile != entry.profile:
             raise _other(folder, f"the profile of {entry.name}", same.profile, entry.profile)
+        if same.control != entry.control:
+            raise _other(folder, f"the control condition of {entry.name}", same.control, entry.control)
 
 
 def _sampled(entry: DatasetRecord) -> str | None:

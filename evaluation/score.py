@@ -20,12 +20,14 @@ from sightbench.reports.summary import BenchmarkSummary, Summary, totals
 from sightbench.sample import MaskTruth, Reply, Sample, Turn, Video
 from sightbench.scorers import dynbench_overall
 from sightbench.scorers.answer import boxed_or_rest, final_answer, set_aside_reasoning
+from sightbench.scorers.choice.rotation import rotation
 from sightbench.scorers.masks.reply import grade_masks
 from sightbench.scorers.masks.truth import Cache, open_cache
 from sightbench.scorers.score import Grade, Metric, Row
 from sightbench.scorers.scoring import coverage, score
 from sightbench.scorers.scoring_options import ScoringOptions
 from sightbench.scorers.table import SCORERS
+from sightbench.tasks.controls import control
 
 Grader = Callable[[Sample, Reply], Grade]
 DEFAULT = ScoringOptions()
@@ -169,6 +171,8 @@ def _summarise(
     if benchmark.mask_tasks:
         extras = dynbench_overall.dynbench_extras(rows)
         baselines = {"QA by chance": dynbench_overall.dynbench_chance(rows)}
+    if one.control == "options-rotated":
+        extras = (*extras, *rotation(rows))
     return BenchmarkSummary(
         benchmark.name,
         benchmark.title,
@@ -204,6 +208,8 @@ def _notes(one: Chosen, rows: Sequence[Row], run: Mapping[str, Any]) -> Iterator
         yield f"asked for the first {one.limit} only; this metric means something else on a part of the data."
     if benchmark.submission and all(row.sample.gold is None for row in rows):
         yield f"no gold: write the submission with `bench.py export RUN --format {benchmark.submission}`."
+    if one.control is not None:
+        yield f"under the control {one.control}: {control(one.control).shows}; no score of the benchmark."
     yield from broken_notes(one)
     yield from run.get("notes", ())
     yield from _examples(rows)

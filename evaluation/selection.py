@@ -17,9 +17,13 @@ from sightbench.tasks import catalog
 from sightbench.tasks.benchmark import Benchmark, Problems, Selection
 from sightbench.tasks.benchmarks.own import is_path
 from sightbench.tasks.benchmarks.own import own as own_benchmark
+from sightbench.tasks.controls import control
 from sightbench.tasks.digest import digest, same
 
 LMU_DATA = "LMUData"
+
+CONTROL_SEED = 0
+"""Of the controls that draw: everybody's shuffled frames are the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,8 @@ class Dataset:
 
     `max_tokens` is what an answer may take where the benchmark says nothing, `tiles` how many the reference
     cuts an image into at most; None: it is not known, or left to the model. `skip_broken` leaves rows out
-    that cannot be asked; `broken` are the lines that say which.
+    that cannot be asked; `broken` are the lines that say which. `control` is the control condition
+    (tasks/controls.py) the samples are asked under.
     """
 
     selection: Selection
@@ -40,13 +45,19 @@ class Dataset:
     tiles: int | None = None
     skip_broken: bool = False
     broken: tuple[str, ...] = ()
+    control: str | None = None
 
     def samples(self, problems: Problems | None = None) -> Iterator[Sample]:
-        """The samples in asking order, at most `limit`.
+        """The samples in asking order, at most `limit`, under `control` where there is one.
 
         Ids are unique in the run: Dyn-Bench's as they are, others with the benchmark's name in front.
         Raises DatasetError for broken rows unless `problems` collects them.
         """
+        if self.control is None:
+            return self._as_they_are(problems)
+        return control(self.control).of(lambda: self._as_they_are(problems), CONTROL_SEED)
+
+    def _as_they_are(self, problems: Problems | None) -> Iterator[Sample]:
         benchmark = self.selection.benchmark
         if problems is None and self.skip_broken:
             problems = Problems()
@@ -84,6 +95,7 @@ class Dataset:
             skip_broken=self.skip_broken,
             broken=self.broken,
             scorer=None if benchmark in catalog.BENCHMARKS else benchmark.scorer,
+            control=self.control,
         )
 
 
@@ -204,7 +216,7 @@ def reopen(
         datasets.append(
             Dataset(
                 *(selection, root, entry.profile, entry.digest, entry.limit),
-                *(entry.max_tokens, entry.tiles, entry.skip_broken, entry.broken),
+                *(entry.max_tokens, entry.tiles, entry.skip_broken, entry.broken, entry.control),
             )
         )
     return tuple(datasets)

@@ -41,6 +41,8 @@ def sentence(one: Comparison) -> str:
     size = (
         f"{head.value:+.1f} {_unit(head)}{_interval(head)}, p = {p_value(head.adjusted_p)} by {head.method}"
     )
+    if one.control:
+        return f"Gain of {one.candidate} over the control {one.control} on {one.title}: {size}."
     if head.verdict in ("better", "worse"):
         return f"{one.candidate} is {head.verdict} than {one.baseline} on {one.title}: {size}."
     if head.verdict == "equivalent":
@@ -82,9 +84,10 @@ def _table(one: Comparison) -> Table:
         title_justify="left",
         caption_justify="left",
     )
-    heads = ("", "baseline", "candidate", "difference", "p", "adjusted", "won / lost", "verdict")
-    for column in heads:
-        table.add_column(column, justify="left" if column in ("", "verdict") else "right")
+    table.add_column("", overflow="fold", min_width=12)
+    for column in ("base", "run", "difference", "adj. p", "won/lost"):
+        table.add_column(column, justify="right", no_wrap=column != "difference")
+    table.add_column("verdict", min_width=10)
     for entry in one.differences:
         verdict = entry.verdict + (f" (needs {entry.needed:,})" if entry.needed else "")
         table.add_row(
@@ -92,9 +95,8 @@ def _table(one: Comparison) -> Table:
             f"{entry.baseline:.1f}",
             f"{entry.candidate:.1f}",
             f"{entry.value:+.1f}{_interval(entry)}",
-            p_value(entry.p),
             p_value(entry.adjusted_p),
-            "" if entry.wins is None else f"{entry.wins} / {entry.losses}",
+            "" if entry.wins is None else f"{entry.wins}/{entry.losses}",
             Text(verdict, style=_STYLES[entry.verdict]),
         )
     return table

@@ -90,6 +90,7 @@ class Sample:
     source: pairs and groups go by it, never by the order replies came in. `group` names the set it is
     judged with (circular set, MME pair, figure). `follows` is the id of the sample whose turns and
     reply come before this one in a conversation; readers yield a conversation's samples in a row.
+    `cluster` is what `affinity` says where the turns no longer tell: a control that shows another video.
     `gold` is None where it is hidden. `meta` holds the source row's own columns, and what a scorer needs
     beside gold under the field names of `bench.py grade`.
     """
@@ -105,6 +106,7 @@ class Sample:
     follows: str | None = None
     order: int = 0
     max_tokens: int | None = None
+    cluster: str | None = None
     meta: Mapping[str, Json] = field(default_factory=dict)
 
     @property
@@ -118,6 +120,8 @@ class Sample:
     @property
     def affinity(self) -> str:
         """What this sample shares with others: its first video's id, else its group, else its id."""
+        if self.cluster is not None:
+            return self.cluster
         for turn in self.turns:
             for part in turn.parts:
                 if isinstance(part, Video):

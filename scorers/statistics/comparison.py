@@ -56,7 +56,8 @@ class Comparison:
 
     `margin` is what counts as no difference, in the headline's unit. `shared` samples were answered by
     both; `only_baseline` and `only_candidate` by one, and are in no number here. `warnings` say where the
-    runs differ in more than the model.
+    runs differ in more than the model. `control` is the control condition of the baseline where it is the
+    candidate's own: the difference is then the gain over it.
     """
 
     benchmark: str
@@ -70,6 +71,7 @@ class Comparison:
     only_baseline: int
     only_candidate: int
     warnings: tuple[str, ...] = ()
+    control: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ import orjson
 import pytest
 
 from sightbench.errors import UsageError
-from sightbench.evaluation.budget import budgets
 from sightbench.evaluation.compare import compare
 from sightbench.evaluation.imports import import_predictions
-from sightbench.evaluation.leaderboard import leaderboard
 from sightbench.evaluation.rescore import score
 from sightbench.evaluation.run import Run
+from sightbench.evaluation.studies.budget import budgets
+from sightbench.evaluation.studies.leaderboard import leaderboard
 from sightbench.reports.leaderboard import FORMS
 from tests.paths import ROOT
 from tests.tasks import formats

@@ -20,8 +20,8 @@ from sightbench.commands.parameters import RUN_FOLDER, data_option
 )
 def plan(runs: tuple[Path, ...], data: Path | None, difference: tuple[float, ...]) -> None:
     """From a run (or two): the smallest difference it can show, and how many videos others need."""
-    from sightbench.evaluation.budget import WANTED, budgets
     from sightbench.evaluation.run import open_run
+    from sightbench.evaluation.studies.budget import WANTED, budgets
 
     for one in budgets([open_run(run, data) for run in runs], difference or WANTED):
         source = (

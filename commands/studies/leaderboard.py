@@ -32,8 +32,8 @@ def leaderboard(
     runs: tuple[Path, ...], data: Path | None, form: str, alias: tuple[str, ...], flips: int, seed: int
 ) -> None:
     """A table of models and benchmarks, with intervals and ranks the tests stand behind."""
-    from sightbench.evaluation.leaderboard import leaderboard as board
     from sightbench.evaluation.run import open_run
+    from sightbench.evaluation.studies.leaderboard import leaderboard as board
     from sightbench.reports.leaderboard import FORMS
 
     names = dict(_alias(text) for text in alias)

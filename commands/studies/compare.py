@@ -42,8 +42,8 @@ def compare(
     from rich.console import Console
 
     from sightbench.evaluation.compare import compare as compared
-    from sightbench.evaluation.published import graded
     from sightbench.evaluation.run import open_run
+    from sightbench.evaluation.studies.published import graded
     from sightbench.reports import comparison
 
     opened = [open_run(run, data) for run in runs]
