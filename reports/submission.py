@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from collections.abc import Callable, Iterable
@@ -123,6 +124,20 @@ def _saved(book: Any) -> bytes:
     return out.getvalue()
 
 
+def _blind(answers: list[Answer]) -> bytes:
+    """LEAP's blind10_outputs CSV, which its judge reads; the model's name is left for the user."""
+    out = io.StringIO()
+    names = ("model_name", "sample_idx", "image_paths", "prompt_text", "model_output", "reference_steps")
+    writer = csv.writer(out)
+    writer.writerow(names)
+    for answer in answers:
+        meta, gold = answer.sample.meta, answer.sample.gold
+        steps = gold if isinstance(gold, str) else json.dumps(gold, ensure_ascii=False)
+        fields = (meta["sample_idx"], meta["image_paths"], meta["question"], answer.text, steps)
+        writer.writerow([" ".join(str(field).splitlines()).strip() for field in ("model", *fields)])
+    return out.getvalue().encode()
+
+
 def _by_id(answers: list[Answer]) -> bytes:
     """{id: answer}: what MM-Vet's grader and MathVista's scripts start from."""
     return json.dumps({_own_id(each.sample): each.text for each in answers}, ensure_ascii=False).encode()
@@ -148,4 +163,5 @@ FORMATS: dict[str, tuple[str, Callable[[list[Answer]], bytes]]] = {
     "mmvet": (".json", _by_id),
     "mathvista": (".json", _by_id),
     "vlmevalkit": (".xlsx", _vlmevalkit),
+    "blind_10": (".csv", _blind),
 }

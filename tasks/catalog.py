@@ -75,6 +75,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     *VLMEVALKIT,
     *INTERNSR,
     vlabench.VLABENCH,
+    vlabench.BLIND,
 )
 
 BEYOND_THE_LIST = (

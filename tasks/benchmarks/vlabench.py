@@ -36,3 +36,21 @@ VLABENCH = Benchmark(
     tasks=tuple(vlabench.DIMENSIONS),
     max_tokens=vlabench.MAX_TOKENS,
 )
+
+BLIND_LAYOUTS = (
+    Layout("messages and steps (JSON lines)", ("data/blind_10.jsonl", "blind_10.jsonl"), vlabench.blind),
+)
+BLIND = Benchmark(
+    name="blind_10",
+    title="LEAP's ten plans for a judge",
+    family="judged",
+    scorer="plan_judge",
+    read=reader_of("blind_10", BLIND_LAYOUTS, 256),
+    prompt="{messages, as they are}",
+    headline="final score",
+    metric="a judge's four marks for a plan; LEAP asks with temperature 0.7 and top-p 0.9",
+    reference="Evan-Joseph/leap-code scripts/evaluation/run_vlm_output.py, analyze_output_results.py",
+    files=needed(BLIND_LAYOUTS),
+    aliases=("blind10", "leap-blind-10"),
+    max_tokens=256,
+)

@@ -20,7 +20,8 @@ from sightbench.errors import DatasetError, UsageError
 from sightbench.sample import Image, Part, Sample, Text, Turn
 from sightbench.tasks.benchmark import Problems, load_json
 from sightbench.tasks.prompts import COT_TOKENS
-from sightbench.tasks.readers.files.disk import find
+from sightbench.tasks.readers.files import jsonl, shapes
+from sightbench.tasks.readers.files.disk import find, images
 from sightbench.tasks.readers.files.layout import Source
 
 DIMENSIONS = {
@@ -195,6 +196,35 @@ def _shot(words: Wording, id: str, folder: Path, others: Sequence[Path]) -> tupl
         *(Text(instruction), Text(solved.instruction)),
         *(Text(words.output), Text(json.dumps(load_json(solved.answer)))),
     )
+
+
+def blind(source: Source) -> Iterator[Sample]:
+    """LEAP's blind_10.jsonl: {messages: [{role, content: texts and images}], target: {steps}}, from 0 on."""
+    bases = (source.data, source.path.parent, source.path.parent.parent)
+    for line, row in jsonl.rows(source.path, source.problems, shapes.Plan):
+        questions = [message for message in row["messages"] if message["role"] == "user"]
+        pieces = [piece for message in questions for piece in message["content"]]
+        names = [piece["image"] for piece in pieces if piece["type"] == "image" and piece.get("image")]
+        media = images(names, bases, source.problems, source.path, line)
+        if media is None:
+            continue
+        pictures = iter(media)
+        parts: list[Part] = []
+        for piece in pieces:
+            if piece["type"] == "text":
+                parts.append(Text(piece.get("text") or ""))
+            elif piece["type"] == "image" and piece.get("image"):
+                parts.append(Image(next(pictures)))
+        texts = [part.text for part in parts if isinstance(part, Text) and part.text]
+        yield Sample(
+            id=str(line - 1),
+            benchmark="",
+            task="",
+            category="",
+            turns=(Turn("user", tuple(parts)),),
+            gold=(row.get("target") or {}).get("steps"),
+            meta={"question": "\n\n".join(texts), "image_paths": ";".join(names), "sample_idx": line - 1},
+        )
 
 
 def _number(path: Path) -> tuple[int, str]:

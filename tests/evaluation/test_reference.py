@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -210,3 +211,19 @@ async def test_a_test_split_is_scored_when_its_gold_is_there(name: str, tmp_path
         again, _, _ = await ask(tmp_path, name, "gpt-5", out=tmp_path / "SCORED")
         assert "no gold" not in (again.folder / "report.txt").read_text()
         assert again.summary.benchmarks[0].headline.value == 100.0
+
+
+async def test_leaps_table_for_its_judge_is_written(tmp_path: Path) -> None:
+    formats.make("blind_10", tmp_path / "data")
+    run, bodies, _ = await ask(tmp_path, "blind_10", "gpt-5", temperature=0.7, top_p=0.9)
+    assert {(body["temperature"], body["top_p"]) for body in bodies} == {(0.7, 0.9)}
+    (written,) = export(run, "blind_10", tmp_path / "out")
+    with written.path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["sample_idx"] for row in rows] == ["0", "1"]
+    assert (
+        rows[0]["image_paths"] == "data/images/1.png" and rows[0]["reference_steps"] == "1. Pick up the toy."
+    )
+    assert {row["model_output"] for row in rows} == {"B"} and {row["prompt_text"] for row in rows} == {
+        "Plan it."
+    }

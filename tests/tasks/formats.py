@@ -528,6 +528,13 @@ def vlabench(root: Path) -> None:
             put(folder / "output/operation_sequence.json", {"skill_sequence": steps})
 
 
+def blind(root: Path) -> None:
+    put(root / "data/images/1.png", picture(1, "PNG"))
+    content = [{"type": "image", "image": "data/images/1.png"}, {"type": "text", "text": "Plan it."}]
+    row = {"messages": [{"role": "user", "content": content}], "target": {"steps": "1. Pick up the toy."}}
+    lines(root / "data/blind_10.jsonl", [row, row])
+
+
 MAKERS: dict[str, Callable[[Path], None]] = {
     "dynbench": dynbench,
     "synthetic": dynbench,
@@ -595,6 +602,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "mmscan_2d": mmscan,
     **{f"mmscan_2d:{ratio}": partial(mmscan, ratio=ratio) for ratio in RATIOS},
     "vlabench": vlabench,
+    "blind_10": blind,
 }
 
 

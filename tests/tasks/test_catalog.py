@@ -90,7 +90,7 @@ def tree(metric: Metric) -> list[Metric]:
 
 
 PLANS = ("vlabench",)
-JUDGED = ("mmvet", "llava-bench")
+JUDGED = ("mmvet", "llava-bench", "blind_10")
 WRONG = {"pope": "no", "ost_bench": "right"}  # the references read anything else as yes, as the first option
 
 

@@ -616,6 +616,12 @@ EXPECTED: tuple[tuple[str, dict[str, str]], ...] = (
         },
     ),
     (
+        "user\n<image>Plan it.",
+        {
+            "official": "blind_10",
+        },
+    ),
+    (
         ONE_SHOT,
         {
             "one_shot": "vlabench",

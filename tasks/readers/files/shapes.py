@@ -5,7 +5,7 @@ A row may have more columns than these. Numbers are finite, and answers are text
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -110,6 +110,26 @@ class SpokenTurn(msgspec.Struct):
 
 class Target(msgspec.Struct):
     boxes: list[list[float]] | None = None
+
+
+class Part(msgspec.Struct):
+    type: str
+    text: str | None = None
+    image: str | None = None
+
+
+class Message(msgspec.Struct):
+    role: str
+    content: list[Part]
+
+
+class Steps(msgspec.Struct):
+    steps: str | list[Scalar | dict[str, Any]] | None = None
+
+
+class Plan(msgspec.Struct):
+    messages: list[Message]
+    target: Steps | None = None
 
 
 class Round(msgspec.Struct):
