@@ -8,7 +8,9 @@ function draw(before) {
   document.getElementById("samples").hidden = !samples;
   document.body.classList.toggle("with-sample", samples && Boolean(state.s));
   for (const [id, here] of [["to-overview", !samples], ["to-samples", samples]]) {
-    document.getElementById(id).toggleAttribute("aria-current", here);
+    const link = document.getElementById(id);
+    if (here) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
   }
   if (!samples) drawRest();
   if (!index || !samples) return;

@@ -62,7 +62,14 @@ function headline(name) {
   return part(benchmark.title,
     shape ? paperTable(found, shape) : plainTable(found),
     el("p", {class: "caption"}, `${benchmark.metric}. Profile ${benchmark.profile}. Small print: 95 % interval and n. Reference: ${benchmark.reference}.`),
-    found.flatMap((one, run) => (one?.notes || []).map((note) => el("p", {class: "note"}, runs.length > 1 ? `${runs[run].label}: ` : "", shown(note)))));
+    notesOf(found));
+}
+
+// What a reader must know; a note that all runs share stands once.
+function notesOf(found) {
+  const notes = new Map();
+  found.forEach((benchmark, run) => (benchmark?.notes || []).forEach((note) => notes.set(note, [...(notes.get(note) || []), runs[run].label])));
+  return [...notes].map(([note, labels]) => el("p", {class: "note"}, labels.length < runs.length ? `${labels.join(", ")}: ` : "", shown(note)));
 }
 
 // Categories and kinds where every part is called `<category> <kind>`, as in the paper's table.

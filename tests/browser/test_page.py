@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from sightbench.reports.build import build
 from sightbench.reports.summary import flatten
+from sightbench.sample import Sent, SentMedia, Text
 from tests.browser import runs
 
 Open = Callable[..., Any]
@@ -322,6 +324,33 @@ def test_a_comparison_shows_differences_with_interval_and_verdict(visit, two) ->
         ["J&F", "50.0", "40.0", "−10.0 −12.0 to −8.0", "0.002", "worse", "0 / 3", "3 3 videos"],
     ]  # fmt: skip
     assert "frames differs: 8 and <b>16</b>" in tab.inner_text(".pair .note")
+
+
+def test_prompts_that_differ_are_shown(visit, folder, tmp_path) -> None:
+    place = runs.frames(tmp_path / "frames")
+    first, second = runs.entries(place), runs.entries(place, model=1)
+    asked = second[0].turns[0]
+    other = replace(asked, parts=(*asked.parts, Text("Think <b>first</b>.")))
+    second[0] = replace(second[0], turns=(other,))
+    both = [runs.run(folder, first, "plain"), runs.run(folder, second, "wordy")]
+    tab = visit(build(both, tmp_path / "run" / "report.html").path)
+    sample(tab, first[0].sample.id)
+    tab.click("text=wordy was asked in other words")
+    assert "Think <b>first</b>." in tab.inner_text("details[open]")
+    sample(tab, first[1].sample.id)
+    assert tab.locator("text=was asked in other words").count() == 0
+
+
+def test_frames_that_were_not_sent_are_marked(visit, folder, tmp_path) -> None:
+    made = runs.entries(runs.frames(tmp_path / "frames"))
+    reply = made[0].reply
+    assert reply is not None
+    sent = Sent(1, (SentMedia("video", 2, "x", indices=(0, 5), of=6),))
+    made[0] = replace(made[0], reply=replace(reply, sent=sent))
+    tab = visit(build([runs.run(folder, made)], tmp_path / "run" / "report.html").path)
+    sample(tab, made[0].sample.id)
+    captions = tab.locator(".strip figcaption").all_inner_texts()
+    assert captions == ["0", "1, not sent", "2, not sent", "3, not sent", "4, not sent", "5"]
 
 
 def test_frames_that_are_gone_leave_a_clear_placeholder(visit, folder, tmp_path) -> None:
