@@ -92,10 +92,11 @@ def parser() -> argparse.ArgumentParser:
 
 def _tiles(text: str) -> int:
     """A number of tiles; ALL_TILES for as many as the model takes by itself."""
-    number = {"one": 1, "all": ALL_TILES}.get(text) or int(text)
-    if number < 1 and number != ALL_TILES:
-        raise ValueError
-    return number
+    if text in ("one", "all"):
+        return 1 if text == "one" else ALL_TILES
+    if not re.fullmatch("[1-9][0-9]{0,3}", text):
+        raise argparse.ArgumentTypeError(f"{text}: a number from 1 on, or all")
+    return int(text)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -228,14 +229,20 @@ def launch(
             stage.append(process)
     urls = tuple(process.url for process in stages[-1] if process.url is not None)
     notes: tuple[str, ...] = ()
+    if wish.key_env is None and engines.value("--api-key", wish.extra) is None and not _local(wish.host):
+        notes = (f"everybody who reaches port {wish.port} may ask; --api-key-env NAME asks for a key",)
     if replicas > 1 and router is not None:
         stages.append([engines.router(wish, urls, router)])
         urls = (engines.local_url(wish.host, wish.port),)
     elif replicas > 1 and wish.key_env is not None:
-        notes = ("vllm-router is left out, it would need the key too: give bench.py every --endpoint",)
+        notes += ("vllm-router is left out, it would need the key too: give bench.py every --endpoint",)
     elif replicas > 1:
-        notes = ("vllm-router is not installed (pip install vllm-router): give bench.py every --endpoint",)
+        notes += ("vllm-router is not installed (pip install vllm-router): give bench.py every --endpoint",)
     return Launch(steps, tuple(map(tuple, stages)), urls, notes)
+
+
+def _local(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def bench_lines(

@@ -388,3 +388,16 @@ def test_a_key_comes_from_the_environment_and_is_never_shown(dry, monkeypatch) -
         in dry("Qwen/Qwen3-VL-8B-Instruct", "--engine", "sglang", "--api-key-env", "MY_KEY")[3]
     )
     assert "is not set" in dry("Qwen/Qwen3-VL-8B-Instruct", "--api-key-env", "NOT_THERE")[3]
+
+
+def test_a_server_without_a_key_that_is_open_to_others_says_so(dry) -> None:
+    open_to_all = ("Qwen/Qwen3-VL-8B-Instruct", "--host", "0.0.0.0")
+    assert any("may ask; --api-key-env" in line for line in dry(*open_to_all)[2])
+    assert not any("may ask" in line for line in dry(*open_to_all, "--", "--api-key", "K")[2])
+    assert not any("may ask" in line for line in dry("Qwen/Qwen3-VL-8B-Instruct")[2])
+
+
+def test_a_number_of_tiles_is_a_number(dry) -> None:
+    for text in ("0", "x", "-2", "1.5", "99999"):
+        with pytest.raises(SystemExit):
+            dry("OpenGVLab/InternVL3-8B", "--tiles", text)
