@@ -63,6 +63,18 @@ def _config(ctx: click.Context, _param: click.Parameter, path: Path | None) -> P
 @evaluation_flags
 @click.option("--dry-run", is_flag=True, help="Print the plan and an example request; send nothing.")
 @click.option(
+    "--calibrate",
+    type=click.IntRange(2),
+    metavar="N",
+    help="With --dry-run: ask N samples, which the run keeps, and print what it will cost.",
+)
+@click.option(
+    "--confirm-above",
+    type=click.FloatRange(0),
+    metavar="USD",
+    help="Ask first if the run may cost more than this (learned from five samples).",
+)
+@click.option(
     "--config",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     is_eager=True,
@@ -81,7 +93,15 @@ def _config(ctx: click.Context, _param: click.Parameter, path: Path | None) -> P
     help="Show the version and which mask core is active.",
 )
 @click.pass_context
-def cli(ctx: click.Context, /, dry_run: bool, quiet: bool, **flags: Any) -> None:
+def cli(
+    ctx: click.Context,
+    /,
+    dry_run: bool,
+    calibrate: int | None,
+    confirm_above: float | None,
+    quiet: bool,
+    **flags: Any,
+) -> None:
     """Evaluate a served vision-language model: answers and masks.
 
     Without a command: ask, score and report. Starting the same run again continues it.
@@ -95,9 +115,16 @@ def cli(ctx: click.Context, /, dry_run: bool, quiet: bool, **flags: Any) -> None
         from sightbench.commands.plan import show
 
         show(options)
-    else:
-        from sightbench.commands.evaluate import evaluate
+        if calibrate is not None:
+            from sightbench.commands.terminal import note
+            from sightbench.evaluation.calibrate import calibrate as learn
 
+            click.echo(str(learn(options, calibrate, note)))
+    else:
+        from sightbench.commands.evaluate import confirmed, evaluate
+
+        if confirm_above is not None and not confirmed(options, confirm_above):
+            ctx.exit(1)
         ctx.exit(evaluate(options, quiet=quiet))
 
 

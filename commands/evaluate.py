@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 from sightbench.client.progress import Progress, shown
 from sightbench.commands.terminal import finish, note
+from sightbench.errors import UsageError
 from sightbench.evaluation.evaluate import OnProgress
 from sightbench.evaluation.evaluate import evaluate as run_evaluation
 from sightbench.evaluation.options import Options
@@ -28,6 +29,22 @@ def evaluate(options: Options, *, quiet: bool = False) -> int:
     if not options.endpoints and options.batch != "file":
         print(BASELINE_NOTE)
     return code
+
+
+def confirmed(options: Options, dollars: float) -> bool:
+    """Whether the run may be paid for: what it will cost is learned from five samples, and asked about if it
+    may be more than `dollars` or has no price. Raises UsageError where nobody can be asked."""
+    from sightbench.evaluation.calibrate import calibrate
+
+    bill = calibrate(options, 5, note)
+    print(str(bill))
+    if bill.estimate is not None and bill.estimate.high <= dollars:
+        return True
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"this may cost more than ${dollars:g} and nobody can be asked: raise --confirm-above"
+        )
+    return input("go on? [y/N] ").strip().lower() in ("y", "yes")
 
 
 @contextmanager

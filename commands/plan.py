@@ -33,11 +33,16 @@ def show(options: Options) -> None:
     for way in planned.ways:
         console.print(way, markup=False)
     for sample, request in planned.examples.items():
-        for message in request["messages"]:
-            message["content"] = _short(message["content"])
+        # Whichever wire it is.
+        for message in (part for name in _TURNS for part in request.get(name, ())):
+            for name in message.keys() & {"content", "parts"}:
+                message[name] = _short(message[name])
         text = orjson.dumps(request, option=orjson.OPT_INDENT_2).decode()
         console.print(f"request of {sample}, media left out here:\n{text}", markup=False, soft_wrap=True)
     console.print("nothing was sent")
+
+
+_TURNS = ("messages", "input", "contents")
 
 
 def _short(content: Any) -> Any:
@@ -45,7 +50,7 @@ def _short(content: Any) -> Any:
     if not isinstance(content, list):
         return content
     kept: list[Any] = []
-    for kind, parts in groupby(content, key=lambda part: part["type"]):
+    for kind, parts in groupby(content, key=lambda part: part.get("type") or next(iter(part))):
         several = list(parts)
         kept += several if kind == "text" else several[:1]
         if kind != "text" and len(several) > 1:

@@ -15,6 +15,7 @@ from typing import Any, TypeGuard
 from sightbench.client.batches.service import Exchange
 from sightbench.client.hosted.negotiation import greedy
 from sightbench.client.hosted.preparation import described, prepare
+from sightbench.client.hosted.prices import prices
 from sightbench.client.journal import Journal
 from sightbench.client.probe import ServerInfo, probe_all, probe_masks
 from sightbench.client.progress import Progress
@@ -109,6 +110,16 @@ class _Ready:
     journal: Journal
     total: int
     batch: Exchange | None = None
+
+    def samples(self) -> Iterator[Sample]:
+        """Every sample of the run, in file order."""
+        return (sample for dataset in self.datasets for sample in dataset.samples())
+
+
+def ask_first(options: Options, stack: ExitStack, runner: asyncio.Runner, note: Note) -> _Ready:
+    """Everything up to the first sample: datasets read, servers probed, the run folder open."""
+    begun = _begin(options, stack, note)
+    return _prepare(begun, runner.run(_probe(begun)), stack, note)
 
 
 def embedded(options: Options, note: Note) -> tuple[Options, TextOnlyPrior | None]:
@@ -222,11 +233,10 @@ async def _ask(ready: _Ready, progress: OnProgress | None, note: Note) -> Outcom
     if ready.batch is not None:
         from sightbench.client.batches.run import ask_batches
 
-        def again() -> Iterator[Sample]:
-            return (sample for dataset in ready.datasets for sample in dataset.samples())
-
-        return await ask_batches(again, ready.settings, ready.journal, ready.folder, ready.batch, note=note)
-    samples = (sample for dataset in ready.datasets for sample in dataset.samples())
+        return await ask_batches(
+            ready.samples, ready.settings, ready.journal, ready.folder, ready.batch, note=note
+        )
+    samples = ready.samples()
     if progress is None:
         return await ask(samples, ready.settings, ready.journal)
     total = None if ready.settings.shard else ready.total
@@ -251,7 +261,7 @@ def _record(
     from sightbench.scorers.masks.boundary import core
     from sightbench.version import version
 
-    return RunRecord(
+    record = RunRecord(
         sightbench=version(),
         model=servers.settings.model,
         alias=options.alias,
@@ -267,6 +277,16 @@ def _record(
         text_only_prior=begun.prior,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+    return _priced(record, options, servers.settings)
+
+
+def _priced(record: RunRecord, options: Options, asked: Settings) -> RunRecord:
+    """The record with whose bill it is, and by which prices that is made out."""
+    service = provider(asked.provider)
+    if not service.hosted:
+        return record
+    file = None if options.prices is None else str(Path(options.prices).resolve())
+    return replace(record, provider=service.name, prices=prices(options.prices).version, price_file=file)
 
 
 def _scoring(options: Options, asked: Settings) -> ScoringOptions:

@@ -104,6 +104,9 @@ class Options(RequestOptions):
         "how fast",
         shown="live",
     )
+    prices: Path | None = flag(
+        None, "YAML file of prices that go before the built-in ones.", "how fast", metavar="FILE"
+    )
     rpm: float | None = flag(None, "Requests per minute at most.", "how fast", above=0)
     tpm: float | None = flag(None, "Tokens per minute at most.", "how fast", above=0)
     timeout: float = flag(600.0, "Seconds one request may take.", "how fast", above=0)

@@ -74,6 +74,9 @@ class RunRecord:
     sightbench: str | None = None
     python: str | None = None
     mask_core: str | None = None
+    provider: str | None = None
+    prices: str | None = None
+    price_file: str | None = None
     started: str | None = None
 
     @property

@@ -12,6 +12,7 @@ import orjson
 
 from sightbench.client.journal import Journal
 from sightbench.evaluation.selection import Chosen, broken_notes
+from sightbench.evaluation.spending import Spending
 from sightbench.evaluation.tiles import tile_note
 from sightbench.files import replace_file
 from sightbench.reports import tables
@@ -67,15 +68,19 @@ def judge_run(
     usages = []
     benchmarks = []
     lines = []
+    spending = Spending(run)
     for one in chosen:
         rows = []
         for row, reply in _scored(one, journal, options):
             if reply is not None:
                 usages.append(reply.usage)
+                spending.add(reply)
             lines.append(orjson.dumps(row.score, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
             rows.append(row)
         benchmarks.append(_summarise(one, rows, run, tile_note(one, journal)))
-    summary = Summary(str(run.get("alias") or run["model"]), tuple(benchmarks), totals(usages), run)
+    summary = Summary(
+        str(run.get("alias") or run["model"]), tuple(benchmarks), totals(usages), run, spending.spent()
+    )
     return Judged(summary, tuple(lines))
 
 

@@ -31,6 +31,18 @@ class BenchmarkSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """What a hosted service's answers cost: US dollars for `priced` of them, `unpriced` others, by which
+    price table; `lines` say it to people, and what else changed in the middle of the run."""
+
+    dollars: float
+    priced: int
+    unpriced: int
+    prices: str
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """A run: its benchmarks, what it used, and the run.json needed to repeat it."""
 
@@ -38,19 +50,21 @@ class Summary:
     benchmarks: tuple[BenchmarkSummary, ...]
     usage: Mapping[str, Any]
     run: Mapping[str, Any]
+    spent: Spent | None = None
 
     @property
     def complete(self) -> bool:
         return all(benchmark.coverage.complete for benchmark in self.benchmarks)
 
     def to_json(self) -> dict[str, Any]:
-        return {
+        content = {
             "model": self.model,
             "complete": self.complete,
             "benchmarks": [_benchmark(benchmark) for benchmark in self.benchmarks],
             "usage": dict(self.usage),
             "run": dict(self.run),
         }
+        return content if self.spent is None else {**content, "spent": asdict(self.spent)}
 
 
 def _benchmark(benchmark: BenchmarkSummary) -> dict[str, Any]:

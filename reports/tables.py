@@ -47,6 +47,8 @@ def render(summary: Summary, *, full: bool = False) -> RenderableType:
     if absent := summary.run.get("absent"):
         parts.append(Text(f"left out, their files are not there: {', '.join(absent)}", style="yellow"))
     parts += [Text(str(note), style="yellow") for note in summary.run.get("notes", ())]
+    if summary.spent is not None:
+        parts += [Text(line, style="dim") for line in summary.spent.lines]
     return Group(*parts)
 
 

@@ -17,6 +17,7 @@ from sightbench.client.batches.file_wire import answers_to
 from sightbench.client.journal import Journal
 from sightbench.errors import EndpointError, RunFolderError, UsageError
 from sightbench.evaluation import batches
+from sightbench.evaluation.calibrate import calibrate
 from sightbench.evaluation.evaluate import evaluate_async
 from sightbench.evaluation.options import Options
 from tests.client.hosted import live, services
@@ -66,6 +67,17 @@ async def test_a_hosted_model_is_evaluated_and_the_report_names_what_went_out_di
     assert {reply.usage.total_tokens for reply in replies} == {1050}
     assert {reply.model for reply in replies} == {MODELS[name] + ("-2025-11-13" if name == "openai" else "")}
     record = json.loads((run.folder / "run.json").read_text())
+    spent = run.summary.spent
+    # Three answers of 1,000 tokens in and 50 out, 200 or 100 of them from a cache: see test_prices.py.
+    each = {
+        "openai": (800 * 1.25 + 200 * 0.125 + 50 * 10) / 1e6,
+        "anthropic": (900 * 5 + 100 * 0.5 + 50 * 25) / 1e6,
+        "gemini": (1000 * 0.75 + 50 * 3.75) / 1e6,
+    }[name]
+    assert spent is not None and spent.dollars == pytest.approx(len(replies) * each)
+    assert (
+        record["prices"].startswith("genai-prices") and "cost: $" in (run.folder / "report.txt").read_text()
+    )
     report = (run.folder / "report.txt").read_text()
     if name == "gemini":
         assert not service.refused and "changes" not in record["request"]
@@ -185,3 +197,23 @@ async def test_files_stand_in_for_a_network(tmp_path: Path) -> None:
     assert run.summary.benchmarks[0].coverage.complete
     with pytest.raises(UsageError, match="--model"):
         await evaluate_async(replace(asked, model=None))
+
+
+async def test_the_bill_is_known_before_and_its_samples_are_not_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three requests of 1,000 tokens in and 50 out: 3 x (1000 x 5 + 50 x 25) / 1e6 = $0.01875."""
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-test")
+    async with hosted("anthropic") as (server, service):
+        asked = options(server, "anthropic", tmp_path)
+        found = await asyncio.to_thread(calibrate, asked, 3, print)
+        before = len(service.asked)
+        run = await evaluate_async(asked)
+        assert run.outcome is not None and run.outcome.kept == 3
+        assert len(service.asked) == before + 1
+        batch = await asyncio.to_thread(calibrate, replace(asked, batch="api"), 3, print)
+    assert found.estimate is not None and found.requests == 3
+    assert found.estimate.dollars == pytest.approx(0.01875, rel=0.01)
+    assert batch.estimate is not None
+    assert batch.estimate.dollars == pytest.approx(0.01875 / 2, rel=0.01)
+    assert "$0.02" in str(found) and "90 % interval" in str(found)
