@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 
 import sightbench
 from sightbench.client.progress import Progress
-from tests.faults.server import error, healthy, serving
+from tests.faults.server import Request, Response, error, healthy, serving
 from tests.tasks import formats
 
 
@@ -134,3 +135,35 @@ def test_one_answer_is_graded_and_bad_gold_is_told() -> None:
         sightbench.grade("nonsense", "x", "x")
     with pytest.raises(sightbench.UsageError, match="box_iou"):
         sightbench.grade("box_iou", "[1, 2, 3, 4]", "nonsense")
+
+
+NOTEBOOK = """
+import asyncio, sys
+import sightbench
+
+async def cell():
+    sightbench.evaluate(sightbench.Options(
+        endpoint=sys.argv[1], model="tiny", task="MMStar", data=sys.argv[2], out=sys.argv[3], concurrency=1))
+
+try:
+    asyncio.new_event_loop().run_until_complete(cell())
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+async def test_ctrl_c_in_a_notebook_ends_the_evaluation_and_keeps_its_answers(tmp_path: Path) -> None:
+    data = formats.make("MMStar", tmp_path / "data")
+
+    def one_then_silence(request: Request, number: int) -> Response:
+        return healthy(request, number) if number == 0 else Response(delay=60.0)
+
+    async with serving(one_then_silence) as server:
+        command = [sys.executable, "-c", NOTEBOOK, server.url, str(data), str(tmp_path / "run")]
+        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        await server.reached(2)
+        process.send_signal(signal.SIGINT)
+        out, _ = await asyncio.wait_for(process.communicate(), timeout=30)
+    assert out == b"interrupted\n"
+    answered = (tmp_path / "run/replies.jsonl").read_bytes()
+    assert answered.count(b"\n") == 1
