@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sightbench.evaluation.evaluate import evaluate as evaluate
     from sightbench.evaluation.evaluate import evaluate_async as evaluate_async
     from sightbench.evaluation.grade import grade as grade
-    from sightbench.evaluation.masks import score_masks as score_masks
+    from sightbench.evaluation.grade import score_masks as score_masks
     from sightbench.evaluation.options import Options as Options
     from sightbench.evaluation.rescore import score as score
     from sightbench.evaluation.run import Run as Run
@@ -54,8 +54,7 @@ _HOMES = {
     "client.run": ("Outcome",),
     "errors": ("DatasetError", "EndpointError", "RunFolderError", "SightbenchError", "UsageError"),
     "evaluation.evaluate": ("evaluate", "evaluate_async"),
-    "evaluation.grade": ("grade",),
-    "evaluation.masks": ("score_masks",),
+    "evaluation.grade": ("grade", "score_masks"),
     "evaluation.options": ("Options",),
     "evaluation.rescore": ("score",),
     "evaluation.run": ("Run", "open_run"),

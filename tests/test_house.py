@@ -21,16 +21,20 @@ BELOW: dict[str, set[str]] = {
 }
 """Room -> the rooms it may import from."""
 
+DOORS = {"sightbench.__main__"}
+"""Front doors, as bench.py is one: not of the room they lie in."""
+
 CROWDED = 20
 
 
 def modules() -> dict[str, Path]:
     """Module name (`client.pool`, `sightbench.rle`) -> its file."""
-    return {
+    found = {
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
         for room in BELOW
         for path in sorted((ROOT / room).rglob("*.py"))
     }
+    return {name: path for name, path in found.items() if name not in DOORS}
 
 
 def imported(path: Path) -> Iterator[str]:
