@@ -27,6 +27,8 @@ from sightbench.commands.score import score
 from sightbench.commands.studies.compare import compare
 from sightbench.commands.studies.leaderboard import leaderboard
 from sightbench.commands.studies.plan import plan
+from sightbench.commands.studies.repeats import repeats
+from sightbench.commands.studies.sweep import sweep
 from sightbench.commands.synth import synth
 from sightbench.commands.tasks import tasks
 from sightbench.errors import SightbenchError
@@ -135,6 +137,8 @@ for command in (
     batch,
     plan,
     leaderboard,
+    sweep,
+    repeats,
     tasks,
     models,
     grade,

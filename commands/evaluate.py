@@ -23,7 +23,7 @@ BASELINE_NOTE = (
 
 def evaluate(options: Options, *, quiet: bool = False) -> int:
     """Runs the evaluation; returns the exit code: 0, or 1 if anything is left unanswered."""
-    with _progress(quiet) as progress:
+    with progress_display(quiet) as progress:
         run = run_evaluation(options, progress=progress, note=note)
     code = _shard_done(run) if run.record.shard else finish(run)
     if not options.endpoints and options.batch != "file":
@@ -48,7 +48,7 @@ def confirmed(options: Options, dollars: float) -> bool:
 
 
 @contextmanager
-def _progress(quiet: bool) -> Iterator[OnProgress | None]:
+def progress_display(quiet: bool) -> Iterator[OnProgress | None]:
     """A live line on stderr from the first count on."""
     if quiet:
         yield None

@@ -50,7 +50,7 @@ def compare(
     for name, base in baseline.items():
         others = [candidate[name] for candidate in candidates if name in candidate]
         if others:
-            found += _compared(base, others, margin, flips, seed)
+            found += against(base, others, margin=margin, flips=flips, seed=seed)
     if not found:
         raise UsageError("the runs have no benchmark in common")
     return tuple(found)
@@ -77,7 +77,7 @@ def judged(run: Run) -> dict[str, Judged]:
 
 def paired(base: Judged, other: Judged) -> tuple[Metric, Metric]:
     """The number of both runs over the samples both answered; the others have no value in either."""
-    shared = _answered(base) & _answered(other)
+    shared = answered(base) & answered(other)
     trees = []
     for one in (base, other):
         rows = [Row(sample, _without(one.scores.get(sample.id), sample, shared)) for sample in base.samples]
@@ -91,20 +91,24 @@ def _without(score: Score | None, sample: Sample, shared: set[str]) -> Score:
     return score
 
 
-def _answered(one: Judged) -> set[str]:
+def answered(one: Judged) -> set[str]:
     """The samples with a value that is a judgement, not the 0 that --on-error zero gives a failed request."""
     return {name for name, score in one.scores.items() if score.value is not None and score.status != "error"}
 
 
-def _compared(
-    base: Judged, others: Sequence[Judged], margin: float, flips: int, seed: int
+def against(
+    base: Judged, others: Sequence[Judged], *, margin: float = MARGIN, flips: int = FLIPS, seed: int = 0
 ) -> Iterator[Comparison]:
+    """Each of the others against `base` on one benchmark, their p adjusted together.
+
+    Raises UsageError where one shares no graded answers with it.
+    """
     trees = [paired(base, other) for other in others]
-    answered = _answered(base)
+    ours = answered(base)
     for other, differences in zip(
         others, compared(trees, margin=margin, flips=flips, seed=seed), strict=True
     ):
-        theirs = _answered(other)
+        theirs = answered(other)
         benchmark = base.dataset.selection.benchmark
         if not differences:
             raise UsageError(
@@ -118,9 +122,9 @@ def _compared(
             differences,
             margin,
             flips,
-            shared=len(answered & theirs),
-            only_baseline=len(answered - theirs),
-            only_candidate=len(theirs - answered),
+            shared=len(ours & theirs),
+            only_baseline=len(ours - theirs),
+            only_candidate=len(theirs - ours),
             warnings=tuple(warnings(base, other)),
             control=base.dataset.control if _is_control(base, other) else None,
         )
