@@ -16,11 +16,11 @@ from sightbench import rle
 from sightbench.client.journal import REPLIES, Journal, busy
 from sightbench.client.sampling import RequestOptions
 from sightbench.errors import UsageError
-from sightbench.evaluation.compare import compare
 from sightbench.evaluation.run import SCORES, Run
 from sightbench.evaluation.run_record import RunRecord
 from sightbench.evaluation.score import judge_run, true_masks
 from sightbench.evaluation.selection import Dataset
+from sightbench.evaluation.studies.compare import compare
 from sightbench.families import Family, named
 from sightbench.flags import spelled
 from sightbench.reports import entry as page

@@ -41,8 +41,8 @@ def compare(
     import orjson
     from rich.console import Console
 
-    from sightbench.evaluation.compare import compare as compared
     from sightbench.evaluation.run import open_run
+    from sightbench.evaluation.studies.compare import compare as compared
     from sightbench.evaluation.studies.published import graded
     from sightbench.reports import comparison
 

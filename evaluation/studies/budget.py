@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sightbench.errors import UsageError
-from sightbench.evaluation.compare import Judged, compare, judged
 from sightbench.evaluation.run import Run
 from sightbench.evaluation.score import headline
+from sightbench.evaluation.studies.compare import Judged, compare, judged
 from sightbench.scorers.score import Metric, Row
 from sightbench.scorers.statistics.power import clusters_for, smallest_difference
 

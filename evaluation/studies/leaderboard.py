@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from sightbench.errors import UsageError
-from sightbench.evaluation.compare import Judged, judged, paired
 from sightbench.evaluation.run import Run
 from sightbench.evaluation.score import headline
+from sightbench.evaluation.studies.compare import Judged, judged, paired
 from sightbench.reports.leaderboard import Board, Cell
 from sightbench.scorers.score import Row
 from sightbench.scorers.statistics.comparison import compared

@@ -8,8 +8,8 @@ import numpy as np
 import orjson
 
 from sightbench.errors import UsageError
-from sightbench.evaluation.compare import Judged, answered, judged
 from sightbench.evaluation.run import Run
+from sightbench.evaluation.studies.compare import Judged, answered, judged
 from sightbench.scorers.statistics.repeats import Repeats
 from sightbench.scorers.statistics.repeats import repeats as taken_together
 

@@ -9,10 +9,10 @@ from itertools import product
 from pathlib import Path
 
 from sightbench.errors import UsageError
-from sightbench.evaluation.compare import against, judged
 from sightbench.evaluation.evaluate import Note, OnProgress, evaluate
 from sightbench.evaluation.options import Options
 from sightbench.evaluation.run import Run
+from sightbench.evaluation.studies.compare import against, judged
 from sightbench.scorers.score import Metric
 from sightbench.scorers.statistics.comparison import Difference
 

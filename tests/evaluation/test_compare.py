@@ -10,11 +10,11 @@ import orjson
 import pytest
 
 from sightbench.errors import UsageError
-from sightbench.evaluation.compare import compare
 from sightbench.evaluation.imports import import_predictions
 from sightbench.evaluation.rescore import score
 from sightbench.evaluation.run import Run
 from sightbench.evaluation.studies.budget import budgets
+from sightbench.evaluation.studies.compare import compare
 from sightbench.evaluation.studies.leaderboard import leaderboard
 from sightbench.reports.leaderboard import FORMS
 from tests.paths import ROOT
