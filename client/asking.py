@@ -13,6 +13,8 @@ from sightbench.client.completion import Completion
 from sightbench.client.dialects.messages import Message
 from sightbench.client.endpoint import Attempt
 from sightbench.client.failures import TAKEN_BACK, explain
+from sightbench.client.hosted.prices import dollars
+from sightbench.client.hosted.purse import purse
 from sightbench.client.journal import Journal
 from sightbench.client.limits import Pace
 from sightbench.client.media import MediaCache, MediaError
@@ -34,6 +36,7 @@ class Asker:
     """
 
     def __init__(self, template: Template, journal: Journal, on_stop: Callable[[str], None]) -> None:
+        self._purse = purse(template)
         self.counts = Progress(started=time.monotonic())
         self.pool = open_pool(template.settings, template.provider, self._take_back)
         self.stopping = False
@@ -83,7 +86,7 @@ class Asker:
                 continue
             reply = self._kept(sample, request, needed=position + 1 < len(unit))
             if reply is None:
-                reply = await self._answer(sample, request, unit[0].affinity)
+                reply = await self._afforded(sample, request, unit[0].affinity)
                 if reply is None:
                     return
             if reply.status != "ok":
@@ -98,6 +101,23 @@ class Asker:
             return None
         self.counts.kept += 1
         return self._journal.at(place) if needed else Reply(sample.id, request.fingerprint, "ok")
+
+    async def _afforded(self, sample: Sample, request: Body, affinity: str) -> Reply | None:
+        """`_answer` within what the run may cost; None when it is stopping, or the rest is not enough."""
+        if self._purse is None:
+            return await self._answer(sample, request, affinity)
+        longest = self._template.max_tokens(sample)
+        guess = max(1, request.tokens - longest)
+        aside = await self._purse.take(guess, longest)
+        if aside is None:
+            self._on_stop(f"${dollars(self._purse.spent)} of ${dollars(self._purse.limit)} are spent")
+            return None
+        reply = None
+        try:
+            reply = await self._answer(sample, request, affinity)
+            return reply
+        finally:
+            await self._purse.settle(aside, guess, reply)
 
     async def _answer(self, sample: Sample, request: Body, affinity: str) -> Reply | None:
         """Asks until there is an answer or no more sense in asking, and writes it; None when the run is

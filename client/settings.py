@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from sightbench.client.address import label
@@ -57,6 +58,8 @@ class Settings(RequestOptions):
     patience: float = 300.0
     deadline: float | None = None
     max_tokens_total: int | None = None
+    max_cost: float | None = None
+    price_file: Path | None = None
     insecure: bool = False
     same_model: bool = False
     lookahead: int = 1024

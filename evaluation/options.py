@@ -104,6 +104,9 @@ class Options(RequestOptions):
         "how fast",
         shown="live",
     )
+    max_cost: float | None = flag(
+        None, "Stop asking before this many US dollars are spent.", "how fast", above=0, metavar="USD"
+    )
     prices: Path | None = flag(
         None, "YAML file of prices that go before the built-in ones.", "how fast", metavar="FILE"
     )

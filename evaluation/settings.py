@@ -32,6 +32,8 @@ def settings(options: Options) -> Settings:
         attempts=options.attempts,
         deadline=options.deadline,
         max_tokens_total=options.max_tokens_total,
+        max_cost=options.max_cost,
+        price_file=options.prices,
         insecure=options.insecure,
         same_model=options.same_model,
         shard=split_shard(options.shard, dict(os.environ)),

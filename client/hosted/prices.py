@@ -13,8 +13,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from sightbench.errors import UsageError
 from sightbench.sample import Usage
 
@@ -104,6 +102,10 @@ def prices(file: Path | None = None) -> Prices:
     version = f"genai-prices {genai_prices.__version__}"
     if file is None:
         return Prices(version)
+    import hashlib
+
+    import yaml
+
     try:
         raw = file.read_bytes()
         content = yaml.safe_load(raw)
@@ -114,8 +116,6 @@ def prices(file: Path | None = None) -> Prices:
     if not isinstance(content, Mapping):
         raise UsageError(f"--prices {file}: write one line per model, MODEL: {{input: 0.3, output: 2.5}}")
     own = {str(model): _rate(file, str(model), values) for model, values in content.items()}
-    import hashlib
-
     return Prices(f"{version} + {file.name} {hashlib.sha256(raw).hexdigest()[:12]}", own)
 
 

@@ -217,3 +217,21 @@ async def test_the_bill_is_known_before_and_its_samples_are_not_asked_again(
     assert batch.estimate is not None
     assert batch.estimate.dollars == pytest.approx(0.01875 / 2, rel=0.01)
     assert "$0.02" in str(found) and "90 % interval" in str(found)
+
+
+async def test_a_run_stops_before_it_costs_more_than_it_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One answer costs (800 x 1.25 + 200 x 0.125 + 50 x 10) / 1e6 = $0.001525: two fit into $0.0049, and
+    a third might not: its longest answer would be 64 tokens."""
+    for key in ("OPENAI_API_KEY", "XAI_API_KEY"):
+        monkeypatch.setenv(key, "sk-test")
+    async with hosted("openai") as (server, _):
+        asked = options(server, "openai", tmp_path, max_cost=0.0049)
+        run = await evaluate_async(asked)
+        unpriced = replace(asked, provider="xai", max_cost=1.0, out=tmp_path / "other")
+        with pytest.raises(UsageError, match="--prices"):
+            await evaluate_async(unpriced)
+    spent = run.summary.spent
+    assert spent is not None and (spent.priced, spent.dollars) == (2, pytest.approx(0.00305))
+    assert run.outcome is not None and "$0.00305 of $0.0049 are spent" in str(run.outcome.stopped)
