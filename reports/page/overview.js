@@ -170,16 +170,20 @@ function effortTable() {
     const {requests, answered, prompt_tokens, tokens, cost, first, last} = run.tally;
     const took = first === null ? null : last - first;
     const [middle, slow] = quantiles(column(position, "latency"), [0.5, 0.95]);
-    const price = cost ?? run.summary.usage.cost;
+    const {spent} = run.summary;
+    const price = spent ? spent.dollars : cost;
     return {
       heading: el("span", {class: runs.length > 1 ? `key tone${position}` : null}, flat(run.label)),
       values: [count(requests), count(prompt_tokens), count(tokens), seconds(took),
         took ? number(answered / took, 2) : "–", took ? count(Math.round((prompt_tokens + tokens) / took)) : "–",
         middle === null ? "–" : `${seconds(middle)} / ${seconds(slow)}`,
-        price === null || price === undefined ? "not known" : `$${price.toFixed(2)}`],
+        price === null || price === undefined ? "not known" : spent
+          ? [`$${price.toFixed(2)}`, spent.unpriced ? el("small", {}, `${count(spent.unpriced)} answers without a price`) : null] : number(price, 4)],
     };
   });
-  return table(["", "requests", "prompt tokens", "answer tokens", "first to last", "answers/s", "tokens/s", "latency median / 95 %", "cost"], rows, {class: "stack", "aria-label": "What it took"});
+  const told = [...new Set(runs.flatMap((run) => run.summary.spent?.lines || []))];
+  return [table(["", "requests", "prompt tokens", "answer tokens", "first to last", "answers/s", "tokens/s", "latency median / 95 %", "cost"], rows, {class: "stack", "aria-label": "What it took"}),
+    told.map((line) => el("p", {class: "quiet"}, shown(line)))];
 }
 
 // What each benchmark's questions took along: frames, their size, prompt tokens.

@@ -12,7 +12,7 @@ from PIL import Image as Pixels
 
 from sightbench import rle
 from sightbench.reports.entry import Entry, Fact, Masks, Pairing, Run
-from sightbench.reports.summary import BenchmarkSummary, Summary
+from sightbench.reports.summary import BenchmarkSummary, Spent, Summary
 from sightbench.sample import Failure, Image, Reply, Sample, Text, Turn, Usage, Video
 from sightbench.scorers.dynbench_overall import dynbench, dynbench_extras
 from sightbench.scorers.masks.jf import score_object
@@ -199,7 +199,8 @@ def summary(made: Sequence[Entry], model: str) -> Summary:
         coverage=coverage(rows),
         notes=("a note <i>",),
     )
-    return Summary(model, (toy,), {"prompt_tokens": 1}, {})
+    spent = Spent(1.25, 20, 3, "a table", ("prices of <today>",))
+    return Summary(model, (toy,), {"prompt_tokens": 1}, {}, spent)
 
 
 def run(

@@ -98,6 +98,12 @@ def test_the_tables_hold_the_numbers_of_the_summary(form, visit, request) -> Non
         assert row[4] == str(metric.n)
 
 
+def test_what_a_run_cost_stands_beside_what_it_took(visit, one) -> None:
+    tab = visit(one)
+    shown = tab.inner_text("section:has(> h2:text-is('What it took'))")
+    assert "$1.25" in shown and "3 answers without a price" in shown and "prices of <today>" in shown
+
+
 def test_coverage_counts_lead_to_their_samples(visit, one) -> None:
     tab = visit(one)
     cells = tab.eval_on_selector_all(
