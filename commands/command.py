@@ -119,7 +119,7 @@ def cli(
         show(options)
         if calibrate is not None:
             from sightbench.commands.terminal import note
-            from sightbench.evaluation.calibrate import calibrate as learn
+            from sightbench.evaluation.costs.calibrate import calibrate as learn
 
             click.echo(str(learn(options, calibrate, note)))
     else:

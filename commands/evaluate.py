@@ -34,7 +34,7 @@ def evaluate(options: Options, *, quiet: bool = False) -> int:
 def confirmed(options: Options, dollars: float) -> bool:
     """Whether the run may be paid for: what it will cost is learned from five samples, and asked about if it
     may be more than `dollars` or has no price. Raises UsageError where nobody can be asked."""
-    from sightbench.evaluation.calibrate import calibrate
+    from sightbench.evaluation.costs.calibrate import calibrate
 
     bill = calibrate(options, 5, note)
     print(str(bill))

@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 
 from sightbench.client.journal import Journal
+from sightbench.evaluation.costs.spending import Spending
 from sightbench.evaluation.selection import Chosen, broken_notes
-from sightbench.evaluation.spending import Spending
 from sightbench.evaluation.tiles import tile_note
 from sightbench.files import replace_file
 from sightbench.reports import tables

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from sightbench.evaluation.bill import Load, estimate
+from sightbench.evaluation.costs.bill import Load, estimate
 from sightbench.sample import Usage
 
 

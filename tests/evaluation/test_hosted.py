@@ -17,7 +17,7 @@ from sightbench.client.batches.file_wire import answers_to
 from sightbench.client.journal import Journal
 from sightbench.errors import EndpointError, RunFolderError, UsageError
 from sightbench.evaluation import batches
-from sightbench.evaluation.calibrate import calibrate
+from sightbench.evaluation.costs.calibrate import calibrate
 from sightbench.evaluation.evaluate import evaluate_async
 from sightbench.evaluation.options import Options
 from tests.client.hosted import live, services

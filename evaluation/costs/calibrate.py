@@ -16,7 +16,7 @@ from sightbench.client.media import MediaError, read
 from sightbench.client.providers import provider
 from sightbench.client.run import ask
 from sightbench.errors import UsageError
-from sightbench.evaluation.bill import Estimate, Load, estimate
+from sightbench.evaluation.costs.bill import Estimate, Load, estimate
 from sightbench.evaluation.evaluate import Note, ask_first
 from sightbench.evaluation.options import Options
 from sightbench.sample import Image, Media, Sample, Text, Usage, Video
