@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import orjson
@@ -88,6 +88,17 @@ class _Body(msgspec.Struct):
     service_tier: msgspec.Raw = _ABSENT
 
 
+_Count = Annotated[int, msgspec.Meta(ge=0, le=MOST_TOKENS)]
+
+
+class _Counts(msgspec.Struct, forbid_unknown_fields=True):
+    prompt_tokens: _Count | None = None
+    completion_tokens: _Count | None = None
+    total_tokens: _Count | None = None
+
+
+_usage = msgspec.json.Decoder(_Counts)
+_text = msgspec.json.Decoder(str)
 _decoder = msgspec.json.Decoder(_Body)
 _BROKEN = (msgspec.DecodeError, RecursionError, ValueError)
 
@@ -135,6 +146,8 @@ def asked_to_wait(raw: bytes) -> float | None:
 
 def redacted(completion: Completion, redaction: Redaction) -> Completion | Failure:
     """The completion with no secret in it."""
+    if not redaction:
+        return completion
     shown = replace(
         completion,
         text=_hidden(completion.text, redaction),
@@ -162,7 +175,14 @@ def redacted(completion: Completion, redaction: Redaction) -> Completion | Failu
 def usage_of(raw: bytes) -> Usage:
     """The token counts in a reply's `usage`; what is no sensible count is left out."""
     if raw == b"null":
-        return Usage()
+        return NO_USAGE
+    try:
+        plain_counts = _usage.decode(raw)
+    except _BROKEN:
+        pass
+    else:
+        # Nearly all of them: three whole numbers and nothing else that is kept.
+        return Usage(plain_counts.prompt_tokens, plain_counts.completion_tokens, plain_counts.total_tokens)
     content = _loads(raw)
     if not isinstance(content, Mapping):
         return Usage()
@@ -230,11 +250,13 @@ def _masks(raw: bytes) -> MaskText | None:
 
 def _words(raw: msgspec.Raw) -> str | None:
     """A text field that no score depends on: a text, or whatever it is as JSON; empty and null are None."""
+    if raw is _ABSENT:
+        return None
     text = bytes(raw)
     if text in (b"null", b'""'):
         return None
     if text[:1] == b'"':
-        return str(msgspec.json.decode(text, type=str))
+        return _text.decode(text)
     # Written anew, so that nothing in it stands behind escapes.
     return orjson.dumps(orjson.loads(text)).decode()
 

@@ -85,6 +85,8 @@ def _asked_wait(headers: Mapping[str, str], now: float) -> float | None:
 def exhausted(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds until a budget that `x-ratelimit-*` or `anthropic-ratelimit-*` calls empty is refilled, None if
     none is."""
+    if not any("ratelimit" in name.lower() for name in headers):
+        return None
     waits = [
         _duration(headers.get(f"x-ratelimit-reset-{what}", ""), now)
         for what in ("requests", "tokens")

@@ -9,6 +9,8 @@ from typing import Any
 
 from sightbench.errors import UsageError
 from sightbench.flags import check, flag
+from sightbench.redaction import secret_names
+from sightbench.terminal import plain
 
 OURS = ("model", "messages", "stream")
 """Body fields that `extra_body` may not set."""
@@ -71,6 +73,11 @@ class RequestOptions(Sampling):
         if ours := sorted(set(OURS) & self.extra_body.keys()):
             raise UsageError(
                 f"--extra-body sets {', '.join(ours)}, which the evaluation sets itself; leave it out"
+            )
+        if secrets := secret_names(self.extra_body):
+            raise UsageError(
+                f"--extra-body sets {plain(', '.join(secrets), 100)}: what it holds is kept in run.json. "
+                "Send secrets as a header, --header 'NAME: $VARIABLE'"
             )
 
     def request(self) -> dict[str, Any]:

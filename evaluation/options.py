@@ -112,7 +112,7 @@ class Options(RequestOptions):
     )
     rpm: float | None = flag(None, "Requests per minute at most.", "how fast", above=0)
     tpm: float | None = flag(None, "Tokens per minute at most.", "how fast", above=0)
-    timeout: float = flag(600.0, "Seconds one request may take.", "how fast", above=0)
+    timeout: float = flag(600.0, "Seconds one request may take.", "how fast", least=0.1)
     attempts: int = flag(6, "Times one request is tried at most.", "how fast", least=1)
     deadline: float | None = flag(None, "Stop asking after this many seconds.", "how fast", above=0)
     max_tokens_total: int | None = flag(

@@ -1,10 +1,10 @@
 """What a request costs the client, side by side: ours with everything on, bare transports, and the ways of
 other evaluation clients.
 
-    python perf/client.py                  the table: small bodies and 8 frames, 64 / 256 / 1024 in flight
-    python perf/client.py --quick          one round, fewer requests
-    python perf/client.py --memory         resident memory over a long run
-    python perf/client.py --startup        seconds until `bench.py --help` is printed
+    python -m perf.client               the table: small bodies and 8 frames, 64 / 256 / 1024 in flight
+    python -m perf.client --quick          one round, fewer requests
+    python -m perf.client --memory         resident memory over a long run
+    python -m perf.client --startup        seconds until `bench.py --help` is printed
 
 A mock server in a process of its own, pinned to one core, answers after 10 ms. Every client runs in a fresh
 process; rounds are interleaved and cells are medians: client CPU milliseconds per request (user + system,
@@ -307,7 +307,9 @@ def measure(options: argparse.Namespace) -> None:
 
 
 def child(options: list[str], python: str = sys.executable) -> dict[str, float] | None:
-    done = subprocess.run([python, __file__, *options], capture_output=True, text=True, timeout=900)
+    # As a module: beside this file lies one that is called as a module of the standard library is.
+    command = [python, "-m", "perf.client", *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
     if done.returncode == 0:
         return dict(json.loads(done.stdout.splitlines()[-1]))
     if "ModuleNotFoundError" in done.stderr:

@@ -18,8 +18,8 @@ _SHORTEST = 8
 """Shorter ones would be found in ordinary answers; a key that short protects nothing."""
 
 _SECRET_NAME = re.compile(
-    r"(?i)(^|[-_.])(api[-_]?key|x[-_]?api[-_]?key|key|token|secret|password|passwd|authorization|credentials?"
-    r"|bearer|cookie)$|apikey|accesstoken|access_token"
+    r"(?i)^(.*[-_.])?((api|access|secret|private|auth|subscription)[-_]?key|(api|access|auth|bearer|hf|refresh"
+    r"|session)[-_]?token|secret|password|passwd|authorization|credentials?|bearer|cookie)$"
 )
 
 
@@ -32,6 +32,10 @@ class Redaction:
         found = {form for secret in secrets if secret for form in _forms(secret)}
         # Longer ones first: what is left of a long form must not keep half of a key.
         self._forms = tuple(sorted((form for form in found if len(form) >= _SHORTEST), key=len, reverse=True))
+
+    def __bool__(self) -> bool:
+        """Whether there is any secret to look for."""
+        return bool(self._forms)
 
     def __repr__(self) -> str:
         return f"Redaction({len(self._forms)} forms)"
@@ -82,9 +86,17 @@ def without_secrets(value: Any) -> Any:
     return [without_secrets(entry) for entry in value] if isinstance(value, list) else value
 
 
+def secret_names(value: Any) -> list[str]:
+    """The names in a JSON value under which secrets stand, at any depth."""
+    if isinstance(value, Mapping):
+        inner = [name for entry in value.values() for name in secret_names(entry)]
+        return [str(name) for name in value if is_secret_name(str(name))] + inner
+    return [name for entry in value for name in secret_names(entry)] if isinstance(value, list) else []
+
+
 def is_secret_name(name: str) -> bool:
-    """Whether a field of that name holds a secret."""
-    return _SECRET_NAME.search(name) is not None
+    """Whether a field of that name holds a secret; `eos_token` and `prompt_cache_key` do not."""
+    return name.lower() == "token" or _SECRET_NAME.match(name) is not None
 
 
 def _forms(secret: str) -> Iterator[str]:

@@ -14,8 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sightbench.client.journal import Journal
 from sightbench.client.order import by_video, mine, shard_of, units
 from sightbench.client.progress import Progress, line, shown
+from sightbench.client.run import ask
 from sightbench.sample import Sample, Text, Turn, Video
 from tests.client.samples import about, run, text, texts, to
 from tests.faults.server import Request, Response, completion, error, healthy, serving
@@ -201,6 +203,17 @@ async def test_progress_is_told_a_few_times_a_second_whatever_the_speed(tmp_path
         outcome, _ = await run(tmp_path, to(server.url), texts(2000), seen)
     assert len(seen) <= 2 + outcome.seconds / 0.2
     assert (seen[-1].answered, seen[-1].in_flight) == (2000, 0)
+
+
+async def test_a_run_whose_output_nobody_reads_ends(tmp_path: Path) -> None:
+    def closed(counts: Progress) -> None:
+        raise BrokenPipeError
+
+    async with serving(lambda request, number: Response(body=completion(), delay=0.02)) as server:
+        with Journal.open(tmp_path) as journal:
+            outcome = await ask(texts(100_000), to(server.url), journal, progress=closed)
+            assert outcome.answered == len(journal.index())
+    assert outcome.stopped == "nobody reads the progress any more" and outcome.seconds < 15
 
 
 def test_the_progress_line_says_what_matters() -> None:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
+from sightbench.errors import UsageError
 from sightbench.sample import Video
 from tests.client.samples import about, run, texts, to
 from tests.faults.server import Request, Response, completion, error, serving
@@ -99,3 +100,13 @@ async def test_masks_without_a_secret_stay_byte_for_byte(tmp_path: Path) -> None
         _, replies = await run(tmp_path / "run", to(server.url, api_key=KEY), [sample])
     read = replies["a"].masks
     assert read is not None and read.objects() == masks
+
+
+@pytest.mark.parametrize(
+    "body", [{"api_key": KEY}, {"a": [{"Authorization": KEY}]}, {"auth": {"token": KEY}}]
+)
+def test_a_secret_is_refused_where_it_would_be_kept(body: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=r"kept in run\.json") as refused:
+        to("http://x", extra_body=body)
+    assert KEY not in str(refused.value)
+    assert to("http://x", extra_body={"prompt_cache_key": "x", "eos_token": "y"}).extra_body

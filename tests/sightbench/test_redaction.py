@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightbench.redaction import Redaction, is_secret_name, url_secrets, without_secrets
+from sightbench.redaction import Redaction, is_secret_name, secret_names, url_secrets, without_secrets
 
 KEYS = ["sk-secret-0123456789", "pä55wörd/+=ключ", 'quo"ted\\key/with+signs', "Bearer token-7777-abc"]
 
@@ -107,10 +107,12 @@ def test_short_secrets_are_no_reason_to_damage_answers() -> None:
     ["api_key", "apiKey", "X-API-Key", "token", "access_token", "Authorization", "aws.secret"],
 )
 def test_fields_that_hold_secrets_are_known_by_name(name: str) -> None:
-    assert is_secret_name(name)
+    assert is_secret_name(name) and secret_names({"a": [{name: 1}], "b": {"c": 2}}) == [name]
     assert without_secrets({"a": [{name: "s"}], "b": 1}) == {"a": [{name: "***"}], "b": 1}
 
 
-@pytest.mark.parametrize("name", ["max_tokens", "stop_token_ids", "keys", "tokenizer", "top_k", "passage"])
+@pytest.mark.parametrize(
+    "name", ["max_tokens", "stop_token_ids", "keys", "tokenizer", "eos_token", "prompt_cache_key"]
+)
 def test_other_fields_stay(name: str) -> None:
     assert not is_secret_name(name) and without_secrets({name: 5}) == {name: 5}
