@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -110,6 +110,7 @@ NESTED = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(field=st.sampled_from(list(json.loads((THEN / "run.json").read_bytes()))), value=NESTED)
 def test_any_value_in_any_field_is_read_or_refused_in_one_line(
     field: str, value: Any, tmp_path_factory
@@ -118,6 +119,6 @@ def test_any_value_in_any_field_is_read_or_refused_in_one_line(
     content = json.loads((THEN / "run.json").read_bytes()) | {field: value}
     (folder / "run.json").write_text(json.dumps(content))
     try:
-        assert run_record.read(folder).model
+        assert isinstance(run_record.read(folder), RunRecord)
     except RunFolderError as error:
         assert len(str(error).splitlines()) == 1
