@@ -49,14 +49,14 @@ def reply(sample: Sample, folder: Path) -> Reply | None:
 
 
 def _layouts(sample: Sample, folder: Path) -> Iterator[list[Path]]:
-    dataset, scene, suffix, object_id = sample.id.split("/")
-    number = object_id.split("_")[-1]
     assert isinstance(sample.gold, MaskTruth)
+    dataset, _, scene = sample.affinity.rpartition("/")
+    number = sample.gold.object.split("_")[-1]
     frames = range(sample.gold.frames)
     for parent in (folder / scene, folder / dataset / scene):
         yield [parent / f"frame_{i:04d}_obj{number}.png" for i in frames]
     for root in (folder, folder / "mask_details"):
-        parent = root / dataset / f"{scene}_{suffix}_output"
+        parent = root / dataset / f"{scene}_{sample.task}_output"
         several = any(parent.glob(f"frame_*_obj{number}.png"))
         yield [
             parent / (f"frame_{i:04d}_obj{number}.png" if several else f"frame_{i:04d}.png") for i in frames

@@ -22,6 +22,7 @@ from sightbench.errors import UsageError
 @click.option("--unparsed", type=click.Choice(["wrong", "random"]), default="wrong", show_default=True)
 @unparsed_seed
 @click.option("--box-mode", help="Convention of the boxes in the answers.")
+@click.option("--tolerance", type=int, help="Of the boundaries in Dyn-Bench's F, in pixels.")
 @click.option("-h", "--help", "asked", is_flag=True, help="Show this, or with --metric the metric's fields.")
 @click.pass_context
 def grade(
@@ -37,6 +38,7 @@ def grade(
     unparsed: Literal["wrong", "random"],
     unparsed_seed: int | None,
     box_mode: str | None,
+    tolerance: int | None,
 ) -> None:
     """Grade answers that already exist; nothing is asked."""
     if asked or (metric is None) == (task is None):
@@ -54,7 +56,7 @@ def grade(
         from sightbench.scorers.scoring_options import scoring_options
 
         scoring = scoring_options(
-            {"unparsed": unparsed, "box_mode": box_mode}
+            {"unparsed": unparsed, "box_mode": box_mode, "tolerance": tolerance}
             | ({} if unparsed_seed is None else {"seed": unparsed_seed})
         )
         ctx.exit(filter_lines(sys.stdin.buffer, sys.stdout.buffer, metric, profile, scoring))

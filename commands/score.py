@@ -17,6 +17,8 @@ from sightbench.commands.parameters import RUN_FOLDER, data_option, unparsed_see
 @click.option("--unparsed", type=click.Choice(["wrong", "random"]), help="As in the run, if not given.")
 @unparsed_seed
 @click.option("--box-mode", help="Convention of the model's boxes.")
+@click.option("--masks-as", help="Whose J and F judge the masks: davis, mevis, ...")
+@click.option("--tolerance", type=int, help="Of the boundaries in Dyn-Bench's F, in pixels.")
 @click.pass_context
 def score(
     ctx: click.Context, /, run: Path, data: Path | None, unparsed_seed: int | None, **flags: Any

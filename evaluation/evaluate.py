@@ -34,7 +34,7 @@ from sightbench.evaluation.settings import settings
 from sightbench.evaluation.synthetic import default_set
 from sightbench.families import Family, named
 from sightbench.sample import Sample
-from sightbench.scorers.scoring_options import ScoringOptions, scoring_options
+from sightbench.scorers.scoring_options import ScoringOptions
 from sightbench.tasks import catalog
 from sightbench.tasks.benchmark import Benchmark, Problems
 from sightbench.tasks.benchmarks.dynbench import SYNTHETIC
@@ -292,15 +292,7 @@ def _priced(record: RunRecord, options: Options, asked: Settings) -> RunRecord:
 def _scoring(options: Options, asked: Settings) -> ScoringOptions:
     """What was asked for, else what the model family does."""
     convention = named(asked.family) if asked.family else Family()
-    return scoring_options(
-        {
-            "on_error": options.on_error,
-            "unparsed": options.unparsed,
-            "seed": options.unparsed_seed,
-            "box_mode": options.box_mode or convention.box_mode,
-            "answer": convention.answer,
-        }
-    )
+    return options.scoring(convention.box_mode, convention.answer)
 
 
 def _request(asked: Settings) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from sightbench.evaluation.score import answers, rows_of
 from sightbench.files import replace_file
 from sightbench.reports import dynbench_files
 from sightbench.reports.submission import FORMATS, submission
-from sightbench.scorers.dynbench_overall import dynbench
+from sightbench.scorers.dynbench import overall
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +59,13 @@ def export(run: Run, format: str, out: Path | None = None) -> tuple[Exported, ..
 
 
 def _dynbench(run: Run, out: Path, journal: Journal) -> Exported:
-    wanted = [dataset for dataset in run.datasets if dataset.selection.benchmark.mask_tasks]
+    wanted = [dataset for dataset in run.datasets if dataset.selection.benchmark.aggregate == "dynbench"]
     if not wanted:
         raise UsageError(f"{run.folder} holds no benchmark in the Dyn-Bench layout")
     options = replace(run.record.scoring, on_error="leave-out")
     rows = [row for dataset in wanted for row in rows_of(dataset, journal, options)]
     model = run.record.shown_as
-    files = dynbench_files.write(out, model, rows, journal.read, _decoded, dynbench(rows))
+    files = dynbench_files.write(out, model, rows, journal.read, _decoded, overall(rows))
     return Exported(out, files, "files in Dyn-Bench's layout")
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 import orjson
 
 from sightbench import rle
-from sightbench.errors import UsageError
+from sightbench.errors import FieldError, UsageError
+from sightbench.rle import MaskError
+from sightbench.scorers.fields import described
 from sightbench.scorers.masks.definitions import DYNBENCH_TOLERANCE
 from sightbench.scorers.masks.jf import ObjectScore, score_object
-from sightbench.scorers.score import Grade, Scorer
-from sightbench.scorers.scoring_options import ScoringOptions
+from sightbench.scorers.score import Grade
+from sightbench.scorers.scorer import Context, Profile, Scorer
+from sightbench.scorers.scoring_options import OPTION_HELP, ScoringOptions, scoring_options
 from sightbench.scorers.table import SCORERS
 
 REQUIRED = ("prediction", "gold")
@@ -23,18 +27,22 @@ WireRle = Mapping[str, Any]
 """`{"size": [h, w], "counts": "..."}` as pycocotools writes it, counts as text, bytes or numbers."""
 
 
-def scorer_named(metric: str, profile: str | None) -> tuple[Scorer, str]:
+LINE_OPTIONS = ("unparsed", "box_mode", "tolerance")
+"""Scoring options that a line may bring; the command's own go first."""
+
+
+def scorer_named(metric: str, profile: str | None) -> tuple[Scorer[Any, Any, Any], Profile]:
     """The scorer of `metric` and the profile to use. UsageError lists what there is."""
     scorer = SCORERS.get(metric)
     if scorer is None:
         raise UsageError(f"there is no metric {metric!r}; known: {', '.join(sorted(SCORERS))}")
     if profile is not None and profile not in scorer.profiles:
         raise UsageError(f"{metric} has no profile {profile!r}; it has {', '.join(scorer.profiles)}")
-    return scorer, profile or scorer.profiles[0]
+    return scorer, scorer.profiles[0] if profile is None else Profile(profile)
 
 
 def grade_lines(
-    lines: Iterable[bytes], scorer: Scorer, profile: str, extra: dict[str, Any]
+    lines: Iterable[bytes], scorer: Scorer[Any, Any, Any], context: Context
 ) -> Iterator[dict[str, Any]]:
     """One result per non-blank line, in order: {score, parsed, status, rule, detail}, and `id` if it had one.
 
@@ -44,10 +52,10 @@ def grade_lines(
         if not line.strip():
             continue
         try:
-            yield _grade(_parsed(line), scorer, profile, extra)
+            yield _grade(_parsed(line), scorer, context)
         except json.JSONDecodeError as error:
             yield {"error": f"not JSON: {error}", "line": number}
-        except (ValueError, TypeError, KeyError) as error:
+        except Exception as error:  # whatever a line holds, the others are graded all the same
             yield {"error": " ".join(str(error).split()) or type(error).__name__, "line": number}
 
 
@@ -59,18 +67,18 @@ def _parsed(line: bytes) -> Any:
         return json.loads(line)
 
 
-def _grade(record: Any, scorer: Scorer, profile: str, extra: dict[str, Any]) -> dict[str, Any]:
+def _grade(record: Any, scorer: Scorer[Any, Any, Any], context: Context) -> dict[str, Any]:
     if not isinstance(record, dict):
-        raise ValueError("not a JSON object")
-    fields = {key: value for key, value in record.items() if key not in REQUIRED} | extra
-    if "rows" not in record:
+        raise FieldError("not a JSON object")
+    columns = {key: value for key, value in record.items() if key not in REQUIRED}
+    prediction = None
+    if scorer.judge_set is None or "rows" not in record:
         required = REQUIRED if scorer.needs_gold else REQUIRED[:1]
         missing = [name for name in required if name not in record]
         if missing:
-            raise ValueError(f"missing field {', '.join(missing)}")
-        if not isinstance(record["prediction"], str):
-            raise ValueError("prediction must be a string")
-    grade = scorer.grade(record.get("prediction", ""), record.get("gold"), fields, profile)
+            raise FieldError(f"missing field {', '.join(missing)}")
+        prediction = scorer.prediction(record["prediction"])
+    grade = scorer.grade(prediction, record.get("gold"), columns, _with_options_of(columns, context))
     named = {"id": record["id"]} if "id" in record else {}
     return named | {
         "score": grade.value,
@@ -79,6 +87,17 @@ def _grade(record: Any, scorer: Scorer, profile: str, extra: dict[str, Any]) -> 
         "rule": grade.rule,
         "detail": dict(grade.detail),
     }
+
+
+def _with_options_of(line: Mapping[str, Any], context: Context) -> Context:
+    """The context with the scoring options that the line brings and the command leaves open."""
+    brought = {name: line[name] for name in LINE_OPTIONS if line.get(name) is not None}
+    if not brought:
+        return context
+    if brought.get("unparsed") == "random":
+        brought["seed"] = line.get("seed", ScoringOptions().seed)
+    options = scoring_options({**brought, **context.options.to_json()})
+    return replace(context, options=options)
 
 
 def _line(result: dict[str, Any]) -> bytes:
@@ -92,7 +111,7 @@ def _line(result: dict[str, Any]) -> bytes:
 
 def grade(
     metric: str,
-    prediction: str,
+    prediction: Any,
     gold: Any = None,
     *,
     profile: str | None = None,
@@ -104,41 +123,46 @@ def grade(
     gold, `profile` whose scoring. Raises UsageError for an unknown metric or profile, or gold or fields
     that the metric cannot use.
     """
-    scorer, named = scorer_named(metric, profile)
+    scorer, whose = scorer_named(metric, profile)
+    columns = fields or {}
     try:
-        return scorer.grade(prediction, gold, fields or {}, named)
-    except (ValueError, TypeError, KeyError) as error:
-        raise UsageError(f"{metric}: {' '.join(str(error).split()) or type(error).__name__}") from None
+        context = _with_options_of(columns, Context(whose))
+        return scorer.grade(scorer.prediction(prediction), gold, columns, context)
+    except (ValueError, MaskError) as error:
+        raise UsageError(f"{metric}: {' '.join(str(error).split())}") from None
 
 
 def filter_lines(
     lines: BinaryIO, out: BinaryIO, metric: str, profile: str | None, scoring: ScoringOptions
 ) -> int:
     """Grades `lines` into `out`. Returns the exit code: 1 if a line could not be graded."""
-    scorer, named = scorer_named(metric, profile)
-    fields: dict[str, Any] = {}
-    if scoring.box_mode:
-        fields["box_mode"] = scoring.box_mode
-    if scoring.unparsed == "random":
-        # One generator through the lines, as the references draw.
-        fields |= {"unparsed": "random", "seed": scoring.seed, "generator": random.Random(scoring.seed)}
+    scorer, whose = scorer_named(metric, profile)
+    # One generator through the lines, as the references draw.
+    draws = random.Random(scoring.seed) if scoring.unparsed == "random" else None
+    context = Context(whose, scoring, draws)
     bad = 0
-    for result in grade_lines(lines, scorer, named, fields):
+    for result in grade_lines(lines, scorer, context):
         bad += "error" in result
         out.write(_line(result))
     out.flush()
     return 1 if bad else 0
 
 
-def describe(scorer: Scorer, profile: str) -> str:
-    """What `bench.py grade --metric X --help` prints: meaning, fields, profiles."""
+def describe(scorer: Scorer[Any, Any, Any], profile: Profile) -> str:
+    """What `bench.py grade --metric X --help` prints: meaning, fields, scoring options, profiles."""
+    shown = {"prediction": scorer.prediction_help, "gold": scorer.gold_help, **dict(described(scorer.fields))}
+    if scorer.judge_set is not None:
+        shown["rows"] = scorer.rows_help
+    shown |= {name: OPTION_HELP[name] for name in scorer.options}
+    if "unparsed" not in scorer.options:
+        del shown["id"]
     lines = [f"{scorer.name}: {scorer.help}", "", "One JSON object per line:"]
-    shown = {"prediction": "the model's answer (a string)", "gold": "the right answer"} | dict(scorer.fields)
     lines += [f"  {name:16} {text}" for name, text in shown.items()]
-    lines += [
-        "",
-        "A prediction is graded as it is; take reasoning such as <think>...</think> out of it before.",
-    ]
+    if scorer.kind == "text":
+        lines += [
+            "",
+            "A prediction is graded as it is; take reasoning such as <think>...</think> out of it before.",
+        ]
     lines += ["", f"profiles: {', '.join(scorer.profiles)}; chosen: {profile}"]
     return "\n".join(lines)
 

@@ -12,6 +12,7 @@ from sightbench.client.sampling import RequestOptions
 from sightbench.client.settings import Mode
 from sightbench.errors import UsageError
 from sightbench.flags import flag
+from sightbench.scorers.scoring_options import ScoringOptions, scoring_options
 from sightbench.tasks.benchmark import Benchmark
 
 
@@ -136,6 +137,12 @@ class Options(RequestOptions):
     box_mode: str | None = flag(
         None, "Convention of the model's boxes (grounding).", "scoring", shown="the model family's"
     )
+    masks_as: str | None = flag(
+        None, "Whose J and F judge the masks: davis, mevis, ...", "scoring", shown="the benchmark's own"
+    )
+    tolerance: int | None = flag(
+        None, "How far boundaries may lie apart in Dyn-Bench's F, in pixels.", "scoring", least=1, shown="2"
+    )
 
     alias: str | None = flag(None, "Name to show in reports instead of the model's.", "output")
 
@@ -147,13 +154,22 @@ class Options(RequestOptions):
             control(self.control)
         if isinstance(self.concurrency, str) and self.concurrency != "auto":
             raise UsageError(f"--concurrency {self.concurrency}: a number from 1 on, or auto")
-        if self.box_mode is not None and self.box_mode != "auto":
-            from sightbench.scorers.text.box_modes import box_mode
+        self.scoring()
 
-            try:
-                box_mode(self.box_mode)
-            except ValueError as error:
-                raise UsageError(f"--box-mode {self.box_mode}: {error}") from None
+    def scoring(self, box_mode: str | None = None, answer: str | None = None) -> ScoringOptions:
+        """How the replies are scored; `box_mode` and `answer` are the model family's, where none was asked
+        for. Raises UsageError for an option that means nothing."""
+        return scoring_options(
+            {
+                "on_error": self.on_error,
+                "unparsed": self.unparsed,
+                "seed": self.unparsed_seed,
+                "box_mode": self.box_mode or box_mode,
+                "answer": answer,
+                "masks_as": self.masks_as,
+                "tolerance": self.tolerance,
+            }
+        )
 
     @property
     def endpoints(self) -> tuple[str, ...]:

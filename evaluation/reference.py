@@ -37,7 +37,9 @@ def as_reference(
         wording = dataset.profile if profile in benchmark.profiles else how.profile
         fitted.append(replace(dataset, profile=wording, max_tokens=how.max_tokens, tiles=how.tiles))
         if benchmark.family == OWN:
-            lines.append(f"{benchmark.name} is a set of your own, judged by {benchmark.scorer}")
+            lines.append(
+                f"{benchmark.name} is a set of your own, judged by {', '.join(benchmark.scorers.values())}"
+            )
         if how.max_tokens is None and how.tiles is None:
             continue
         traits = [f"profile {wording}"]

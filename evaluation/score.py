@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,32 +11,29 @@ import orjson
 
 from sightbench.client.journal import Journal
 from sightbench.evaluation.costs.spending import Spending
-from sightbench.evaluation.selection import Chosen, broken_notes
+from sightbench.evaluation.judging import answer_of, grader, rule_of, scorer_of
+from sightbench.evaluation.selection import Dataset, broken_notes
 from sightbench.evaluation.tiles import tile_note
 from sightbench.files import replace_file
 from sightbench.reports import tables
 from sightbench.reports.submission import Answer
 from sightbench.reports.summary import BenchmarkSummary, Summary, totals
 from sightbench.sample import MaskTruth, Reply, Sample, Turn, Video
-from sightbench.scorers import dynbench_overall
-from sightbench.scorers.answer import boxed_or_rest, final_answer, set_aside_reasoning
 from sightbench.scorers.choice.rotation import rotation
-from sightbench.scorers.masks.reply import grade_masks
-from sightbench.scorers.masks.truth import Cache, open_cache
-from sightbench.scorers.score import Grade, Metric, Row
+from sightbench.scorers.masks.truth import Cache, open_cache, truth_of
+from sightbench.scorers.score import Metric, Row, Totals
 from sightbench.scorers.scoring import coverage, score
 from sightbench.scorers.scoring_options import ScoringOptions
-from sightbench.scorers.table import SCORERS
+from sightbench.scorers.table import AGGREGATES
 from sightbench.tasks.controls import control
 
-Grader = Callable[[Sample, Reply], Grade]
 DEFAULT = ScoringOptions()
 
 
 def score_run(
     folder: Path,
     journal: Journal,
-    chosen: Sequence[Chosen],
+    datasets: Sequence[Dataset],
     run: Mapping[str, Any],
     options: ScoringOptions = DEFAULT,
 ) -> Summary:
@@ -45,7 +41,7 @@ def score_run(
 
     The same replies always give the same bytes in scores.jsonl, whatever order they came in.
     """
-    judged = judge_run(journal, chosen, run, options)
+    judged = judge_run(journal, datasets, run, options)
     summary = judged.summary
     replace_file(folder / "scores.jsonl", b"".join(judged.lines))
     replace_file(folder / "summary.json", orjson.dumps(summary.to_json(), option=orjson.OPT_INDENT_2) + b"\n")
@@ -62,43 +58,47 @@ class Judged:
 
 
 def judge_run(
-    journal: Journal, chosen: Sequence[Chosen], run: Mapping[str, Any], options: ScoringOptions = DEFAULT
+    journal: Journal, datasets: Sequence[Dataset], run: Mapping[str, Any], options: ScoringOptions = DEFAULT
 ) -> Judged:
     """Scores every sample of the run in file order and writes nothing."""
     usages = []
     benchmarks = []
     lines = []
     spending = Spending(run)
-    for one in chosen:
+    for dataset in datasets:
         rows = []
-        for row, reply in _scored(one, journal, options):
+        for row, reply in _scored(dataset, journal, options):
             if reply is not None:
                 usages.append(reply.usage)
                 spending.add(reply)
             lines.append(orjson.dumps(row.score, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
             rows.append(row)
-        benchmarks.append(_summarise(one, rows, run, tile_note(one, journal)))
+        benchmarks.append(_summarise(dataset, rows, run, options, tile_note(dataset, journal)))
     summary = Summary(
         str(run.get("alias") or run["model"]), tuple(benchmarks), totals(usages), run, spending.spent()
     )
     return Judged(summary, tuple(lines))
 
 
-def rows_of(one: Chosen, journal: Journal, options: ScoringOptions = DEFAULT) -> list[Row]:
+def rows_of(dataset: Dataset, journal: Journal, options: ScoringOptions = DEFAULT) -> list[Row]:
     """The scored samples of one benchmark, in file order."""
-    return [row for row, _ in _scored(one, journal, options)]
+    return [row for row, _ in _scored(dataset, journal, options)]
 
 
-def answers(one: Chosen, journal: Journal, options: ScoringOptions = DEFAULT) -> Iterator[Answer]:
+def answers(dataset: Dataset, journal: Journal, options: ScoringOptions = DEFAULT) -> Iterator[Answer]:
     """The answered samples of one benchmark for a submission, in file order."""
-    for row, reply in _scored(one, journal, options):
+    for row, reply in _scored(dataset, journal, options):
         if reply is not None and reply.status == "ok":
             yield Answer(row.sample, answer_of(row.sample, reply, options), row.score.parsed)
 
 
-def _scored(one: Chosen, journal: Journal, options: ScoringOptions) -> Iterator[tuple[Row, Reply | None]]:
-    grade = grader(one, options)
-    for sample in one.samples():
+def _scored(
+    dataset: Dataset, journal: Journal, options: ScoringOptions
+) -> Iterator[tuple[Row, Reply | None]]:
+    benchmark = dataset.selection.benchmark
+    truth = true_masks(dataset).truth if "masks" in benchmark.scorers else truth_of
+    grade = grader(benchmark, dataset.profile, options, truth)
+    for sample in dataset.samples():
         reply = journal.read(sample.id)
         yield Row(lean(sample), score(sample, reply, grade, options.on_error)), reply
 
@@ -112,84 +112,54 @@ def lean(sample: Sample) -> Sample:
     return replace(sample, turns=tuple(turn for turn in turns if turn.parts))
 
 
-def grader(one: Chosen, options: ScoringOptions) -> Grader:
-    """The function that judges replies of this benchmark: masks against ground truth, texts by its scorer."""
-    benchmark = one.selection.benchmark
-    scorer = SCORERS[benchmark.scorer]
-    profile = benchmark.scored_as(one.profile)
-    truth = true_masks(one) if one.only(masks=True) else None
-    extra: dict[str, Any] = {}
-    if options.box_mode:
-        extra["box_mode"] = options.box_mode
-    if options.unparsed == "random":
-        # One generator through the file, as the references draw.
-        extra |= {"unparsed": "random", "seed": options.seed, "generator": random.Random(options.seed)}
-
-    def grade(sample: Sample, reply: Reply) -> Grade:
-        if sample.wants == "masks":
-            assert truth is not None and isinstance(sample.gold, MaskTruth)
-            rles = truth.object_rles(sample.gold.folder, sample.gold.object, sample.gold.frames)
-            return grade_masks(sample.gold.frames, reply.masks, rles)
-        if benchmark.family == "judged":
-            return Grade(None, None, "ungraded", "needs a judge")
-        if sample.gold is None and "choices" not in sample.meta:
-            return Grade(None, None, "ungraded", "no gold")
-        fields = {**sample.meta, "id": sample.id, "category": sample.category, **extra}
-        return scorer.grade(answer_of(sample, reply, options), sample.gold, fields, profile)
-
-    return grade
-
-
-def true_masks(one: Chosen) -> Cache:
+def true_masks(dataset: Dataset) -> Cache:
     """The ground-truth masks of a benchmark, those that are not cached yet read in parallel."""
-    cache = open_cache(one.data)
-    truths = (sample.gold for sample in one.samples() if isinstance(sample.gold, MaskTruth))
+    cache = open_cache(dataset.data)
+    truths = (sample.gold for sample in dataset.samples() if isinstance(sample.gold, MaskTruth))
     cache.build((truth.folder, truth.object, truth.frames) for truth in truths)
     return cache
 
 
-def answer_of(sample: Sample, reply: Reply, options: ScoringOptions) -> str:
-    """What an extractor sees of a reply: reasoning set aside, and where the prompt (a sample's `cot`) or the
-    model family (`answer`) asked for a marked answer after the reasons, what the mark holds."""
-    if options.answer == "boxed":
-        return boxed_or_rest(reply.text or "")
-    text, _ = set_aside_reasoning(reply.text or "")
-    marked = sample.meta.get("cot")
-    return final_answer(text, str(marked)) if marked else text
-
-
-def headline(one: Chosen, rows: Sequence[Row]) -> Metric:
-    """The number people quote of this benchmark, and those it is made of; rows in the source's order."""
-    benchmark = one.selection.benchmark
-    if benchmark.mask_tasks:
-        return dynbench_overall.dynbench(rows)
-    return SCORERS[benchmark.scorer].aggregate(rows, benchmark.scored_as(one.profile))
-
-
 def _summarise(
-    one: Chosen, rows: list[Row], run: Mapping[str, Any], warning: str | None = None
+    dataset: Dataset, rows: list[Row], run: Mapping[str, Any], options: ScoringOptions, warning: str | None
 ) -> BenchmarkSummary:
-    benchmark = one.selection.benchmark
+    benchmark = dataset.selection.benchmark
     rows.sort(key=lambda row: row.sample.order)
-    extras: tuple[Metric, ...] = ()
-    baselines = None
-    if benchmark.mask_tasks:
-        extras = dynbench_overall.dynbench_extras(rows)
-        baselines = {"QA by chance": dynbench_overall.dynbench_chance(rows)}
-    if one.control == "options-rotated":
+    numbers = numbers_of(dataset, rows, options)
+    extras = numbers.extras
+    if dataset.control == "options-rotated":
         extras = (*extras, *rotation(rows))
     return BenchmarkSummary(
         benchmark.name,
         benchmark.title,
-        one.profile,
+        dataset.profile,
         benchmark.metric,
         benchmark.reference,
-        headline(one, rows),
+        numbers.headline,
         extras,
         coverage(rows),
-        tuple((*filter(None, [warning]), *_notes(one, rows, run))),
-        baselines,
+        tuple((*filter(None, [warning]), *_notes(dataset, rows, run, options))),
+        numbers.baselines,
     )
+
+
+def headline(dataset: Dataset, rows: Sequence[Row], options: ScoringOptions = DEFAULT) -> Metric:
+    """The number people quote of this benchmark, and those it is made of; rows in the source's order."""
+    return numbers_of(dataset, rows, options).headline
+
+
+def numbers_of(dataset: Dataset, rows: Sequence[Row], options: ScoringOptions) -> Totals:
+    """What the rows come to; where they cannot be summed up, no value and a note that says why."""
+    benchmark = dataset.selection.benchmark
+    try:
+        if benchmark.aggregate is not None:
+            return AGGREGATES[benchmark.aggregate](rows)
+        (kind,) = benchmark.scorers
+        rule = rule_of(benchmark, dataset.profile, kind, options.masks_as)
+        return Totals(scorer_of(benchmark, kind).aggregate(rows, rule))
+    except (ValueError, TypeError, LookupError, ArithmeticError) as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        return Totals(Metric(benchmark.headline, None, 0, "", note=f"cannot be summed up ({reason})"))
 
 
 def _examples(rows: Sequence[Row]) -> Iterator[str]:
@@ -200,6 +170,10 @@ def _examples(rows: Sequence[Row]) -> Iterator[str]:
             kinds.setdefault(row.score.detail["error"], row)
     for kind, row in kinds.items():
         yield f"{kind}, for example {row.score.sample}: {row.score.detail['message']}"
+    unusable = [row.score for row in rows if row.score.status == "ungraded" and "reason" in row.score.detail]
+    if unusable:
+        example = f"{unusable[0].sample}: {unusable[0].detail['reason']}"
+        yield f"{len(unusable)} samples could not be judged, for example {example}"
     noted = [row for row in rows if row.score.detail.get("notes")]
     if noted:
         first = noted[0].score
@@ -207,15 +181,23 @@ def _examples(rows: Sequence[Row]) -> Iterator[str]:
         yield f"scores.jsonl has notes on {len(noted)} masks, for example {example}"
 
 
-def _notes(one: Chosen, rows: Sequence[Row], run: Mapping[str, Any]) -> Iterator[str]:
-    benchmark = one.selection.benchmark
-    if one.limit is not None and benchmark.whole:
-        yield f"asked for the first {one.limit} only; this metric means something else on a part of the data."
+def _notes(
+    dataset: Dataset, rows: Sequence[Row], run: Mapping[str, Any], options: ScoringOptions
+) -> Iterator[str]:
+    benchmark = dataset.selection.benchmark
+    if "masks" in benchmark.scorers and options.masks_as not in (None, benchmark.definition):
+        yield f"J and F of the masks are those of {options.masks_as}, not the benchmark's own."
+    if "masks" in benchmark.scorers and options.tolerance is not None:
+        yield f"boundaries match within {options.tolerance} pixels (where the definition counts in pixels)."
+    if dataset.limit is not None and benchmark.whole:
+        limit = dataset.limit
+        yield f"asked for the first {limit} only; this metric means something else on a part of the data."
     if benchmark.submission and all(row.sample.gold is None for row in rows):
         yield f"no gold: write the submission with `bench.py export RUN --format {benchmark.submission}`."
-    if one.control is not None:
-        yield f"under the control {one.control}: {control(one.control).shows}; no score of the benchmark."
-    yield from broken_notes(one)
+    if dataset.control is not None:
+        shows = control(dataset.control).shows
+        yield f"under the control {dataset.control}: {shows}; no score of the benchmark."
+    yield from broken_notes(dataset)
     yield from run.get("notes", ())
     yield from _examples(rows)
     differ = sum(row.score.detail.get("robust") not in (None, row.score.value) for row in rows)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from sightbench.errors import DatasetError, RunFolderError, UsageError
+from sightbench.errors import DatasetError, FieldError, RunFolderError, UsageError
+from sightbench.evaluation.judging import read_sample
 from sightbench.evaluation.run_record import DatasetRecord, RunRecord
 from sightbench.program import program
 from sightbench.sample import Sample
@@ -50,8 +51,9 @@ class Dataset:
     def samples(self, problems: Problems | None = None) -> Iterator[Sample]:
         """The samples in asking order, at most `limit`, under `control` where there is one.
 
-        Ids are unique in the run: Dyn-Bench's as they are, others with the benchmark's name in front.
-        Raises DatasetError for broken rows unless `problems` collects them.
+        Ids are unique in the run: those of a benchmark with `own_ids` as they are, others with its name in
+        front. Raises DatasetError for broken rows unless `problems` collects them, and with them the rows
+        whose gold or fields their scorer cannot use.
         """
         if self.control is None:
             return self._as_they_are(problems)
@@ -62,20 +64,36 @@ class Dataset:
         if problems is None and self.skip_broken:
             problems = Problems()
         read = catalog.read(self.selection, self.data, self.profile, problems)
-        prefix = "" if benchmark.mask_tasks else f"{benchmark.name}/"
+        prefix = "" if benchmark.own_ids else f"{benchmark.name}/"
         for sample in islice(read, self.limit):
             if prefix:
                 follows = None if sample.follows is None else prefix + sample.follows
                 sample = replace(sample, id=prefix + sample.id, follows=follows)
             if sample.max_tokens is None and self.max_tokens:
                 sample = replace(sample, max_tokens=self.max_tokens)
-            yield sample
+            if problems is None or self._is_usable(sample, problems):
+                yield sample
+
+    def _is_usable(self, sample: Sample, problems: Problems) -> bool:
+        """Can its scorer use its gold and its fields? If not, `problems` is told."""
+        try:
+            read_sample(self.selection.benchmark, self.profile, sample)
+        except FieldError as error:
+            problems.broke(f"row {sample.order + 1}, sample {sample.id}: {error}", self._annotations())
+            return False
+        return True
+
+    def _annotations(self) -> Path:
+        """The benchmark's file of questions where it is one file, else the folder they are in."""
+        needed = (needed for needed in self.selection.benchmark.files if not needed.media)
+        paths = [path for each in needed for path in catalog.located(each, self.data)]
+        return paths[0] if len(paths) == 1 else self.data
 
     def only(self, *, masks: bool) -> Dataset | None:
         """The part of it that asks for masks, or the part that does not; None where there is none."""
         benchmark = self.selection.benchmark
-        if not benchmark.mask_tasks:
-            return None if masks else self
+        if len(benchmark.scorers) == 1:
+            return self if ("masks" in benchmark.scorers) == masks else None
         tasks = self.selection.tasks or benchmark.tasks
         kept = tuple(task for task in tasks if (task in benchmark.mask_tasks) == masks)
         return replace(self, selection=Selection(benchmark, kept)) if kept else None
@@ -94,13 +112,9 @@ class Dataset:
             tiles=self.tiles,
             skip_broken=self.skip_broken,
             broken=self.broken,
-            scorer=None if benchmark in catalog.BENCHMARKS else benchmark.scorer,
+            scorer=None if benchmark in catalog.BENCHMARKS else benchmark.scorers.get("text"),
             control=self.control,
         )
-
-
-Chosen = Dataset
-"""Until the scoring speaks of datasets too."""
 
 
 def select(

@@ -10,11 +10,13 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from typing import Any
 
 from sightbench.sample import Sample
 from sightbench.scorers.choice.mmmu import DOMAINS, MMMU
 from sightbench.scorers.choice.multiple_choice import CHOICE
-from sightbench.scorers.score import Row, Score, Scorer
+from sightbench.scorers.score import Row, Score
+from sightbench.scorers.scorer import Scorer
 from sightbench.scorers.text.edit import common_subsequence, levenshtein
 
 TEXT = "the answer is so because of a light blue line on graph therefore 3.5 1,200 kg not yes (A) B"
@@ -54,7 +56,9 @@ def grade_mmmu(responses: list[str]) -> None:
     MMMU.aggregate(rows, "official")
 
 
-def grade_choice(scorer: Scorer, profile: str, responses: list[str], options: dict[str, str]) -> None:
+def grade_choice(
+    scorer: Scorer[Any, Any, Any], profile: str, responses: list[str], options: dict[str, str]
+) -> None:
     for response in responses:
         scorer.grade(response, "B", {"choices": options}, profile)
 

@@ -34,7 +34,7 @@ from skimage.morphology import disk
 from sightbench import rle
 from sightbench.scorers.masks import boundary
 from sightbench.scorers.masks.jf import score_object
-from sightbench.scorers.masks.reply import grade_masks
+from sightbench.scorers.masks.scorer import JF
 from sightbench.scorers.masks.truth import Truth, _files, open_cache
 
 Frames = list[np.ndarray]
@@ -268,7 +268,7 @@ def score_journal(root: Path, frames: int) -> None:
         for line in journal:
             reply = orjson.loads(line)
             truth = cache.object_rles(root / "masks", f"object_{reply['sample']}", frames)
-            value = grade_masks(frames, reply["masks"], truth).value
+            value = JF.grade(reply["masks"], truth, {"num_frames": frames}, "dynbench").value
             total += 0.0 if value is None else value
             done += 1
     figures = {

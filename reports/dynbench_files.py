@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from sightbench.sample import Reply
-from sightbench.scorers.dynbench_overall import DYNBENCH_CATEGORIES
+from sightbench.scorers.dynbench import CATEGORIES
 from sightbench.scorers.score import Metric, Row
 
 RULE = "=" * 60 + "\n"
@@ -30,7 +30,7 @@ def overall(model: str, task: str, headline: Metric, at: datetime) -> str:
         RULE,
         "\n",
     ]
-    for category in DYNBENCH_CATEGORIES:
+    for category in CATEGORIES:
         lines.append(f"{category}:\n")
         for name, label in (("QA accuracy", "QA Accuracy"), ("J&F", "Mask J&F")):
             value = values.get(f"{category} {name}")

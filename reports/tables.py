@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sightbench.reports.summary import BenchmarkSummary, Summary, flatten
-from sightbench.scorers.dynbench_overall import DYNBENCH_CATEGORIES
+from sightbench.scorers.dynbench import CATEGORIES
 from sightbench.scorers.score import Metric
 from sightbench.scorers.scoring import Coverage
 from sightbench.scorers.statistics.intervals import FEW_CLUSTERS
@@ -36,7 +36,7 @@ def render(summary: Summary, *, full: bool = False) -> RenderableType:
     parts: list[RenderableType] = []
     plain = []
     for benchmark in summary.benchmarks:
-        if any(metric.name.startswith(DYNBENCH_CATEGORIES) for metric in benchmark.headline.parts):
+        if any(metric.name.startswith(CATEGORIES) for metric in benchmark.headline.parts):
             parts.append(_dynbench(summary.model, benchmark))
         else:
             plain.append(benchmark)
@@ -122,11 +122,11 @@ def _dynbench(model: str, benchmark: BenchmarkSummary) -> Table:
         caption_justify="left",
     )
     table.add_column("")
-    for column in (*DYNBENCH_CATEGORIES, "Overall"):
+    for column in (*CATEGORIES, "Overall"):
         table.add_column(column, justify="right")
     found = {metric.name: metric for metric in benchmark.headline.parts}
     for kind in ("QA accuracy", "J&F"):
-        cells = [found.get(f"{category} {kind}") for category in DYNBENCH_CATEGORIES]
+        cells = [found.get(f"{category} {kind}") for category in CATEGORIES]
         if any(cells):
             table.add_row(kind, *("-" if cell is None else value(cell) for cell in cells), "")
             table.add_row("  n", *("" if cell is None else f"{cell.n:,}" for cell in cells), "", style="dim")
@@ -134,7 +134,7 @@ def _dynbench(model: str, benchmark: BenchmarkSummary) -> Table:
     for name, values in (benchmark.baselines or {}).items():
         if not values:
             continue
-        table.add_row(name, *(_baseline(values, column) for column in DYNBENCH_CATEGORIES), "", style="dim")
+        table.add_row(name, *(_baseline(values, column) for column in CATEGORIES), "", style="dim")
     return table
 
 

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import random
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any, Literal
-
-from sightbench.scorers.score import Fields, Grade
-
-Grader = Callable[[str, Any, Fields, str], Grade]
+from typing import Literal
 
 _TAGS = (
     ("<think>", "</think>"),
@@ -61,8 +54,8 @@ def final_answer(text: str, marked: str) -> str:
     (InternVL, extract_answer). Where the mark is not there, the whole text. ValueError for another mark.
     """
     if marked == "final_answer":
-        found = re.search(r"(?:Final answer:|Answer:)\s*(.*)", text, re.IGNORECASE)
-        return found.group(1).strip() if found else text
+        line = re.search(r"(?:Final answer:|Answer:)\s*(.*)", text, re.IGNORECASE)
+        return line.group(1).strip() if line else text
     if marked != "boxed":
         raise ValueError(f"cot: expected final_answer or boxed, got {marked!r}")
     begin = text.rfind("\\boxed{")
@@ -77,26 +70,11 @@ def final_answer(text: str, marked: str) -> str:
     return text
 
 
-def ungraded_without_gold(grade: Grader, stand_in: str) -> Grader:
-    """`grade`, which for a gold of None (a hidden split) says what it parsed and gives no value.
-
-    `stand_in` is a gold the scorer accepts; what is parsed must not depend on it.
-    """
-
-    def graded(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-        if gold is not None or "rows" in fields:
-            return grade(prediction, gold, fields, profile)
-        plain = {name: value for name, value in fields.items() if name != "unparsed"}
-        return replace(grade(prediction, stand_in, plain, profile), value=None, status="ungraded")
-
-    return graded
-
-
 def boxed_or_rest(text: str) -> str:
     """What the first \\boxed{} of the whole reply holds, else the reply without its reasons: how Dyn-Bench
     reads a model family that is told to box its answer (utils/run_qa_task.py, _run_spatial_ssrl_qa)."""
-    found = re.search(r"\\boxed\{([^}]+)\}", text)
-    return found.group(1) if found else set_aside_reasoning(text)[0]
+    box = re.search(r"\\boxed\{([^}]+)\}", text)
+    return box.group(1) if box else set_aside_reasoning(text)[0]
 
 
 def is_refusal(text: str) -> bool:
@@ -116,26 +94,3 @@ def classify(
     if not answer.strip():
         return "empty"
     return "refused" if is_refusal(answer) else "answered"
-
-
-def random_choice(seed: int, sample: str, options: Sequence[Any]) -> Any:
-    """One of `options`, the same for the same seed and sample id whatever the order of grading."""
-    return random.Random(f"{seed}:{sample}").choice(options)
-
-
-def unparsed(fields: Fields, options: Sequence[Any], gold: Any, parsed: Any = None, rule: str = "") -> Grade:
-    """The grade of an answer in which nothing was found: 0.0, or a draw if the fields ask for one.
-
-    With `unparsed: "random"` the draw depends on `seed` and `id` only. References draw from one generator
-    shared by the whole run: a `generator` (random.Random) in the fields of answers graded in file order
-    replays that, and MMMU's stored outputs come out draw by draw from random.Random(42).
-    """
-    if fields.get("unparsed") == "random" and options:
-        shared = fields.get("generator")
-        if isinstance(shared, random.Random):
-            drawn = shared.choice(options)
-        else:
-            drawn = random_choice(int(fields.get("seed", 42)), str(fields.get("id", "")), options)
-        right = drawn in gold if isinstance(gold, list) else drawn == gold
-        return Grade(float(right), drawn, "unparsed", "random")
-    return Grade(0.0, parsed, "unparsed", rule)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
+from string import ascii_uppercase
 from typing import Any
 
-from sightbench.scorers.score import Fields
+from sightbench.sample import Gold, Json
+from sightbench.scorers.fields import Fields
 
 _TEXT_KEYS = ("answer", "caption", "text")
 
 
-def strings(gold: Any, *, listed: bool = False) -> list[str]:
+def strings(gold: Gold, *, listed: bool = False) -> list[str]:
     """The accepted answers: a string, a number, a list of those, or of objects with an `answer`.
 
     With `listed`, a string that spells a Python list of strings (`"['a', 'b']"`) is that list: so
@@ -40,15 +43,42 @@ def numbers(value: Any, count: int, field: str) -> list[float]:
     return floats
 
 
-def needed(fields: Fields, name: str) -> Any:
-    """The field `name`; ValueError says it is missing."""
-    if fields.get(name) is None:
-        raise ValueError(f"{name}: this metric needs the field {name!r}")
-    return fields[name]
+def answers(gold: Json, fields: Fields, profile: str) -> list[str]:
+    """`strings`, as VLMEvalKit's tables and everybody else write several answers."""
+    return strings(gold, listed=profile == "vlmevalkit")
 
 
-def _text(item: Any) -> str:
-    if isinstance(item, dict):
+def letter(gold: Json, options: Mapping[str, str] | None = None) -> str:
+    """The gold as its letter; an index (from 0) or, with `options`, an option's exact text also do."""
+    if isinstance(gold, bool) or gold is None:
+        raise ValueError(f"gold: expected a letter, got {gold!r}")
+    if isinstance(gold, int):
+        if not 0 <= gold < 26:
+            raise ValueError(f"gold: no option has the index {gold}")
+        return ascii_uppercase[gold]
+    if not isinstance(gold, str) or not gold.strip():
+        raise ValueError(f"gold: expected a letter, got {gold!r}")
+    text = gold.strip()
+    if options and text not in options:
+        for named, option in options.items():
+            if option == gold or option.strip() == text:
+                return named
+    return text
+
+
+def plain_letter(gold: Json, fields: Fields, profile: str) -> str:
+    """`letter` of a question whose options' texts are not known."""
+    return letter(gold)
+
+
+def unused(gold: Json, fields: Fields, profile: str) -> None:
+    """The gold of a scorer that reads a judge's reply."""
+
+
+def _text(item: Gold) -> str:
+    if isinstance(item, str):
+        return item
+    if isinstance(item, Mapping):
         item = next((item[key] for key in _TEXT_KEYS if key in item), None)
     if isinstance(item, str):
         return item

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, TypeVar
 
-from sightbench.scorers.score import Fields, Grade, Row
+from sightbench.scorers.score import Row
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -57,42 +57,3 @@ def sets(rows: Sequence[Row], size: int | None = None) -> list[Sequence[Row]]:
 def all_right(group: Iterable[Row]) -> float:
     """1.0 if every row of the set is right: circular evaluation, MMVP's pairs, CRPE's fours."""
     return float(all(row.score.value == 1.0 for row in group))
-
-
-def grade_rows(fields: Fields, grade: Callable[[str, Any, Fields], Grade]) -> list[tuple[Fields, Grade]]:
-    """The members of a whole set given on one line as `rows`, each graded with its own fields on top.
-
-    ValueError names the row that is malformed.
-    """
-    rows = fields.get("rows")
-    if not isinstance(rows, (list, tuple)) or not rows:
-        raise ValueError("rows: expected a list of objects with prediction and gold")
-    shared = {key: found for key, found in fields.items() if key != "rows"}
-    graded: list[tuple[Fields, Grade]] = []
-    for index, row in enumerate(rows):
-        if not isinstance(row, Mapping) or "prediction" not in row:
-            raise ValueError(f"rows[{index}]: expected an object with prediction and gold")
-        own = {**shared, **row}
-        text = row["prediction"]
-        try:
-            graded.append(
-                (own, grade("" if text is None else str(text), row.get("gold", row.get("answer")), own))
-            )
-        except ValueError as error:
-            raise ValueError(f"rows[{index}]: {error}") from None
-    return graded
-
-
-def together(graded: Sequence[tuple[Fields, Grade]], score: float, **detail: Any) -> Grade:
-    """The grade of a set: `score`, what was parsed from each row, `unparsed` if that is why it failed."""
-    grades = [grade for _, grade in graded]
-    wrong = any(grade.status == "scored" and grade.value == 0.0 for grade in grades)
-    lost = not wrong and any(grade.status == "unparsed" for grade in grades)
-    values = [grade.value for grade in grades]
-    return Grade(
-        score,
-        [grade.parsed for grade in grades],
-        "unparsed" if lost and score == 0.0 else "scored",
-        "set",
-        {"rows": values, **detail},
-    )

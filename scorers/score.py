@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sightbench.sample import Sample
 from sightbench.scorers.statistics.evidence import Evidence
-
-Fields = Mapping[str, Any]
-"""What a scorer needs beside prediction and gold (`choices`, `question_type`, `hw`, ...)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +23,7 @@ class Grade:
     parsed: Any = None
     status: Literal["scored", "unparsed", "ungraded"] = "scored"
     rule: str = ""
-    detail: Fields = field(default_factory=dict)
+    detail: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +34,7 @@ class Score:
     value: float | None
     parsed: Any
     status: Literal["scored", "unparsed", "ungraded", "error"]
-    detail: Fields = field(default_factory=dict)
+    detail: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +77,12 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
-class Scorer:
-    """One entry of the table in scorers/table.py: how answers of a kind are judged and summed up.
+class Totals:
+    """What a benchmark's rows come to: the number people quote, others beside it, and reference points.
 
-    `grade(prediction, gold, fields, profile)` judges one answer and never raises on a model's text
-    (a malformed gold or a missing field raises ValueError with one line saying which).
-    `aggregate(rows, profile)` gets all rows in file order; rows whose value is None enter no number,
-    and a group with such a row is left out whole. Without `needs_gold` the prediction is a judge's reply,
-    which says by itself how good the answer was, and `gold` may be left out.
+    `baselines`: by name (chance, say) the number of each category, in the headline's unit.
     """
 
-    name: str
-    grade: Callable[[str, Any, Fields, str], Grade]
-    aggregate: Callable[[Sequence[Row], str], Metric]
-    profiles: tuple[str, ...] = ("official",)
-    fields: Mapping[str, str] = field(default_factory=dict)
-    help: str = ""
-    needs_gold: bool = True
+    headline: Metric
+    extras: tuple[Metric, ...] = ()
+    baselines: Mapping[str, Mapping[str, float]] | None = None

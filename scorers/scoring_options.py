@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 from sightbench.errors import UsageError
 from sightbench.sample import Json
 from sightbench.scorers.masks.definitions import check_tolerance, definition_named
-from sightbench.scorers.text.box_modes import box_mode
+from sightbench.scorers.text.box_modes import BOX_MODES, box_mode
 
+T = TypeVar("T")
 OnError = Literal["leave-out", "zero"]
 Unparsed = Literal["wrong", "random"]
 AnswerMark = Literal["after_think", "boxed"]
@@ -37,24 +38,18 @@ class ScoringOptions:
     tolerance: int | None = None
 
     def __post_init__(self) -> None:
-        for name, known, value in (
-            ("on_error", get_args(OnError), self.on_error),
-            ("unparsed", get_args(Unparsed), self.unparsed),
+        for flag, known, word in (
+            ("--on-error", get_args(OnError), self.on_error),
+            ("--unparsed", get_args(Unparsed), self.unparsed),
             ("answer", (*get_args(AnswerMark), None), self.answer),
         ):
-            if value not in known:
-                raise UsageError(f"{name} {value!r}: choose {', '.join(filter(None, known))}")
+            if word not in known:
+                raise UsageError(f"{flag} {word!r}: choose {', '.join(filter(None, known))}")
         if type(self.seed) is not int:
-            raise UsageError(f"seed {self.seed!r}: a whole number")
-        if self.box_mode not in (None, "auto"):
-            try:
-                box_mode(str(self.box_mode))
-            except ValueError as error:
-                raise UsageError(str(error)) from None
-        if self.masks_as is not None:
-            definition_named(self.masks_as)
-        if self.tolerance is not None:
-            check_tolerance(self.tolerance)
+            raise UsageError(f"--seed {self.seed!r}: a whole number")
+        _check("--box-mode", self.box_mode, _check_box_mode)
+        _check("--masks-as", self.masks_as, definition_named)
+        _check("--tolerance", self.tolerance, check_tolerance)
 
     def to_json(self) -> dict[str, Json]:
         """What run.json keeps under `scoring`: `on_error`, and whatever is not as it is without a word."""
@@ -64,6 +59,29 @@ class ScoringOptions:
             if value != field.default or (field.name == "seed" and self.unparsed == "random"):
                 kept[field.name] = value
         return kept
+
+
+def _check(flag: str, value: T | None, check: Callable[[T], object]) -> None:
+    if value is not None:
+        try:
+            check(value)
+        except (UsageError, ValueError) as error:
+            raise UsageError(f"{flag} {value}: {error}") from None
+
+
+def _check_box_mode(name: str) -> None:
+    if name != "auto":
+        box_mode(name)
+
+
+OPTION_HELP: Mapping[str, str] = {
+    "unparsed": '"random" draws an answer where none is found, instead of counting 0',
+    "seed": "of that draw",
+    "box_mode": f"how the model writes boxes: {', '.join(BOX_MODES)}, auto; a scale takes an order, as in "
+    "0-1:xywh; absent: as the profile's reference reads them",
+    "tolerance": "how far apart boundaries may lie in Dyn-Bench's F, in pixels; absent: 2",
+}
+"""What the options mean on a line of `bench.py grade`, which may bring them as fields."""
 
 
 def scoring_options(record: Mapping[str, Json]) -> ScoringOptions:

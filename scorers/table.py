@@ -1,6 +1,9 @@
-"""Every scorer by the name that tasks and `bench.py grade --metric` use."""
+"""Every scorer, and every aggregate of several, by the name that tasks and `bench.py grade --metric` use."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from sightbench.scorers.choice import (
     cmmmu,
@@ -12,9 +15,12 @@ from sightbench.scorers.choice import (
     ost,
     yesno,
 )
+from sightbench.scorers.dynbench import totals
 from sightbench.scorers.judged.judge import LLAVA_BENCH_JUDGE, MMVET_JUDGE, PLAN_JUDGE
 from sightbench.scorers.judged.mmscan import MMSCAN, MMSCAN_JUDGE
-from sightbench.scorers.score import Scorer
+from sightbench.scorers.masks.scorer import JF
+from sightbench.scorers.score import Row, Totals
+from sightbench.scorers.scorer import Scorer
 from sightbench.scorers.text.anls import ANLS
 from sightbench.scorers.text.boxes import BOX_IOU
 from sightbench.scorers.text.caption import CAPTION
@@ -24,9 +30,7 @@ from sightbench.scorers.text.planning import VLABENCH
 from sightbench.scorers.text.relaxed import RELAXED_ACCURACY
 from sightbench.scorers.text.vqa import VQA_ACCURACY
 
-SCORERS: dict[str, Scorer] = {
-    scorer.name: scorer
-    for scorer in (
+_ALL: tuple[Scorer[Any, Any, Any], ...] = (
         # free text
         VQA_ACCURACY, ANLS, RELAXED_ACCURACY, EXACT_MATCH, GQA, CAPTION, OCRBENCH, TINY_LVLM, MMSCAN,
         # choices, yes and no, mixed
@@ -34,7 +38,12 @@ SCORERS: dict[str, Scorer] = {
         *mathvista.SCORERS, *ost.SCORERS, *dynbench.SCORERS,
         # boxes and plans
         BOX_IOU, VLABENCH,
+        # masks
+        JF,
         # what a judge replied
         LLAVA_BENCH_JUDGE, MMVET_JUDGE, PLAN_JUDGE, MMSCAN_JUDGE,
-    )
-}  # fmt: skip
+)  # fmt: skip
+SCORERS = {scorer.name: scorer for scorer in _ALL}
+
+AGGREGATES: dict[str, Callable[[Sequence[Row]], Totals]] = {"dynbench": totals}
+"""What sums up a benchmark that asks for texts and for masks, by the name its row gives."""

@@ -3,6 +3,7 @@
 SightbenchError          1: a run that failed
 ├── UsageError           2: a wrong flag, a wrong folder, a name nobody knows
 ├── DatasetError         1: a file of a benchmark is missing or broken (names the file and the line)
+├── FieldError           1: a gold or a field of a question that its scorer cannot use
 ├── EndpointError        1: a server cannot be reached, refuses us, or serves something else
 └── RunFolderError       1: a run folder is locked, full, or belongs to another run
 """
@@ -30,6 +31,10 @@ class DatasetError(SightbenchError):
         super().__init__(where + message)
         self.path = path
         self.line = line
+
+
+class FieldError(SightbenchError, ValueError):
+    """A gold, or a field beside it, that a scorer cannot use; the message begins with its name."""
 
 
 class EndpointError(SightbenchError):

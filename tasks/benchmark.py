@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sightbench.errors import DatasetError
-from sightbench.sample import Sample
+from sightbench.sample import Kind, Sample
 
 SHOWN = 10
 
@@ -57,8 +57,6 @@ class Problems:
 Read = Callable[..., Iterator[Sample]]
 """(data root: Path, profile: str, problems: Problems) -> samples in the order they are asked.
 
-A benchmark with `mask_tasks` also takes `tasks`: the files of tasks nobody wants need not be there.
-
 Raises UsageError or DatasetError when nothing can be read at all; what is wrong with single rows goes to
 `problems`, and the row is left out.
 """
@@ -79,19 +77,25 @@ class Needed:
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """One row of the catalog, or a set of your own: `name`, `scorer`, `read` and `files` are enough.
+    """One row of the catalog, or a set of your own: `name`, `scorers`, `read` and `files` are enough.
 
-    `scorer` names an entry of the scorers' table; samples of `mask_tasks` want masks and are scored as such.
+    `scorers` says which entry of the scorers' table judges its texts and which its masks; masks by
+    `definition`, whose J and F it is. `mask_tasks` are those of `tasks` that ask for masks, where others
+    do not. `aggregate` names the entry of the aggregates' table that sums both up; a benchmark of one kind
+    needs none, its scorer does that.
     `prompt` shows the default profile's wording, with {question}, {options}... where the data goes.
     `profile` is the default of `profiles`: whose prompt and whose scoring are reproduced.
-    `tasks` are the values of Sample.task that `--task` may pick one by one.
+    `tasks` are the values of Sample.task that `--task` may pick one by one; `subsets` names several at once
+    (`<benchmark>-<subset>`), and `task_names` go without the benchmark's name too. With `reads_tasks`, `read`
+    also takes `tasks`, so that the files of tasks nobody wants need not be there.
+    `own_ids`: its samples' ids are unlike any other benchmark's and stay as they are in a run.
     `submission` names the file format an evaluation server takes; set where the gold is hidden.
     `whole`: the metric means something else on a part of the data, so `--limit` needs a warning.
     A change of a file in `files` makes another run of it.
     """
 
     name: str
-    scorer: str
+    scorers: Mapping[Kind, str]
     read: Read
     files: tuple[Needed, ...]
     title: str = ""
@@ -104,7 +108,13 @@ class Benchmark:
     profile: str = "official"
     aliases: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
+    subsets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    task_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     mask_tasks: tuple[str, ...] = ()
+    definition: str = ""
+    aggregate: str | None = None
+    reads_tasks: bool = False
+    own_ids: bool = False
     max_tokens: int | None = None
     submission: str | None = None
     whole: bool = False
@@ -113,9 +123,9 @@ class Benchmark:
     def __post_init__(self) -> None:
         object.__setattr__(self, "title", self.title or self.name)
 
-    def scored_as(self, profile: str) -> str:
+    def scored_as(self, profile: str, kind: Kind = "text") -> str:
         """The scorer's profile for a prompt profile: several wordings may share one scoring."""
-        return self.scoring.get(profile, profile)
+        return self.definition if kind == "masks" else self.scoring.get(profile, profile)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from sightbench.tasks.benchmark import Benchmark, Needed, Problems, Selection
 from sightbench.tasks.benchmarks import (
     captions,
     crpe,
+    dynbench,
     hallusionbench,
     internsr,
     mathvista,
@@ -29,8 +30,6 @@ from sightbench.tasks.benchmarks import (
     vlabench,
     vqa,
 )
-from sightbench.tasks.benchmarks.dynbench import DYNBENCH, SYNTHETIC
-from sightbench.tasks.readers import dynbench
 
 INTERNVL: tuple[Benchmark, ...] = (
     *vqa.INTERNVL_FILES,
@@ -69,8 +68,8 @@ INTERNSR: tuple[Benchmark, ...] = (
     *internsr.MMSCAN,
 )
 BENCHMARKS: tuple[Benchmark, ...] = (
-    DYNBENCH,
-    SYNTHETIC,
+    dynbench.DYNBENCH,
+    dynbench.SYNTHETIC,
     *INTERNVL,
     *VLMEVALKIT,
     *INTERNSR,
@@ -92,9 +91,7 @@ INTERNVL_25 = (
     *("OCRBench", "mmvet", "llava-bench", "CRPE_EXIST", "CRPE_RELATION"),
 )
 GROUPS: dict[str, tuple[str, ...]] = {
-    "all": ("dynbench",),
-    "qa": ("dynbench-qa",),
-    "mask": ("dynbench-mask",),
+    **dynbench.GROUPS,
     "internvl": tuple(benchmark.name for benchmark in INTERNVL if benchmark.name not in BEYOND_THE_LIST),
     "internvl2.5": INTERNVL_25,
     "vlmevalkit": INTERNVL_25,
@@ -117,10 +114,9 @@ WHOLE = "*"
 def resolve(names: Sequence[str]) -> tuple[Selection, ...]:
     """What `--task` names mean, in the order of the catalog, each benchmark once.
 
-    A name is a benchmark's name or alias, a group (GROUPS), `<benchmark>-<task>`, or a Dyn-Bench task by
-    itself (`cameraqa`); `qa` and `mask` are all tasks of the kind, so the Inter-Object questions, whose
-    file suffix is `qa` too, are `objqa`. A name that fits to the letter wins; else upper and lower case,
-    `-` and `_` are the same.
+    A name is a benchmark's name or alias, a group (GROUPS), `<benchmark>-<task>` or `<benchmark>-<subset>`,
+    or the name of a task by itself (`cameraqa`). A name that fits to the letter wins; else upper and lower
+    case, `-` and `_` are the same.
     UsageError names the nearest known names.
     """
     chosen: dict[str, set[str]] = {}
@@ -165,7 +161,7 @@ def read(
         )
     met = Problems() if problems is None else problems
     empty = True
-    wanted = {"tasks": selection.tasks} if benchmark.mask_tasks else {}
+    wanted = {"tasks": selection.tasks} if benchmark.reads_tasks else {}
     for sample in benchmark.read(data, profile, met, **wanted):
         if selection.tasks is None or sample.task in selection.tasks:
             empty = False
@@ -198,14 +194,11 @@ def _index() -> dict[str, tuple[tuple[Benchmark, tuple[str, ...] | None], ...]]:
             index.setdefault(name, ((benchmark, None),))
             for task in benchmark.tasks:
                 index.setdefault(f"{name}-{task}", ((benchmark, (task,)),))
-            if benchmark.mask_tasks:
-                index[f"{name}-qa"] = ((benchmark, dynbench.QA_TASKS),)
-                index[f"{name}-mask"] = ((benchmark, dynbench.MASK_TASKS),)
-                index[f"{name}-objqa"] = ((benchmark, ("qa",)),)
-    for dimension in vlabench.VLABENCH.tasks:
-        index.setdefault(dimension, ((vlabench.VLABENCH, (dimension,)),))
-    for task in DYNBENCH.tasks:
-        index.setdefault("objqa" if task == "qa" else task, ((DYNBENCH, (task,)),))
+            for subset, tasks in benchmark.subsets.items():
+                index[f"{name}-{subset}"] = ((benchmark, tasks),)
+    for benchmark in BENCHMARKS:
+        for name, tasks in benchmark.task_names.items():
+            index.setdefault(name, ((benchmark, tasks),))
     for group, members in GROUPS.items():
         index[group] = tuple(entry for member in members for entry in index[member])
     return index

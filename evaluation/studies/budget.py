@@ -111,7 +111,8 @@ def _budgets(runs: Sequence[Run], wanted: Sequence[float]) -> Iterator[Budget]:
 
 
 def _metric(one: Judged) -> Metric:
-    return headline(one.dataset, [Row(sample, one.scores[sample.id]) for sample in one.samples])
+    rows = [Row(sample, one.scores[sample.id]) for sample in one.samples]
+    return headline(one.dataset, rows, one.run.record.scoring)
 
 
 def _correlation(metric: Metric) -> float | None:

@@ -81,7 +81,7 @@ def paired(base: Judged, other: Judged) -> tuple[Metric, Metric]:
     trees = []
     for one in (base, other):
         rows = [Row(sample, _without(one.scores.get(sample.id), sample, shared)) for sample in base.samples]
-        trees.append(headline(one.dataset, rows))
+        trees.append(headline(one.dataset, rows, one.run.record.scoring))
     return trees[0], trees[1]
 
 

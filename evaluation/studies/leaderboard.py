@@ -39,7 +39,8 @@ def leaderboard(runs: Sequence[Run], *, flips: int = FLIPS, seed: int = 0) -> Bo
         entries = {model: row[name] for model, row in rows.items() if name in row}
         ranks = _ranks(entries, flips, seed)
         for model, one in entries.items():
-            metric = headline(one.dataset, [Row(sample, one.scores[sample.id]) for sample in one.samples])
+            scored = [Row(sample, one.scores[sample.id]) for sample in one.samples]
+            metric = headline(one.dataset, scored, one.run.record.scoring)
             answered = sum(score.status != "error" for score in one.scores.values())
             cells[model, name] = Cell(
                 metric.value, metric.interval, metric.unit, ranks[model], answered, len(one.scores)

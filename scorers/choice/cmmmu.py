@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
+from msgspec import UNSET, Meta
+
+from sightbench.sample import Json
 from sightbench.scorers.aggregate import accuracy
-from sightbench.scorers.answer import ungraded_without_gold, unparsed
 from sightbench.scorers.choice.mmmu import Parsed, key_phrases, number, unique
-from sightbench.scorers.choice.options import options_of
-from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
+from sightbench.scorers.fields import Fields, Options
+from sightbench.scorers.score import Grade, Metric, Row
+from sightbench.scorers.scorer import Context, Extraction, Profile, Scorer, unparsed
 
 CHOICE, TRUE_FALSE, BLANK = "选择", "判断", "填空"
 
@@ -71,8 +74,8 @@ def parse_judgement(response: str) -> str | None:
 def parse_blank(response: str, gold: str) -> list[Parsed]:
     """Key phrases and the numbers in them: numbers rounded, texts too long for the gold dropped."""
     phrases = _phrases(response, _BLANK_KEYS, ("=",))
-    numbers = [found for phrase in phrases for pattern in _NUMBERS for found in pattern.findall(phrase)]
-    return unique(found for phrase in (*phrases, *numbers) for found in _normalise(phrase, gold))
+    numbers = [digits for phrase in phrases for pattern in _NUMBERS for digits in pattern.findall(phrase)]
+    return unique(meaning for phrase in (*phrases, *numbers) for meaning in _normalise(phrase, gold))
 
 
 def _phrases(response: str, keys: Sequence[str], last_keys: Sequence[str] = ()) -> list[str]:
@@ -82,9 +85,9 @@ def _phrases(response: str, keys: Sequence[str], last_keys: Sequence[str] = ()) 
 
 def _normalise(text: str, gold: str) -> list[Parsed]:
     text = text.strip()
-    found = number(text)
-    if found is not None:
-        return [found]
+    numeric = number(text)
+    if numeric is not None:
+        return [numeric]
     if len(text) > len(gold) + 20 or _letters(text) > _letters(gold) + 2:
         return []
     return [text]
@@ -98,46 +101,75 @@ def blank_matches(parsed: Sequence[Parsed], gold: str) -> int:
     """How many of the parsed values match the gold: texts by containment, numbers by equality."""
     wanted = _normalise(gold, gold)
     return sum(
-        any(isinstance(want, str) and want in found for want in wanted)
-        if isinstance(found, str)
-        else found in wanted
-        for found in parsed
+        any(isinstance(want, str) and want in meaning for want in wanted)
+        if isinstance(meaning, str)
+        else meaning in wanted
+        for meaning in parsed
     )
 
 
-def cmmmu(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    """One question by its `type` (选择, 判断, 填空).
+class CmmmuFields(Fields, frozen=True, kw_only=True):
+    type: Annotated[
+        str | None, Meta(description="选择 (choice, one or more letters), 判断 (对 or 错) or 填空 (blank)")
+    ] = None
+    question_type: str | None = None
+    choices: Annotated[Options, Meta(description="the four options, or option1 ... option4")] = Options()
+    option1: Any = UNSET
+    option2: Any = ""
+    option3: Any = ""
+    option4: Any = ""
 
-    `vlmevalkit` gives a blank one point for every value that matches, so more than one: its own bug.
-    """
-    kind = fields.get("type", fields.get("question_type"))
-    if kind not in (CHOICE, TRUE_FALSE, BLANK):
-        raise ValueError(f"type: expected 选择, 判断 or 填空, got {kind!r}")
-    if gold is None or not str(gold):
+    @property
+    def kind(self) -> str | None:
+        return self.question_type if self.type is None else self.type
+
+    @property
+    def options(self) -> dict[str, str]:
+        if self.option1 is UNSET:
+            return self.choices
+        texts = (self.option1, self.option2, self.option3, self.option4)
+        return {letter: str(text) for letter, text in zip("ABCD", texts, strict=True)}
+
+
+def _check(fields: CmmmuFields, profile: Profile) -> None:
+    if fields.kind not in (CHOICE, TRUE_FALSE, BLANK):
+        raise ValueError(f"type: expected 选择, 判断 or 填空, got {fields.kind!r}")
+    if fields.kind == CHOICE and not fields.options:
+        raise ValueError("choices: missing (a mapping of letters to texts, or a list of texts)")
+
+
+def _gold(gold: Json, fields: CmmmuFields, profile: Profile) -> str:
+    if not str(gold):
         raise ValueError("gold: missing")
-    want = str(gold)
-    if kind == CHOICE:
-        options = _options(fields)
-        if not prediction and profile == "official":
-            return Grade(0.0, None, "unparsed", "empty")
-        named = parse_choice(prediction, options)
-        if named is None:
-            return unparsed(fields, "ABCD", want, rule="nothing found")
-        return Grade(float(named == want), named, "scored", "letters named most often")
-    if kind == TRUE_FALSE:
+    return str(gold)
+
+
+def _extract(prediction: str, fields: CmmmuFields, context: Context) -> Extraction:
+    """One answer by its question's `type` (选择, 判断, 填空); a blank's length is the gold's."""
+    if fields.kind == CHOICE:
+        if not prediction and context.profile is Profile.OFFICIAL:
+            return Extraction(prediction, None, "empty", unparsed=True)
+        named = parse_choice(prediction, fields.options)
+        rule = "nothing found" if named is None else "letters named most often"
+        return Extraction(prediction, named, rule, unparsed=named is None)
+    if fields.kind == TRUE_FALSE:
         said = parse_judgement(prediction)
-        if said is None:
-            return unparsed(fields, ("对", "错"), want, rule="no side leads")
-        return Grade(float(said == want), said, "scored", "keywords")
-    parsed = parse_blank(prediction, want)
-    matches = blank_matches(parsed, want)
-    return Grade(float(matches if profile == "vlmevalkit" else matches > 0), parsed, "scored", "blank")
+        rule = "no side leads" if said is None else "keywords"
+        return Extraction(prediction, said, rule, unparsed=said is None)
+    return Extraction(prediction, rule="blank")
 
 
-def _options(fields: Fields) -> dict[str, str]:
-    if "option1" in fields:
-        return {letter: str(fields.get(f"option{index}", "")) for index, letter in enumerate("ABCD", 1)}
-    return options_of(fields)
+def _judge(extraction: Extraction, gold: str, fields: CmmmuFields, context: Context) -> Grade:
+    """`vlmevalkit` gives a blank one point for every value that matches, so more than one: its own bug."""
+    if fields.kind == BLANK:
+        parsed = parse_blank(extraction.answer, gold)
+        matches = blank_matches(parsed, gold)
+        each = context.profile is Profile.VLMEVALKIT
+        return Grade(float(matches if each else matches > 0), parsed, "scored", "blank")
+    if extraction.unparsed:
+        drawn: Sequence[str] = "ABCD" if fields.kind == CHOICE else ("对", "错")
+        return unparsed(extraction, () if extraction.rule == "empty" else drawn, gold, fields, context)
+    return Grade(float(extraction.parsed == gold), extraction.parsed, "scored", extraction.rule)
 
 
 def cmmmu_score(rows: Sequence[Row], profile: str) -> Metric:
@@ -146,17 +178,16 @@ def cmmmu_score(rows: Sequence[Row], profile: str) -> Metric:
 
 
 CMMMU = Scorer(
-    "cmmmu",
-    ungraded_without_gold(cmmmu, "A"),
-    cmmmu_score,
-    ("official", "vlmevalkit"),
-    {
-        "type": "选择 (choice, one or more letters), 判断 (对 or 错) or 填空 (blank)",
-        "choices": "the four options, or option1 ... option4",
-        "unparsed": '"random" draws an answer, as the reference does, instead of counting 0',
-        "seed": "of that draw",
-        "id": "the sample's id, for that draw",
-    },
-    "CMMMU: letters named most often, keywords of right and wrong, containment.",
+    name="cmmmu",
+    help="CMMMU: letters named most often, keywords of right and wrong, containment.",
+    profiles=(Profile.OFFICIAL, Profile.VLMEVALKIT),
+    fields=CmmmuFields,
+    check=_check,
+    gold=_gold,
+    gold_help="the letter or letters, 对 or 错, or the text of the blank",
+    extract=_extract,
+    judge=_judge,
+    aggregate=cmmmu_score,
+    options=("unparsed", "seed"),
 )
 SCORERS = (CMMMU,)

@@ -1,40 +1,40 @@
-"""HallusionBench (S10): yes or no, also by figure and by question."""
+"""HallusionBench: yes or no, also by figure and by question."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
-from sightbench.scorers.choice.yesno import yes_no
-from sightbench.scorers.groups import all_right, by, grade_rows, together, value, valued
-from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
+from sightbench.sample import Json
+from sightbench.scorers.choice.yesno import extract_yes_no, judge_yes_no, yes_gold
+from sightbench.scorers.fields import Fields
+from sightbench.scorers.groups import all_right, by, value, valued
+from sightbench.scorers.score import Grade, Metric, Row
+from sightbench.scorers.scorer import Member, Profile, Scorer, together
 from sightbench.scorers.statistics.means import mean, mean_of
 
 
-def identity(fields: Mapping[str, Any]) -> dict[str, str]:
+def identity(columns: Mapping[str, Json]) -> dict[str, str]:
     """Kind, set, figure and question of a row, from its own columns or from its index.
 
     The index reads category_subcategory_visual_set_figure_question. The kind keeps VD_ocr and VS_ocr
     apart: without the category, figures and questions of the two would be counted as one.
     """
-    parts = str(fields.get("index", "")).split("_")
+    parts = str(columns.get("index", "")).split("_")
     names = ("category", "subcategory", "visual_input", "set_id", "figure_id", "question_id")
     from_index = dict(zip(names, parts, strict=True)) if len(parts) == len(names) else {}
-    found = {name: str(fields.get(name, from_index.get(name, ""))) for name in names}
-    kind = str(fields.get("l2-category") or fields.get("l2_category") or found["subcategory"])
-    missing = [name for name in ("set_id", "figure_id", "question_id") if not found[name]]
+    named = {name: str(columns.get(name, from_index.get(name, ""))) for name in names}
+    kind = str(columns.get("l2-category") or columns.get("l2_category") or named["subcategory"])
+    missing = [name for name in ("set_id", "figure_id", "question_id") if not named[name]]
     if missing:
         raise ValueError(f"{missing[0]}: missing (or an index category_sub_visual_set_figure_question)")
-    return {**found, "kind": f"{found['category']} {kind}"}
+    return {**named, "kind": f"{named['category']} {kind}"}
 
 
-def hallusionbench(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    """One question (gold yes/no, or the original's "1"/"0"); with `rows`, 1.0 if all of them are right."""
-    if "rows" in fields:
-        graded = grade_rows(fields, lambda text, want, own: yes_no(text, want, own, profile))
-        return together(graded, float(all(grade.value == 1.0 for _, grade in graded)))
-    return yes_no(prediction, gold, fields, profile)
+def _all_right(members: Sequence[Member[str, bool, Fields]], profile: Profile) -> Grade:
+    """1.0 if all rows of a figure, or of a question, are right."""
+    grades = [member.grade for member in members]
+    return together(grades, float(all(grade.value == 1.0 for grade in grades)))
 
 
 def hallusionbench_score(rows: Sequence[Row], profile: str) -> Metric:
@@ -67,19 +67,22 @@ def _three(name: str, rows: Sequence[Row]) -> Metric:
 
 
 def _key(row: Row, *items: str) -> tuple[str, ...]:
-    found = identity({"category": row.sample.category, "index": row.sample.id, **row.sample.meta})
-    return found["kind"], found["set_id"], *(found[item] for item in items)
+    whose = identity({"category": row.sample.category, "index": row.sample.id, **row.sample.meta})
+    return whose["kind"], whose["set_id"], *(whose[item] for item in items)
 
 
 HALLUSIONBENCH = Scorer(
-    "hallusionbench",
-    hallusionbench,
-    hallusionbench_score,
-    ("vlmevalkit",),
-    {
-        "rows": "a figure's or a question's rows on one line: list of {prediction, gold}",
-        "set_id": "with figure_id, question_id, category and l2-category (or index): what to group by",
-    },
-    "HallusionBench: yes or no; mean of the accuracies over rows, figures and questions.",
+    name="hallusionbench",
+    help="HallusionBench: yes or no; mean of the accuracies over rows, figures and questions.",
+    profiles=(Profile.VLMEVALKIT,),
+    fields=Fields,
+    gold=yes_gold,
+    gold_help='yes or no, or the original\'s "1" and "0"',
+    extract=extract_yes_no,
+    judge=judge_yes_no,
+    judge_set=_all_right,
+    rows_help="a figure's or a question's rows on one line: list of {prediction, gold}",
+    aggregate=hallusionbench_score,
+    options=("unparsed", "seed"),
 )
 SCORERS = (HALLUSIONBENCH,)

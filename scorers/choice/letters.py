@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 
 from sightbench.scorers.answer import is_refusal
 
-Found = tuple[str | None, str]
+Match = tuple[str | None, str]
 
 _REFUSED = (
     "Sorry, I can't help with images of people yet.",
@@ -25,7 +25,7 @@ _SEPARATORS = str.maketrans(dict.fromkeys(".()[],:;!*#{}", " "))
 _ANSWER_IS = re.compile(r"(?i)answer\s+is\s+\**([ABCD])\**")
 
 
-def can_infer(answer: str, options: Mapping[str, str]) -> Found:
+def can_infer(answer: str, options: Mapping[str, str]) -> Match:
     """VLMEvalKit's rule (vlmeval/utils/matching_util.py): a letter among the tokens, else an option's text.
 
     "Z" is the reference's word for a refusal: it is an answer, and a wrong one. The phrase step ignores
@@ -43,7 +43,7 @@ def can_infer(answer: str, options: Mapping[str, str]) -> Found:
     return None, "nothing found"
 
 
-def _can_infer_option(answer: str, options: Collection[str]) -> Found:
+def _can_infer_option(answer: str, options: Collection[str]) -> Match:
     if _API_FAILED in answer:
         return None, "request failed"
     if any(phrase in answer for phrase in _REFUSED):
@@ -61,7 +61,7 @@ def _can_infer_option(answer: str, options: Collection[str]) -> Found:
     return None, ""
 
 
-def internvl(answer: str, options: Mapping[str, str]) -> Found:
+def internvl(answer: str, options: Mapping[str, str]) -> Match:
     """InternVL's post_process (MMBench, MMMU, MMVP): first character, else the first option text contained.
 
     "Because" gives B, a single character is itself whatever it is, and an answer in which nothing is
@@ -79,7 +79,7 @@ def internvl(answer: str, options: Mapping[str, str]) -> Found:
     return None, "nothing found"
 
 
-def internvl_scienceqa(answer: str, options: Mapping[str, str]) -> Found:
+def internvl_scienceqa(answer: str, options: Mapping[str, str]) -> Match:
     """InternVL's ScienceQA variant: as `internvl`, then "x. ..." and "(x) ..." whatever x is."""
     letter, rule = internvl(answer, options)
     if letter is not None:
@@ -92,7 +92,7 @@ def internvl_scienceqa(answer: str, options: Mapping[str, str]) -> Found:
     return None, rule
 
 
-def scienceqa(answer: str) -> Found:
+def scienceqa(answer: str) -> Match:
     """LLaVA's protocol: a bare letter A-E, "A. ...", or exactly one "The answer is A" + any character."""
     if answer in tuple("ABCDE"):
         return answer, "letter"
@@ -107,7 +107,7 @@ def scienceqa(answer: str) -> Found:
 _MMSTAR_PREFIXES = ("option ", "the answer is ")
 
 
-def mmstar(answer: str) -> Found:
+def mmstar(answer: str) -> Match:
     """The character MMStar's official rule looks at, in upper case: its position depends on the prefix."""
     text = answer.lower().strip().replace("\n", " ")
     if text[:1] == "(":
@@ -147,42 +147,43 @@ _EGOEXO_PREFIXES = (
 )
 
 
-def egoexo(answer: str) -> Found:
+def egoexo(answer: str) -> Match:
     """EgoExo-Bench's rule: known prefixes deleted, the first capital A-D anywhere, inside words too."""
     text = answer.strip()
     for prefix in _EGOEXO_PREFIXES:
         text = text.replace(prefix, "")
-    found = re.search("[ABCD]", text)
-    return (found.group(), "first capital") if found else (None, "nothing found")
+    capital = re.search("[ABCD]", text)
+    return (capital.group(), "first capital") if capital else (None, "nothing found")
 
 
-def mmsi(answer: str) -> Found:
+def mmsi(answer: str) -> Match:
     """MMSI-Bench's rule: inside double, then single backticks, the first lone A-D that no word follows."""
     text, rule = answer, "lone letter"
     for fence in (r"``([^`]*)``", r"`([^`]*)`"):
         inside = re.search(fence, text)
         if inside:
             text, rule = inside.group(1), "backticks"
-    found = re.search(r"\b[A-D]\b(?!\s[a-zA-Z])", text)
-    return (found.group(), rule) if found else (None, "nothing found")
+    lone = re.search(r"\b[A-D]\b(?!\s[a-zA-Z])", text)
+    return (lone.group(), rule) if lone else (None, "nothing found")
 
 
-def crpe(answer: str, gold: str) -> tuple[bool, Found]:
-    """Is the answer right by CRPE's rule, and which letter does it name? `gold` reads "A. text".
-
-    An answer that opens with none of A-D is right if it contains the gold from its fifth character on:
-    the first letter of the text is lost, so any answer with "an" in it is right where gold is "A. man".
-    """
+def crpe(answer: str) -> Match:
+    """CRPE's rule: the only character of an answer, or the letter A-D it opens with."""
     if not answer:
-        return False, (None, "empty")
+        return None, "empty"
     if len(answer) == 1 or answer[0] in "ABCD":
-        return answer[0] == gold[0], (answer[0], "first character")
-    if gold[4:].lower() in answer.lower():
-        return True, (gold[0], "gold text")
-    return False, (None, "nothing found")
+        return answer[0], "first character"
+    return None, "nothing found"
 
 
-def robust(answer: str, options: Mapping[str, str] | Collection[str] = "ABCDEFGHIJ") -> Found:
+def crpe_contains(answer: str, gold: str) -> bool:
+    """Is an answer that opens with none of A-D right? It is if it contains the gold ("A. text") from its
+    fifth character on: the first letter of the text is lost, so any "an" is right where gold is "A. man".
+    """
+    return gold[4:].lower() in answer.lower()
+
+
+def robust(answer: str, options: Mapping[str, str] | Collection[str] = "ABCDEFGHIJ") -> Match:
     """Our own rule, meant to agree with a human reader: what the answer settles on, or None.
 
     In this order: <answer> or \\boxed{}; the whole answer; the last "answer is B" (or 答案是B); an opening

@@ -1,17 +1,21 @@
-"""MathVista (S14): an answer extracted by rule, normalised to the type of the gold, compared as text."""
+"""MathVista: an answer extracted by rule, normalised to the type of the gold, compared as text."""
 
 from __future__ import annotations
 
 import re
 import string
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Literal
 
+from msgspec import UNSET, Meta, UnsetType
+
+from sightbench.sample import Json
 from sightbench.scorers.aggregate import accuracy
-from sightbench.scorers.answer import final_answer, ungraded_without_gold
+from sightbench.scorers.answer import final_answer
 from sightbench.scorers.choice import letters
-from sightbench.scorers.choice.options import options_of
-from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
+from sightbench.scorers.fields import Fields, Options
+from sightbench.scorers.score import Grade, Metric, Row
+from sightbench.scorers.scorer import Context, Extraction, Profile, Scorer
 from sightbench.scorers.text.edit import levenshtein
 
 AXES = (
@@ -40,10 +44,10 @@ def extract(
         except ValueError:
             pass
     if quick and profile == "internvl":
-        found_text = final_answer(response, "final_answer")
-        return found_text, "whole response" if found_text == response else "answer line"
-    found = re.search(r'The answer is "(.*)"\.', response) if quick else None
-    return (found.group(1), "quoted answer") if found else (response, "whole response")
+        line = final_answer(response, "final_answer")
+        return line, "whole response" if line == response else "answer line"
+    quoted = re.search(r'The answer is "(.*)"\.', response) if quick else None
+    return (quoted.group(1), "quoted answer") if quoted else (response, "whole response")
 
 
 def normalise(
@@ -78,31 +82,91 @@ def normalise(
     return extraction if answer_type == "list" or profile == "internvl" else None
 
 
-def mathvista(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    """S14 by `official`, `internvl` or `vlmevalkit`; a judge's `extraction` in the fields goes first."""
-    question_type, answer_type = str(fields.get("question_type", "")), str(fields.get("answer_type", ""))
-    if question_type not in ("multi_choice", "free_form"):
-        raise ValueError(f"question_type: expected multi_choice or free_form, got {question_type!r}")
-    if question_type == "free_form" and answer_type not in ("integer", "float", "list", "text"):
-        raise ValueError(f"answer_type: expected integer, float, list or text, got {answer_type!r}")
-    if profile == "vlmevalkit":
-        return _vlmevalkit(prediction, gold, fields, question_type, answer_type)
-    options = list(options_of(fields).values()) if question_type == "multi_choice" else []
-    if question_type == "free_form" and answer_type == "float" and "precision" not in fields:
+class MathVistaFields(Fields, frozen=True, kw_only=True):
+    question_type: Annotated[
+        Literal["multi_choice", "free_form"], Meta(description="multi_choice or free_form")
+    ]
+    answer_type: Annotated[str | None, Meta(description="text, integer, float or list")] = None
+    choices: Annotated[Options, Meta(description="list of texts (multi_choice)")] = Options()
+    precision: Annotated[
+        int | float | str | UnsetType | None, Meta(description="decimals of a float answer")
+    ] = UNSET
+    extraction: Annotated[Any, Meta(description="what a judge extracted, if one was asked")] = None
+    quick_extract: Annotated[
+        Any,
+        Meta(description="false: no shortcut by phrase where no judge was asked (default true, unless cot)"),
+    ] = UNSET
+    cot: Annotated[
+        Any, Meta(description="how the answer was marked, if it was cut out of its reasons already")
+    ] = UNSET
+    answer_option: Annotated[
+        str | None, Meta(description="the gold letter (vlmevalkit; else found from the gold text)")
+    ] = None
+
+    @property
+    def texts(self) -> list[str]:
+        """The options' texts of a choice."""
+        return list(self.choices.values()) if self.question_type == "multi_choice" else []
+
+
+_READERS: dict[str | None, Callable[[str], int | float]] = {"integer": int, "float": float}
+
+
+def _check(fields: MathVistaFields, profile: Profile) -> None:
+    if fields.question_type == "multi_choice":
+        if not fields.choices:
+            raise ValueError("choices: missing (a mapping of letters to texts, or a list of texts)")
+        return
+    if fields.answer_type not in ("integer", "float", "list", "text"):
+        raise ValueError(f"answer_type: expected integer, float, list or text, got {fields.answer_type!r}")
+    if fields.answer_type == "float" and fields.precision is UNSET and profile is not Profile.VLMEVALKIT:
         raise ValueError("precision: missing (the number of decimals of a float answer)")
-    if fields.get("extraction") is not None:
-        extraction, rule = str(fields["extraction"]), "given extraction"
+
+
+def _gold(gold: Json, fields: MathVistaFields, profile: Profile) -> str:
+    """The right option's text, or under `vlmevalkit` its letter; a free answer's text."""
+    if profile is not Profile.VLMEVALKIT:
+        return _gold_text(gold, fields.texts)
+    if fields.question_type == "multi_choice":
+        named = (letter for letter, option in fields.choices.items() if option == gold)
+        return fields.answer_option or next(named, str(gold))
+    if fields.answer_type in _READERS:
+        try:
+            _READERS[fields.answer_type](str(gold))
+        except ValueError:
+            raise ValueError(f"gold: expected {fields.answer_type}, got {gold!r}") from None
+    return str(gold)
+
+
+def _extract(prediction: str, fields: MathVistaFields, context: Context) -> Extraction:
+    """`official`, `internvl` or `vlmevalkit`; a judge's `extraction` in the fields goes first."""
+    if context.profile is Profile.VLMEVALKIT:
+        return _extract_vlmevalkit(prediction, fields)
+    answer_type = fields.answer_type or ""
+    if fields.extraction is not None:
+        extraction, rule = str(fields.extraction), "given extraction"
     else:
-        quick = bool(fields.get("quick_extract", "cot" not in fields))
-        extraction, rule = extract(prediction, options, question_type, answer_type, profile, quick)
-    parsed = normalise(extraction, options, question_type, answer_type, fields.get("precision"), profile)
-    detail = {"extraction": extraction}
-    if parsed is None:
-        return Grade(0.0, None, "unparsed", rule, detail)
-    return Grade(float(parsed == _gold_text(gold, options)), parsed, "scored", rule, detail)
+        quick = fields.cot is UNSET if fields.quick_extract is UNSET else bool(fields.quick_extract)
+        extraction, rule = extract(
+            prediction, fields.texts, fields.question_type, answer_type, context.profile, quick
+        )
+    parsed = normalise(
+        extraction, fields.texts, fields.question_type, answer_type, fields.precision, context.profile
+    )
+    return Extraction(prediction, parsed, rule, parsed is None, {"extraction": extraction})
 
 
-def _gold_text(gold: Any, options: Sequence[str]) -> str:
+def _judge(extraction: Extraction, gold: str, fields: MathVistaFields, context: Context) -> Grade:
+    if extraction.unparsed:
+        return Grade(0.0, extraction.parsed, "unparsed", extraction.rule, extraction.detail)
+    read = _READERS.get(fields.answer_type) if fields.question_type == "free_form" else None
+    numeric = read is not None and context.profile is Profile.VLMEVALKIT
+    want = read(gold) if read is not None and numeric else gold
+    right = extraction.parsed == want
+    return Grade(float(right), extraction.parsed, "scored", extraction.rule, extraction.detail)
+
+
+def _gold_text(gold: Json, options: Sequence[str]) -> str:
     """The gold as text: a letter that is no option's own text stands for its option."""
     text = str(gold)
     if options and text not in options and len(text) == 1:
@@ -112,32 +176,22 @@ def _gold_text(gold: Any, options: Sequence[str]) -> str:
     return text
 
 
-def _vlmevalkit(prediction: str, gold: Any, fields: Fields, question_type: str, answer_type: str) -> Grade:
+def _extract_vlmevalkit(prediction: str, fields: MathVistaFields) -> Extraction:
     """VLMEvalKit's post_check: can_infer on choices, equal numbers without rounding, lists never right.
 
     There a list, a wrong number and an unparsed choice go to the judge; here they are what they are.
     """
-    given = fields.get("extraction")
+    given = fields.extraction
     text, rule = (prediction, "response") if given is None else (str(given), "given extraction")
-    if question_type == "multi_choice":
-        options = options_of(fields)
-        want = fields.get("answer_option") or next(
-            (letter for letter, option in options.items() if option == gold), gold
-        )
-        letter, rule = letters.can_infer(text, options)
-        return Grade(float(letter == want), letter, "unparsed" if letter is None else "scored", rule)
-    read = {"integer": int, "float": float}.get(answer_type)
-    if read is None:
-        return Grade(0.0, None, "unparsed", "needs a judge")
+    if fields.question_type == "multi_choice":
+        letter, rule = letters.can_infer(text, fields.choices)
+        return Extraction(prediction, letter, rule, letter is None)
+    if fields.answer_type not in _READERS:
+        return Extraction(prediction, None, "needs a judge", True)
     try:
-        wanted = read(str(gold))
+        return Extraction(prediction, _READERS[fields.answer_type](text), rule)
     except ValueError:
-        raise ValueError(f"gold: expected {answer_type}, got {gold!r}") from None
-    try:
-        found = read(text)
-    except ValueError:
-        return Grade(0.0, None, "unparsed", "not a number")
-    return Grade(float(found == wanted), found, "scored", rule)
+        return Extraction(prediction, None, "not a number", True)
 
 
 def mathvista_score(rows: Sequence[Row], profile: str) -> Metric:
@@ -146,20 +200,15 @@ def mathvista_score(rows: Sequence[Row], profile: str) -> Metric:
 
 
 MATHVISTA = Scorer(
-    "mathvista",
-    ungraded_without_gold(mathvista, "0"),
-    mathvista_score,
-    ("official", "internvl", "vlmevalkit"),
-    {
-        "question_type": "multi_choice or free_form",
-        "answer_type": "text, integer, float or list",
-        "choices": "list of texts (multi_choice)",
-        "precision": "decimals of a float answer",
-        "extraction": "what a judge extracted, if one was asked",
-        "quick_extract": "false: no shortcut by phrase where no judge was asked (default true, unless cot)",
-        "cot": "how the answer was marked, if it was cut out of its reasons already",
-        "answer_option": "the gold letter (vlmevalkit; else found from the gold text)",
-    },
-    "MathVista: the extracted answer, normalised, equals the gold text.",
+    name="mathvista",
+    help="MathVista: the extracted answer, normalised, equals the gold text.",
+    profiles=(Profile.OFFICIAL, Profile.INTERNVL, Profile.VLMEVALKIT),
+    fields=MathVistaFields,
+    check=_check,
+    gold=_gold,
+    gold_help="the right answer's text; of a choice, its option's text or letter",
+    extract=_extract,
+    judge=_judge,
+    aggregate=mathvista_score,
 )
 SCORERS = (MATHVISTA,)

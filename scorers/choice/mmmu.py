@@ -1,19 +1,30 @@
-"""MMMU (S12): multiple choice by the letter mentioned last, open answers by key phrases and numbers."""
+"""MMMU: multiple choice by the letter mentioned last, open answers by key phrases and numbers."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Annotated
 
+from msgspec import Meta
+
+from sightbench.sample import Json
 from sightbench.scorers.aggregate import accuracy
-from sightbench.scorers.answer import ungraded_without_gold, unparsed
 from sightbench.scorers.choice import letters
-from sightbench.scorers.choice.multiple_choice import choice, inferred, judge
-from sightbench.scorers.choice.options import gold_letter, options_of
+from sightbench.scorers.choice.extractors import (
+    EXTRACTORS,
+    Extract,
+    MaybeChoiceFields,
+    by_letter,
+    judge_choice,
+    judge_letter,
+)
+from sightbench.scorers.fields import Options
+from sightbench.scorers.gold import letter
 from sightbench.scorers.groups import value
-from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
+from sightbench.scorers.score import Grade, Metric, Row
+from sightbench.scorers.scorer import Context, Extraction, Profile, Scorer, unparsed
 
 DOMAINS: Mapping[str, tuple[str, ...]] = {
     "Art and Design": ("Art", "Art_Theory", "Design", "Music"),
@@ -42,7 +53,7 @@ Parsed = str | float
 """What an open answer may mean: a text in lower case, or a number rounded to two decimals."""
 
 
-def parse_choice(response: str, options: Mapping[str, str]) -> letters.Found:
+def parse_choice(response: str, options: Mapping[str, str]) -> letters.Match:
     """The letter mentioned last: as "(B)", else between spaces, else (over five words) as its text.
 
     MMMU's parse_multi_choice_response (mmmu/utils/eval_utils.py), which draws at random where this
@@ -105,9 +116,9 @@ def number(text: str) -> float | None:
 def normalise(text: str) -> list[Parsed]:
     """A number, or the text in lower case; one character with a space on either side of it."""
     text = text.strip()
-    found = number(text)
-    if found is not None:
-        return [found]
+    numeric = number(text)
+    if numeric is not None:
+        return [numeric]
     text = text.lower()
     return [" " + text, text + " "] if len(text) == 1 else [text]
 
@@ -119,76 +130,101 @@ def parse_open(response: str) -> list[Parsed]:
     """
     text = response.strip().strip(".").lower()
     phrases = key_phrases(text.split("\n"), _KEYS, ("=",)) or [text]
-    numbers = [found for phrase in phrases for pattern in _NUMBERS for found in pattern.findall(phrase)]
-    return unique(found for phrase in (*phrases, *numbers) for found in normalise(phrase))
+    numbers = [digits for phrase in phrases for pattern in _NUMBERS for digits in pattern.findall(phrase)]
+    return unique(meaning for phrase in (*phrases, *numbers) for meaning in normalise(phrase))
 
 
-def unique(found: Iterable[Parsed]) -> list[Parsed]:
+def unique(values: Iterable[Parsed]) -> list[Parsed]:
     """Distinct values, in order of appearance."""
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(values))
 
 
 def open_right(parsed: Sequence[Parsed], gold: Sequence[str]) -> bool:
     """Right if a gold text is contained in any parsed text, or a gold number equals a parsed one."""
     wanted = [want for text in gold for want in normalise(text)]
     return any(
-        any(isinstance(want, str) and want in found for want in wanted)
-        if isinstance(found, str)
-        else found in wanted
-        for found in parsed
+        any(isinstance(want, str) and want in meaning for want in wanted)
+        if isinstance(meaning, str)
+        else meaning in wanted
+        for meaning in parsed
     )
 
 
-def mmmu(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    """S12 by `official`, `internvl` (first character, S11) or `vlmevalkit` (can_infer, open as a choice)."""
-    multiple = _is_multiple_choice(fields)
-    if profile == "vlmevalkit":
-        return _vlmevalkit(prediction, gold, fields, multiple)
-    if not multiple:
-        texts = [str(text) for text in gold] if isinstance(gold, (list, tuple)) else [str(gold)]
-        if not texts:
-            raise ValueError("gold: an empty list")
-        parsed = parse_open(prediction)
-        return Grade(float(open_right(parsed, texts)), parsed, "scored", "open")
-    if profile == "internvl":
-        return choice(prediction, _one(gold), fields, "internvl")
-    options = options_of(fields)
-    found = parse_choice(prediction, options)
-    if isinstance(gold, (list, tuple)):
-        if found[0] is None:
-            return unparsed(fields, list(options), list(gold), rule=found[1])
-        return Grade(float(found[0] in gold), found[0], "scored", found[1])
-    return judge(found, gold_letter(gold, options), list(options), fields)
+class MmmuFields(MaybeChoiceFields, frozen=True, kw_only=True):
+    question_type: Annotated[
+        str | None,
+        Meta(description="multiple-choice, else open (absent: by whether there are choices)"),
+    ] = None
+
+    @property
+    def multiple(self) -> bool:
+        if self.question_type is None:
+            return bool(self.choices)
+        return self.question_type.replace("_", "-") in ("multiple-choice", "multi-choice")
 
 
-def _vlmevalkit(prediction: str, gold: Any, fields: Fields, multiple: bool) -> Grade:
+def _check(fields: MmmuFields, profile: Profile) -> None:
+    if fields.multiple and not fields.choices:
+        raise ValueError("choices: missing (a mapping of letters to texts, or a list of texts)")
+
+
+def _golds(gold: Json, fields: MmmuFields, profile: Profile) -> tuple[str, ...]:
+    """Every right letter, or every right text of an open question."""
+    several = list(gold) if isinstance(gold, (list, tuple)) else [gold]
+    if not several:
+        raise ValueError("gold: an empty list")
+    if not fields.multiple:
+        return (str(gold),) if profile is Profile.VLMEVALKIT else tuple(map(str, several))
+    if isinstance(gold, (list, tuple)) and profile is Profile.OFFICIAL:
+        return tuple(map(str, several))
+    return (letter(gold if len(several) > 1 else several[0], fields.choices),)
+
+
+def _extract(prediction: str, fields: MmmuFields, context: Context) -> Extraction:
+    """`official`, `internvl` (first character) or `vlmevalkit` (can_infer, open as a choice)."""
+    if not fields.multiple:
+        if context.profile is Profile.VLMEVALKIT:
+            return Extraction(prediction)  # its options are the gold and "Other Answers"
+        return Extraction(prediction, parse_open(prediction), "open")
+    return _EXTRACTORS[context.profile](prediction, fields.choices)
+
+
+_EXTRACTORS: dict[Profile, Extract] = {
+    Profile.OFFICIAL: by_letter(parse_choice),
+    Profile.INTERNVL: EXTRACTORS[Profile.INTERNVL],
+    Profile.VLMEVALKIT: EXTRACTORS[Profile.VLMEVALKIT],
+}
+
+
+def _judge(extraction: Extraction, golds: tuple[str, ...], fields: MmmuFields, context: Context) -> Grade:
+    if not fields.multiple:
+        if context.profile is Profile.VLMEVALKIT:
+            return _gold_or_other(extraction.answer, golds[0], fields, context)
+        right = open_right(extraction.parsed, golds)
+        return Grade(float(right), extraction.parsed, "scored", extraction.rule)
+    if context.profile is not Profile.OFFICIAL:
+        return judge_choice(extraction, golds[0], fields, context)
+    if extraction.unparsed:
+        return unparsed(extraction, list(fields.choices), golds, fields, context)
+    return Grade(float(extraction.parsed in golds), extraction.parsed, "scored", extraction.rule)
+
+
+def _gold_or_other(answer: str, gold: str, fields: MmmuFields, context: Context) -> Grade:
     """VLMEvalKit makes a choice of an open question: A is the gold, B reads "Other Answers".
 
     Its answer map keeps a gold that is one capital letter, so such an open question wants that letter.
     """
-    if multiple:
-        return choice(prediction, _one(gold), fields, "vlmevalkit")
-    options = {"A": str(gold), "B": "Other Answers"}
-    want = str(gold) if re.fullmatch("[A-Z]", str(gold)) else "A"
-    return inferred(prediction, want, options, fields)
-
-
-def _one(gold: Any) -> Any:
-    return gold[0] if isinstance(gold, (list, tuple)) and len(gold) == 1 else gold
-
-
-def _is_multiple_choice(fields: Fields) -> bool:
-    kind = fields.get("question_type")
-    if kind is None:
-        return bool(options_of(fields, required=False))
-    return str(kind).replace("_", "-") in ("multiple-choice", "multi-choice")
+    options = Options({"A": gold, "B": "Other Answers"})
+    want = gold if re.fullmatch("[A-Z]", gold) else "A"
+    extraction = EXTRACTORS[Profile.VLMEVALKIT](answer, options)
+    return judge_letter(extraction, want, [*options, "Z"], fields, context)
 
 
 def subject(row: Row) -> str:
     """The subject of a row: its category, else the middle of an id such as validation_Art_Theory_1."""
     named = row.sample.category or row.sample.meta.get("subject") or row.sample.meta.get("subfield")
-    found = re.search(r"(?:^|/)(?:dev|validation|test)_(.+)_\d+$", row.sample.id)
-    return str(named or (found.group(1) if found else "")).replace(" ", "_")
+    in_id = re.search(r"(?:^|/)(?:dev|validation|test)_(.+)_\d+$", row.sample.id)
+    return str(named or (in_id.group(1) if in_id else "")).replace(" ", "_")
 
 
 def mmmu_score(rows: Sequence[Row], profile: str) -> Metric:
@@ -223,17 +259,16 @@ def _by_domain(rows: Sequence[Row]) -> Metric:
 
 
 MMMU = Scorer(
-    "mmmu",
-    ungraded_without_gold(mmmu, "A"),
-    mmmu_score,
-    ("official", "internvl", "vlmevalkit"),
-    {
-        "question_type": "multiple-choice, else open (absent: by whether there are choices)",
-        "choices": "mapping letter -> text, list of texts, or the text of a Python list",
-        "unparsed": '"random" draws a letter, as the reference does, instead of counting 0',
-        "seed": "of that draw",
-        "id": "the sample's id, for that draw",
-    },
-    "MMMU: the letter mentioned last; open answers by containment and rounded numbers.",
+    name="mmmu",
+    help="MMMU: the letter mentioned last; open answers by containment and rounded numbers.",
+    profiles=tuple(_EXTRACTORS),
+    fields=MmmuFields,
+    check=_check,
+    gold=_golds,
+    gold_help="the right letter, or the right answer to an open question; a list of either",
+    extract=_extract,
+    judge=_judge,
+    aggregate=mmmu_score,
+    options=("unparsed", "seed"),
 )
 SCORERS = (MMMU,)

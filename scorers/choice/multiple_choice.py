@@ -1,60 +1,35 @@
-"""Multiple choice (S11): one scorer per benchmark family, its extractor named by the profile."""
+"""Multiple choice: one scorer per benchmark family, its extractor named by the profile."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+from sightbench.sample import Json
+from sightbench.scorers import gold as golds
 from sightbench.scorers.aggregate import accuracy, breakdown, set_accuracy
-from sightbench.scorers.answer import Grader, ungraded_without_gold, unparsed
 from sightbench.scorers.choice import letters, spatial
-from sightbench.scorers.choice.options import gold_letter, options_of
-from sightbench.scorers.groups import by, chunks, grade_rows, sets, together, value
-from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
+from sightbench.scorers.choice.extractors import (
+    EXTRACTORS,
+    ChoiceFields,
+    Extract,
+    MaybeChoiceFields,
+    choice_letter,
+    extract_choice,
+    handed_on,
+    judge_choice,
+    judge_letter,
+)
+from sightbench.scorers.fields import Fields, Options
+from sightbench.scorers.groups import by, chunks, sets, value
+from sightbench.scorers.score import Grade, Metric, Row
+from sightbench.scorers.scorer import Context, Extraction, Member, Profile, Scorer, together, unparsed
 
-_CHOICES = "mapping letter -> text, or list of texts (A, B, C... in order)"
 _AXES = ("split", "l2-category", "category")
-_UNPARSED = {
-    "unparsed": '"random" draws an option instead of counting 0',
-    "seed": "of that draw",
-    "id": "same",
-}
-
-
-def judge(found: letters.Found, gold: str, options: Sequence[str], fields: Fields) -> Grade:
-    """The grade of an extracted letter: right if it equals the gold letter, `unparsed` if there is none."""
-    letter, rule = found
-    if letter is None:
-        return unparsed(fields, options, gold, rule=rule)
-    return Grade(float(letter == gold), letter, "scored", rule)
-
-
-def choice(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    """S11 by `vlmevalkit` (can_infer), `internvl` (post_process) or `robust` (our own)."""
-    options = options_of(fields)
-    want = gold_letter(gold, options)
-    if profile == "internvl":
-        return _as_handed_on(letters.internvl(prediction, options), prediction, want, list(options), fields)
-    if profile == "robust":
-        return judge(letters.robust(prediction, options), want, list(options), fields)
-    return inferred(prediction, want, options, fields)
-
-
-def inferred(prediction: str, want: str, options: Mapping[str, str], fields: Fields) -> Grade:
-    """The grade by can_infer; VLMEvalKit's draw, where one is asked for, is among the letters and Z."""
-    return judge(letters.can_infer(prediction, options), want, [*options, "Z"], fields)
-
-
-def _as_handed_on(
-    found: letters.Found, prediction: str, want: str, options: Sequence[str], fields: Fields
-) -> Grade:
-    """InternVL compares the whole text with the gold where it found no option: kept as `parsed`."""
-    text = prediction.strip()
-    if found[0] is not None or text == want:
-        return judge((found[0] or text, found[1]), want, options, fields)
-    return unparsed(fields, options, want, text, found[1])
+OFFICIAL, INTERNVL, VLMEVALKIT = Profile.OFFICIAL, Profile.INTERNVL, Profile.VLMEVALKIT
 
 
 def choice_accuracy(rows: Sequence[Row], profile: str) -> Metric:
@@ -62,16 +37,14 @@ def choice_accuracy(rows: Sequence[Row], profile: str) -> Metric:
     return accuracy("accuracy", rows, _AXES)
 
 
-def circular(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    """One rotation; or, with `rows`, a whole set: 1.0 if every rotation that is there is right.
+def _circular_set(members: Sequence[Member[str, str, Any]], profile: Profile) -> Grade:
+    """1.0 if every rotation that is there is right.
 
     As in VLMEvalKit, a rotation that was extracted and is wrong settles the set; if none is wrong but
     some were not parsed, the set has no judge to ask and is 0.0, `unparsed`.
     """
-    if "rows" not in fields:
-        return choice(prediction, gold, fields, profile)
-    graded = grade_rows(fields, lambda text, want, own: choice(text, want, own, profile))
-    return together(graded, float(all(grade.value == 1.0 for _, grade in graded)))
+    grades = [member.grade for member in members]
+    return together(grades, float(all(grade.value == 1.0 for grade in grades)))
 
 
 def circular_accuracy(rows: Sequence[Row], profile: str) -> Metric:
@@ -83,21 +56,25 @@ def circular_accuracy(rows: Sequence[Row], profile: str) -> Metric:
     return replace(headline, parts=(*finer, *headline.parts, first))
 
 
-def mmvp(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    """One question (gold "A", or "(a)" as in Questions.csv); with `rows`, the share of pairs all right."""
-    if "rows" in fields:
-        graded = grade_rows(fields, lambda text, want, own: mmvp(text, want, own, profile))
-        return together(graded, _share_right(graded, 2))
+def _mmvp_letter(gold: Json, fields: ChoiceFields, profile: Profile) -> str:
+    """The gold letter: "A", or "(a)" as in Questions.csv."""
     if isinstance(gold, str):
-        gold = re.sub(r"\(([a-d])\)", lambda found: found.group(1).upper(), gold)
-    return choice(prediction, gold, fields, profile)
+        gold = re.sub(r"\(([a-d])\)", lambda letter: letter.group(1).upper(), gold)
+    return golds.letter(gold, fields.choices)
 
 
-def _share_right(graded: Sequence[tuple[Fields, Grade]], size: int) -> float:
-    groups = chunks(graded, size)
-    if len(groups) * size != len(graded):
-        raise ValueError(f"rows: {len(graded)} rows do not make sets of {size}")
-    return sum(all(grade.value == 1.0 for _, grade in group) for group in groups) / len(groups)
+def _share_right(members: Sequence[Member[str, str, Any]], size: int) -> Grade:
+    """The share of sets of `size` rows in which all are right."""
+    grades = [member.grade for member in members]
+    groups = chunks(grades, size)
+    if len(groups) * size != len(grades):
+        raise ValueError(f"rows: {len(grades)} rows do not make sets of {size}")
+    right = sum(all(grade.value == 1.0 for grade in group) for group in groups)
+    return together(grades, right / len(groups))
+
+
+def _pairs_right(members: Sequence[Member[str, str, Any]], profile: Profile) -> Grade:
+    return _share_right(members, 2)
 
 
 def mmvp_accuracy(rows: Sequence[Row], profile: str) -> Metric:
@@ -105,17 +82,33 @@ def mmvp_accuracy(rows: Sequence[Row], profile: str) -> Metric:
     return replace(set_accuracy("pair accuracy", sets(rows, 2)), parts=(accuracy("single questions", rows),))
 
 
-def seed(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    """SEED: the first character; `lmms_eval` strips and ignores case; `vlmevalkit` is can_infer."""
-    want = gold_letter(gold)
-    if profile == "vlmevalkit":
-        return choice(prediction, gold, fields, profile)
-    options = list(options_of(fields, required=False))
-    text = prediction.strip() if profile == "lmms_eval" else prediction
-    if not text:
-        return unparsed(fields, options, want, rule="empty")
-    right = text[0].lower() == want.lower() if profile == "lmms_eval" else text[0] == want
-    return Grade(float(right), text[0], "scored", "first character")
+def _first_character(prediction: str, options: Options) -> Extraction:
+    if not prediction:
+        return Extraction(prediction, None, "empty", unparsed=True)
+    return Extraction(prediction, prediction[0], "first character")
+
+
+_SEED_EXTRACTORS: dict[Profile, Extract] = {
+    INTERNVL: _first_character,
+    VLMEVALKIT: EXTRACTORS[VLMEVALKIT],
+    Profile.LMMS_EVAL: lambda prediction, options: _first_character(prediction.strip(), options),
+}
+
+
+def _extract_seed(prediction: str, fields: MaybeChoiceFields, context: Context) -> Extraction:
+    """The first character; `lmms_eval` strips and ignores case; `vlmevalkit` is can_infer."""
+    return _SEED_EXTRACTORS[context.profile](prediction, fields.choices)
+
+
+def _seed_letter(gold: Json, fields: MaybeChoiceFields, profile: Profile) -> str:
+    return golds.letter(gold, fields.choices if profile is VLMEVALKIT else None)
+
+
+def _judge_seed(extraction: Extraction, gold: str, fields: MaybeChoiceFields, context: Context) -> Grade:
+    if context.profile is Profile.LMMS_EVAL and not extraction.unparsed:
+        right = extraction.parsed.lower() == gold.lower()
+        return Grade(float(right), extraction.parsed, "scored", extraction.rule)
+    return judge_choice(extraction, gold, fields, context)
 
 
 def seed_accuracy(rows: Sequence[Row], profile: str) -> Metric:
@@ -134,18 +127,25 @@ def _is_video(row: Row) -> bool:
     return row.sample.meta.get("data_type") == "video" or (kind is not None and int(str(kind)) > 9)
 
 
-def crpe(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    """CRPE's rule on a gold "A. text"; with `rows`, the share of fours in which all are right."""
-    if "rows" in fields:
-        graded = grade_rows(fields, lambda text, want, own: crpe(text, want, own, profile))
-        size = 4 if len(graded) % 4 == 0 else len(graded)
-        return together(graded, _share_right(graded, size))
+def _extract_crpe(prediction: str, fields: Fields, context: Context) -> Extraction:
+    letter, rule = letters.crpe(prediction)
+    return Extraction(prediction, letter, rule, unparsed=letter is None)
+
+
+def _crpe_gold(gold: Json, fields: Fields, profile: Profile) -> str:
     if not isinstance(gold, str) or not gold:
         raise ValueError(f'gold: expected a text such as "A. man", got {gold!r}')
-    right, (letter, rule) = letters.crpe(prediction, gold)
-    if letter is None:
-        return unparsed(fields, "ABCD", gold[0], rule=rule)
-    return Grade(float(right), letter, "scored", rule)
+    return gold
+
+
+def _judge_crpe(extraction: Extraction, gold: str, fields: Fields, context: Context) -> Grade:
+    if extraction.answer and extraction.unparsed and letters.crpe_contains(extraction.answer, gold):
+        return Grade(1.0, gold[0], "scored", "gold text")
+    return judge_letter(extraction, gold[0], "ABCD", fields, context)
+
+
+def _fours_right(members: Sequence[Member[str, str, Any]], profile: Profile) -> Grade:
+    return _share_right(members, 4 if len(members) % 4 == 0 else len(members))
 
 
 def crpe_accuracy(rows: Sequence[Row], profile: str) -> Metric:
@@ -153,19 +153,23 @@ def crpe_accuracy(rows: Sequence[Row], profile: str) -> Metric:
     return set_accuracy("total", sets(rows, 4), "category")
 
 
-def scienceqa(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    """ScienceQA by LLaVA's protocol (`official`), InternVL's, or can_infer; gold is an index or a letter."""
-    options = options_of(fields, required=profile != "official")
-    want = gold_letter(gold, options)
-    if profile == "vlmevalkit":
-        return inferred(prediction, want, options, fields)
-    if profile == "internvl":
-        found = letters.internvl_scienceqa(prediction, options)
-        return _as_handed_on(found, prediction, want, list(options), fields)
+def _scienceqa_protocol(prediction: str, options: Options) -> Extraction:
     letter, rule = letters.scienceqa(prediction)
     if letter is not None and options and letter not in options:
-        return unparsed(fields, list(options), want, letter, "no such option")
-    return judge((letter, rule), want, list(options), fields)
+        return Extraction(prediction, letter, "no such option", unparsed=True)
+    return Extraction(prediction, letter, rule, unparsed=letter is None)
+
+
+_SCIENCEQA_EXTRACTORS: dict[Profile, Extract] = {
+    OFFICIAL: _scienceqa_protocol,
+    INTERNVL: handed_on(letters.internvl_scienceqa),
+    VLMEVALKIT: EXTRACTORS[VLMEVALKIT],
+}
+
+
+def _extract_scienceqa(prediction: str, fields: MaybeChoiceFields, context: Context) -> Extraction:
+    """LLaVA's protocol (`official`), InternVL's, or can_infer."""
+    return _SCIENCEQA_EXTRACTORS[context.profile](prediction, fields.choices)
 
 
 def scienceqa_accuracy(rows: Sequence[Row], profile: str) -> Metric:
@@ -196,17 +200,34 @@ def _scienceqa_classes(row: Row) -> list[str]:
     return classes
 
 
-def mmstar(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    """MMStar by its own prefix rule (`official`) or can_infer (`vlmevalkit`)."""
-    if profile == "vlmevalkit":
-        return choice(prediction, gold, fields, profile)
-    options = list(options_of(fields, required=False)) or list("ABCD")
-    want = gold_letter(gold)
+def _mmstar_prefix(prediction: str, options: Options) -> Extraction:
     letter, rule = letters.mmstar(prediction)
-    right = letters.mmstar_right(prediction, want)
-    if not right and letter not in options:
-        return unparsed(fields, options, want, letter, "no option")
-    return Grade(float(right), letter, "scored", rule)
+    return Extraction(prediction, letter, rule, unparsed=letter not in (options or tuple("ABCD")))
+
+
+_MMSTAR_EXTRACTORS: dict[Profile, Extract] = {
+    OFFICIAL: _mmstar_prefix,
+    VLMEVALKIT: EXTRACTORS[VLMEVALKIT],
+}
+
+
+def _extract_mmstar(prediction: str, fields: MaybeChoiceFields, context: Context) -> Extraction:
+    """MMStar's own prefix rule (`official`) or can_infer (`vlmevalkit`)."""
+    return _MMSTAR_EXTRACTORS[context.profile](prediction, fields.choices)
+
+
+def _mmstar_letter(gold: Json, fields: MaybeChoiceFields, profile: Profile) -> str:
+    return golds.letter(gold, fields.choices if profile is VLMEVALKIT else None)
+
+
+def _judge_mmstar(extraction: Extraction, gold: str, fields: MaybeChoiceFields, context: Context) -> Grade:
+    if context.profile is VLMEVALKIT:
+        return judge_choice(extraction, gold, fields, context)
+    right = letters.mmstar_right(extraction.answer, gold)
+    if not right and extraction.unparsed:
+        options = list(fields.choices) or list("ABCD")
+        return unparsed(extraction._replace(rule="no option"), options, gold, fields, context)
+    return Grade(float(right), extraction.parsed, "scored", extraction.rule)
 
 
 def mmstar_accuracy(rows: Sequence[Row], profile: str) -> Metric:
@@ -215,10 +236,20 @@ def mmstar_accuracy(rows: Sequence[Row], profile: str) -> Metric:
     return replace(headline, parts=headline.parts + breakdown(rows, ("l2_category",)))
 
 
-def mmsi(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    """MMSI-Bench: the letter in backticks (`official`), or VLMEvalKit's spatial matcher (`vlmevalkit`)."""
-    found = spatial.match_option(prediction) if profile == "vlmevalkit" else letters.mmsi(prediction)
-    return judge(found, gold_letter(gold), "ABCD", fields)
+_MMSI_RULES: dict[Profile, Callable[[str], letters.Match]] = {
+    OFFICIAL: letters.mmsi,
+    VLMEVALKIT: spatial.match_option,
+}
+
+
+def _extract_mmsi(prediction: str, fields: Fields, context: Context) -> Extraction:
+    """The letter in backticks (`official`), or VLMEvalKit's spatial matcher (`vlmevalkit`)."""
+    letter, rule = _MMSI_RULES[context.profile](prediction)
+    return Extraction(prediction, letter, rule, unparsed=letter is None)
+
+
+def _judge_abcd(extraction: Extraction, gold: str, fields: Fields, context: Context) -> Grade:
+    return judge_letter(extraction, gold, "ABCD", fields, context)
 
 
 def mmsi_accuracy(rows: Sequence[Row], profile: str) -> Metric:
@@ -228,13 +259,14 @@ def mmsi_accuracy(rows: Sequence[Row], profile: str) -> Metric:
     return circular_accuracy(rows, profile)
 
 
-def egoexo(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    """EgoExo-Bench: the first capital A-D.
+def _extract_egoexo(prediction: str, fields: Fields, context: Context) -> Extraction:
+    """The first capital A-D.
 
     Without one the reference asks a judge; its rule-based fallback finds no options in the question's
     text, so an answer in words ("light blue") is wrong even where it is an option's.
     """
-    return judge(letters.egoexo(prediction), gold_letter(gold), "ABCD", fields)
+    letter, rule = letters.egoexo(prediction)
+    return Extraction(prediction, letter, rule, unparsed=letter is None)
 
 
 def egoexo_accuracy(rows: Sequence[Row], profile: str) -> Metric:
@@ -243,90 +275,129 @@ def egoexo_accuracy(rows: Sequence[Row], profile: str) -> Metric:
     return accuracy("accuracy", rows, (axis,))
 
 
-def _scorer(
-    name: str,
-    grade: Grader,
-    aggregate: Callable[[Sequence[Row], str], Metric],
-    profiles: tuple[str, ...],
-    text: str,
-    **fields: str,
-) -> Scorer:
-    graded = ungraded_without_gold(grade, "A")
-    return Scorer(name, graded, aggregate, profiles, {**fields, **_UNPARSED}, text)
+def _needs_choices(fields: MaybeChoiceFields, profile: Profile, *, in_profiles: frozenset[Profile]) -> None:
+    if profile in in_profiles and not fields.choices:
+        raise ValueError("choices: missing (a mapping of letters to texts, or a list of texts)")
 
 
+def _choices_in(*profiles: Profile) -> Callable[[MaybeChoiceFields, Profile], None]:
+    return partial(_needs_choices, in_profiles=frozenset(profiles))
+
+
+_LETTER = "the right letter, an index from 0, or the right option's text"
 _ROWS = "a whole set on one line: list of {prediction, gold, choices}"
+_DRAWN = ("unparsed", "seed")
 
-CHOICE = _scorer(
-    "choice",
-    choice,
-    choice_accuracy,
-    ("vlmevalkit", "internvl", "robust"),
-    "Multiple choice: the letter an answer names, against the gold letter.",
-    choices=_CHOICES,
+CHOICE = Scorer(
+    name="choice",
+    help="Multiple choice: the letter an answer names, against the gold letter.",
+    profiles=tuple(EXTRACTORS),
+    fields=ChoiceFields,
+    gold=choice_letter,
+    gold_help=_LETTER,
+    extract=extract_choice,
+    judge=judge_choice,
+    aggregate=choice_accuracy,
+    options=_DRAWN,
 )
-CIRCULAR = _scorer(
-    "circular",
-    circular,
-    circular_accuracy,
-    ("vlmevalkit", "internvl", "robust"),
-    "Circular evaluation: a question is right if it is right under every rotation of its options.",
-    choices=_CHOICES,
-    rows=_ROWS,
+CIRCULAR = replace(
+    CHOICE,
+    name="circular",
+    help="Circular evaluation: a question is right if it is right under every rotation of its options.",
+    aggregate=circular_accuracy,
+    judge_set=_circular_set,
+    rows_help=_ROWS,
 )
-MMVP = _scorer(
-    "mmvp",
-    mmvp,
-    mmvp_accuracy,
-    ("internvl", "vlmevalkit"),
-    "MMVP: both questions of a pair must be right.",
-    choices=_CHOICES,
-    rows=_ROWS,
+MMVP = replace(
+    CHOICE,
+    name="mmvp",
+    help="MMVP: both questions of a pair must be right.",
+    profiles=(INTERNVL, VLMEVALKIT),
+    gold=_mmvp_letter,
+    aggregate=mmvp_accuracy,
+    judge_set=_pairs_right,
+    rows_help=_ROWS,
 )
-SEED = _scorer(
-    "seed",
-    seed,
-    seed_accuracy,
-    ("internvl", "vlmevalkit", "lmms_eval"),
-    "SEED-Bench: the first character of the answer.",
-    choices=_CHOICES + " (vlmevalkit)",
+SEED = Scorer(
+    name="seed",
+    help="SEED-Bench: the first character of the answer.",
+    profiles=tuple(_SEED_EXTRACTORS),
+    fields=MaybeChoiceFields,
+    check=_choices_in(VLMEVALKIT),
+    gold=_seed_letter,
+    gold_help=_LETTER,
+    extract=_extract_seed,
+    judge=_judge_seed,
+    aggregate=seed_accuracy,
+    options=_DRAWN,
 )
 CRPE = Scorer(
-    "crpe",
-    crpe,
-    crpe_accuracy,
-    ("vlmevalkit",),
-    {"rows": _ROWS, **_UNPARSED},
-    'CRPE: gold "A. text"; all four rows of an item must be right.',
+    name="crpe",
+    help='CRPE: gold "A. text"; all four rows of an item must be right.',
+    profiles=(VLMEVALKIT,),
+    fields=Fields,
+    gold=_crpe_gold,
+    gold_help='the right option, as "A. text"',
+    extract=_extract_crpe,
+    judge=_judge_crpe,
+    judge_set=_fours_right,
+    rows_help=_ROWS,
+    aggregate=crpe_accuracy,
+    options=_DRAWN,
 )
-SCIENCEQA = _scorer(
-    "scienceqa",
-    scienceqa,
-    scienceqa_accuracy,
-    ("official", "internvl", "vlmevalkit"),
-    "ScienceQA: LLaVA's protocol, InternVL's, or VLMEvalKit's.",
-    choices=_CHOICES,
+SCIENCEQA = Scorer(
+    name="scienceqa",
+    help="ScienceQA: LLaVA's protocol, InternVL's, or VLMEvalKit's.",
+    profiles=tuple(_SCIENCEQA_EXTRACTORS),
+    fields=MaybeChoiceFields,
+    check=_choices_in(INTERNVL, VLMEVALKIT),
+    gold=choice_letter,
+    gold_help=_LETTER,
+    extract=_extract_scienceqa,
+    judge=judge_choice,
+    aggregate=scienceqa_accuracy,
+    options=_DRAWN,
 )
-MMSTAR = _scorer(
-    "mmstar",
-    mmstar,
-    mmstar_accuracy,
-    ("official", "vlmevalkit"),
-    "MMStar: the first letter, also after '(', 'option ' or 'the answer is '.",
-    choices=_CHOICES + " (vlmevalkit)",
+MMSTAR = Scorer(
+    name="mmstar",
+    help="MMStar: the first letter, also after '(', 'option ' or 'the answer is '.",
+    profiles=tuple(_MMSTAR_EXTRACTORS),
+    fields=MaybeChoiceFields,
+    check=_choices_in(VLMEVALKIT),
+    gold=_mmstar_letter,
+    gold_help=_LETTER,
+    extract=_extract_mmstar,
+    judge=_judge_mmstar,
+    aggregate=mmstar_accuracy,
+    options=_DRAWN,
 )
-MMSI = _scorer(
-    "mmsi",
-    mmsi,
-    mmsi_accuracy,
-    ("official", "vlmevalkit"),
-    "MMSI-Bench: the letter within backticks, else the first lone A-D.",
+MMSI = Scorer(
+    name="mmsi",
+    help="MMSI-Bench: the letter within backticks, else the first lone A-D.",
+    profiles=tuple(_MMSI_RULES),
+    fields=Fields,
+    gold=golds.plain_letter,
+    gold_help="the right letter, or an index from 0",
+    extract=_extract_mmsi,
+    judge=_judge_abcd,
+    aggregate=mmsi_accuracy,
+    options=_DRAWN,
 )
-EGOEXO = _scorer(
-    "egoexo",
-    egoexo,
-    egoexo_accuracy,
-    ("official", "vlmevalkit"),
-    "EgoExo-Bench: the first capital A-D anywhere in the answer.",
+EGOEXO = replace(
+    MMSI,
+    name="egoexo",
+    help="EgoExo-Bench: the first capital A-D anywhere in the answer.",
+    extract=_extract_egoexo,
+    aggregate=egoexo_accuracy,
 )
-SCORERS = (CHOICE, CIRCULAR, MMVP, SEED, CRPE, SCIENCEQA, MMSTAR, MMSI, EGOEXO)
+SCORERS: tuple[Scorer[str, str, Any], ...] = (
+    CHOICE,
+    CIRCULAR,
+    MMVP,
+    SEED,
+    CRPE,
+    SCIENCEQA,
+    MMSTAR,
+    MMSI,
+    EGOEXO,
+)

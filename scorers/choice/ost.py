@@ -1,16 +1,20 @@
-"""OST-Bench (S19): judgements, estimates, counts and times, averaged over a tree of question types."""
+"""OST-Bench: judgements, estimates, counts and times, averaged over a tree of question types."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from functools import lru_cache
+from typing import Annotated, Any
 
+from msgspec import Meta
+
+from sightbench.sample import Json
 from sightbench.scorers.aggregate import mean_value
-from sightbench.scorers.answer import unparsed
-from sightbench.scorers.choice.options import options_of
+from sightbench.scorers.fields import Fields, Options
 from sightbench.scorers.groups import valued
-from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
+from sightbench.scorers.score import Grade, Metric, Row
+from sightbench.scorers.scorer import Context, Extraction, Profile, Scorer
 from sightbench.scorers.statistics.means import mean_of
 from sightbench.scorers.text.edit import common_subsequence
 
@@ -43,6 +47,7 @@ _KINDS = {
 }
 
 
+@lru_cache(maxsize=256)
 def type_name(raw: str) -> str | None:
     """The evaluator's name of a type ("AO_distance(float)" -> "Agent_object_spatial-..."), or None.
 
@@ -98,60 +103,113 @@ def count(answer: str) -> int | None:
         return None
 
 
-def ost(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    """One question by its `type`. `detail.left_out` marks replies the references drop from the means.
+class OstFields(Fields, frozen=True, kw_only=True):
+    type: Annotated[
+        str | None,
+        Meta(
+            description='the question type, as in the TSV ("AO_distance(float)") or as the evaluator names it'
+        ),
+    ] = None
+    question_type: str | None = None
+    option: Annotated[
+        Options | None, Meta(description="the list of options (or choices), for judgements")
+    ] = None
+    choices: Options = Options()
 
-    Both drop empty replies; `vlmevalkit` also drops those with "Failed" in them.
+    @property
+    def name(self) -> str | None:
+        """The evaluator's name of the type, None if it is not evaluated."""
+        return type_name(self.type or self.question_type or "")
+
+    @property
+    def options(self) -> list[str]:
+        return list((self.option or self.choices).values())
+
+
+@lru_cache(maxsize=256)
+def _kind(name: str) -> str:
+    for kind, words in _KIND_WORDS.items():
+        if any(word in name for word in words):
+            return kind
+    raise ValueError(f"type: {name!r} is no kind of question (option, float or int)")
+
+
+_KIND_WORDS = {
+    "estimation": ("Estimation",),
+    "judgement": ("Judgement",),
+    "enumeration": ("Counting", "Temporal-loc"),
+}
+
+
+def _check(fields: OstFields, profile: Profile) -> None:
+    if not (fields.type or fields.question_type):
+        raise ValueError("type: this metric needs the field 'type'")
+    if fields.name is not None and _kind(fields.name) == "judgement" and not fields.options:
+        raise ValueError("choices: missing (a list of texts, as option)")
+
+
+def _gold(gold: Json, fields: OstFields, profile: Profile) -> str | float | int:
+    """The right option's text, the number to be estimated, or the right integer, by the question's type."""
+    if fields.name is None:
+        return ""
+    match _kind(fields.name):
+        case "judgement":
+            text = str(gold).replace('"', "")
+            if text not in fields.options:
+                raise ValueError(f"gold: {text!r} is none of the options")
+            return text
+        case "estimation":
+            try:
+                number = float(gold)  # type: ignore[arg-type]
+            except (TypeError, ValueError):
+                number = 0.0
+            if number == 0.0:
+                raise ValueError(f"gold: expected a number other than 0, got {gold!r}")
+            return number
+        case _:
+            try:
+                return int(gold)  # type: ignore[arg-type]
+            except (TypeError, ValueError):
+                raise ValueError(f"gold: expected an integer, got {gold!r}") from None
+
+
+def _extract(prediction: str, fields: OstFields, context: Context) -> Extraction:
+    """One answer by its question's type.
+
+    `detail.left_out` marks replies the references drop from the means. Both drop empty replies;
+    `vlmevalkit` also drops those with "Failed" in them.
     """
-    name = type_name(str(fields.get("type") or fields.get("question_type") or ""))
+    name = fields.name
     if name is None:
-        return Grade(None, None, "ungraded", "type not evaluated")
+        return Extraction(prediction, rule="type not evaluated", unparsed=True)
     answer = answer_text(prediction)
-    left_out = not prediction or (profile == "vlmevalkit" and "Failed" in prediction)
+    left_out = not prediction or (context.profile is Profile.VLMEVALKIT and "Failed" in prediction)
     detail: dict[str, Any] = {"type": name, **({"left_out": True} if left_out else {})}
-    if "Estimation" in name:
-        grade = _estimation(answer, gold)
-    elif "Judgement" in name:
-        grade = _judgement(answer, gold, fields)
-    elif "Counting" in name or "Temporal-loc" in name:
-        grade = _enumeration(answer, gold, fields)
+    match _kind(name):
+        case "judgement":
+            option = closest_option(answer, fields.options)
+            return Extraction(prediction, option, "longest common subsequence", False, detail)
+        case "estimation":
+            try:
+                return Extraction(prediction, float(answer), "relative accuracy", False, detail)
+            except ValueError:
+                return Extraction(prediction, None, "not a number", True, detail)
+        case _:
+            number = count(answer)
+            rule = "not an integer" if number is None else "integer"
+            return Extraction(prediction, number, rule, number is None, detail)
+
+
+def _judge(extraction: Extraction, gold: str | float | int, fields: OstFields, context: Context) -> Grade:
+    if fields.name is None:
+        return Grade(None, None, "ungraded", extraction.rule)
+    if extraction.unparsed:
+        return Grade(0.0, None, "unparsed", extraction.rule, extraction.detail)
+    if _kind(fields.name) == "estimation":
+        right = relative_accuracy(extraction.parsed, float(gold))
     else:
-        raise ValueError(f"type: {fields.get('type')!r} names no kind of question (option, float or int)")
-    return replace(grade, detail=detail)
-
-
-def _judgement(answer: str, gold: Any, fields: Fields) -> Grade:
-    options = list(options_of({"choices": fields.get("option") or fields.get("choices")}).values())
-    want = str(gold).replace('"', "")
-    if want not in options:
-        raise ValueError(f"gold: {want!r} is none of the options")
-    chosen = closest_option(answer, options)
-    return Grade(float(chosen == want), chosen, "scored", "longest common subsequence")
-
-
-def _estimation(answer: str, gold: Any) -> Grade:
-    try:
-        want = float(gold)
-    except (TypeError, ValueError):
-        want = 0.0
-    if want == 0.0:
-        raise ValueError(f"gold: expected a number other than 0, got {gold!r}")
-    try:
-        found = float(answer)
-    except ValueError:
-        return Grade(0.0, None, "unparsed", "not a number")
-    return Grade(relative_accuracy(found, want), found, "scored", "relative accuracy")
-
-
-def _enumeration(answer: str, gold: Any, fields: Fields) -> Grade:
-    try:
-        want = int(gold)
-    except (TypeError, ValueError):
-        raise ValueError(f"gold: expected an integer, got {gold!r}") from None
-    found = count(answer)
-    if found is None:
-        return unparsed(fields, (), want, rule="not an integer")
-    return Grade(float(found == want), found, "scored", "integer")
+        right = float(extraction.parsed == gold)
+    return Grade(right, extraction.parsed, "scored", extraction.rule, extraction.detail)
 
 
 def ost_score(rows: Sequence[Row], profile: str) -> Metric:
@@ -191,14 +249,15 @@ def _node(name: str, parts: list[Metric]) -> Metric:
 
 
 OST = Scorer(
-    "ost",
-    ost,
-    ost_score,
-    ("official", "vlmevalkit"),
-    {
-        "type": 'the question type, as in the TSV ("AO_distance(float)") or as the evaluator names it',
-        "option": "the list of options (or choices), for judgements",
-    },
-    "OST-Bench: closest option, relative accuracy, integers; a tree of plain means.",
+    name="ost",
+    help="OST-Bench: closest option, relative accuracy, integers; a tree of plain means.",
+    profiles=(Profile.OFFICIAL, Profile.VLMEVALKIT),
+    fields=OstFields,
+    check=_check,
+    gold=_gold,
+    gold_help="the right option's text, a number, or an integer, by type",
+    extract=_extract,
+    judge=_judge,
+    aggregate=ost_score,
 )
 SCORERS = (OST,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sightbench.scorers.choice.letters import Found
+from sightbench.scorers.choice.letters import Match
 
 _LETTERS = "ABCDEF"
 _INVISIBLE = re.compile(r"[\u200b\u200c\u200d\ufeff]")
@@ -34,7 +34,7 @@ _ALONE = re.compile(rf"(?<![A-Za-z])([{_LETTERS}])(?![A-Za-z])")
 _TAIL, _LINES = 800, 6
 
 
-def match_option(answer: str) -> Found:
+def match_option(answer: str) -> Match:
     """The letter A-F and the step that found it, by can_match_option (utils/spatial_bench/matching_func.py).
 
     In this order: a leading letter A-J inside <answer>; a letter right before </answer> or </think>; the
@@ -47,9 +47,9 @@ def match_option(answer: str) -> Found:
         return letter, "answer tag"
     tail = text[-_TAIL:]
     for pattern in _BEFORE_TAG:
-        found = pattern.search(tail)
-        if found:
-            return found.group(1).upper(), "before a closing tag"
+        closed = pattern.search(tail)
+        if closed:
+            return closed.group(1).upper(), "before a closing tag"
     letter = _from_lines(_after_thinking(text))
     if letter:
         return letter, "last lines"
@@ -89,9 +89,9 @@ def _from_lines(text: str) -> str | None:
     for line in reversed([line.strip() for line in text.splitlines()[-_LINES:] if line.strip()]):
         if _OPTION_LINE.search(line):
             continue
-        found = _ONE_LETTER.fullmatch(line) or _LABELLED.match(line)
-        if found:
-            return found.group(1).upper()
+        letter = _ONE_LETTER.fullmatch(line) or _LABELLED.match(line)
+        if letter:
+            return letter.group(1).upper()
         named = set(_INLINE.findall(line))
         if len(named) == 1:
             return str(named.pop())

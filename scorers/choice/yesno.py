@@ -1,18 +1,21 @@
-"""Yes or no: MME (S7), POPE (S8), and VLMEvalKit's rule for both and for HallusionBench (S9)."""
+"""Yes or no: MME, POPE, and VLMEvalKit's rule for both and for HallusionBench."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from msgspec import Meta
 
+from sightbench.sample import Gold, Json
 from sightbench.scorers.aggregate import accuracy, total
-from sightbench.scorers.answer import unparsed
-from sightbench.scorers.groups import by, chunks, grade_rows, together, valued
-from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
+from sightbench.scorers.fields import Fields
+from sightbench.scorers.groups import by, chunks, valued
+from sightbench.scorers.score import Grade, Metric, Row
+from sightbench.scorers.scorer import Context, Extraction, Member, Profile, Scorer, together, unparsed
 from sightbench.scorers.statistics.means import bootstrap, mean
 
 PERCEPTION = (
@@ -22,7 +25,7 @@ PERCEPTION = (
 COGNITION = ("commonsense_reasoning", "numerical_calculation", "text_translation", "code_reasoning")
 
 
-def gold_yes(gold: Any) -> bool:
+def gold_yes(gold: Gold) -> bool:
     """True for a gold yes, in any case; 1, 0, "1", "0" (HallusionBench) and booleans also do."""
     word = str(gold).strip().rstrip(".").lower()
     if word in ("yes", "1", "true"):
@@ -51,20 +54,38 @@ def punctuation_removed(text: str) -> str:
 
 
 def vlmevalkit(text: str) -> Literal["Yes", "No", "Unknown"]:
-    """S9: Yes or No if the answer has exactly one of the words, else Unknown."""
+    """VLMEvalKit's rule: Yes or No if the answer has exactly one of the words, else Unknown."""
     words = punctuation_removed(text.lower()).split()
     if ("yes" in words) == ("no" in words):
         return "Unknown"
     return "Yes" if "yes" in words else "No"
 
 
-def yes_no(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    """One question by S9; Unknown is wrong (the reference would ask a judge)."""
-    want = "Yes" if gold_yes(gold) else "No"
+def yes_gold(gold: Json, fields: Fields, profile: Profile) -> bool:
+    """True for a gold yes; ValueError if it is neither yes nor no."""
+    return gold_yes(gold)
+
+
+def extract_yes_no(prediction: str, fields: Fields, context: Context) -> Extraction:
+    """Yes, No, or Unknown (where the reference would ask a judge)."""
     said = vlmevalkit(prediction)
     if said == "Unknown":
-        return unparsed(fields, ("Yes", "No"), want, said, "neither, or both")
-    return Grade(float(said == want), said, "scored", "word")
+        return Extraction(prediction, said, "neither, or both", unparsed=True)
+    return Extraction(prediction, said, "word")
+
+
+def judge_yes_no(extraction: Extraction, gold: bool, fields: Fields, context: Context) -> Grade:
+    """One question; Unknown is wrong."""
+    return _judge_word(extraction, "Yes" if gold else "No", ("Yes", "No"), fields, context)
+
+
+def _judge_word(
+    extraction: Extraction, want: str, options: tuple[str, str], fields: Fields, context: Context
+) -> Grade:
+    if extraction.unparsed:
+        return unparsed(extraction, options, want, fields, context)
+    right = extraction.parsed.lower() == want.lower()
+    return Grade(float(right), extraction.parsed, "scored", extraction.rule)
 
 
 def yes_no_accuracy(rows: Sequence[Row], profile: str) -> Metric:
@@ -80,44 +101,70 @@ def mme_label(text: str, profile: str) -> Literal["yes", "no", "other"]:
     `official` is the benchmark's own calculation.py; `internvl` translates and deletes Chinese first;
     `lmms_eval` strips white space and full stops and knows y and n.
     """
-    if profile == "internvl":
-        for word, english in (("\n", ""), ("不是", "No"), ("是", "Yes"), ("否", "No")):
-            text = text.replace(word, english)
-        text = text.lower().replace("true", "yes").replace("false", "no")
-        text = re.sub(r"[\u4e00-\u9fa5]", "", text)
-    text = text.lower()
-    if profile == "lmms_eval":
-        text = text.strip().replace(".", "")
-        if text in ("y", "n"):
-            return "yes" if text == "y" else "no"
-    opening = text[:4]
+    return _MME_LABELS[Profile(profile)](text)
+
+
+def _mme_opening(text: str) -> Literal["yes", "no", "other"]:
+    opening = text.lower()[:4]
     if "yes" in opening:
         return "yes"
     return "no" if "no" in opening else "other"
 
 
-def mme(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    """One question, 0 or 1; with `rows`, the points of those lines: accuracy plus pair accuracy, x100.
+def _mme_internvl(text: str) -> Literal["yes", "no", "other"]:
+    for word, english in (("\n", ""), ("不是", "No"), ("是", "Yes"), ("否", "No")):
+        text = text.replace(word, english)
+    text = text.lower().replace("true", "yes").replace("false", "no")
+    return _mme_opening(re.sub(r"[\u4e00-\u9fa5]", "", text))
+
+
+def _mme_lmms_eval(text: str) -> Literal["yes", "no", "other"]:
+    text = text.lower().strip().replace(".", "")
+    if text in ("y", "n"):
+        return "yes" if text == "y" else "no"
+    return _mme_opening(text)
+
+
+_MME_LABELS: dict[Profile, Callable[[str], Literal["yes", "no", "other"]]] = {
+    Profile.INTERNVL: _mme_internvl,
+    Profile.OFFICIAL: _mme_opening,
+    Profile.LMMS_EVAL: _mme_lmms_eval,
+}
+
+
+class CategoryFields(Fields, frozen=True, kw_only=True):
+    category: Annotated[str | None, Meta(description="the question's category")] = None
+
+
+def _extract_mme(prediction: str, fields: CategoryFields, context: Context) -> Extraction:
+    if context.profile is Profile.VLMEVALKIT:
+        return extract_yes_no(prediction, fields, context)
+    said = _MME_LABELS[context.profile](prediction)
+    if said == "other":
+        return Extraction(prediction, said, "neither", unparsed=True)
+    return Extraction(prediction, said, "first four characters")
+
+
+def _judge_mme(extraction: Extraction, gold: bool, fields: CategoryFields, context: Context) -> Grade:
+    """One question, 0 or 1."""
+    if context.profile is Profile.VLMEVALKIT:
+        return judge_yes_no(extraction, gold, fields, context)
+    return _judge_word(extraction, "yes" if gold else "no", ("yes", "no"), fields, context)
+
+
+def _mme_set(members: Sequence[Member[str, bool, CategoryFields]], profile: Profile) -> Grade:
+    """The points of these lines: accuracy plus pair accuracy, x100.
 
     Consecutive lines make a pair; lines that name different categories are summed by category.
     """
-    if "rows" in fields:
-        graded = grade_rows(fields, lambda text, want, own: mme(text, want, own, profile))
-        categories = by(graded, lambda item: item[0].get("category", ""))
-        if any(len(members) % 2 for members in categories.values()):
-            raise ValueError("rows: an odd number of lines does not make pairs")
-        points = {
-            str(category): _mme_points([grade.value or 0.0 for _, grade in members])
-            for category, members in categories.items()
-        }
-        return together(graded, sum(points.values()), categories=points)
-    if profile == "vlmevalkit":
-        return yes_no(prediction, gold, fields, profile)
-    want = "yes" if gold_yes(gold) else "no"
-    said = mme_label(prediction, profile)
-    if said == "other":
-        return unparsed(fields, ("yes", "no"), want, said, "neither")
-    return Grade(float(said == want), said, "scored", "first four characters")
+    categories = by(members, lambda member: member.fields.category or "")
+    if any(len(group) % 2 for group in categories.values()):
+        raise ValueError("rows: an odd number of lines does not make pairs")
+    points = {
+        category: _mme_points([member.grade.value or 0.0 for member in group])
+        for category, group in categories.items()
+    }
+    return together([member.grade for member in members], sum(points.values()), categories=points)
 
 
 def _mme_points(values: Sequence[float]) -> float:
@@ -161,32 +208,45 @@ def _pairs(rows: Sequence[Row]) -> Sequence[Sequence[Row]]:
 
 
 def pope_word(text: str, profile: str) -> str:
-    """What POPE takes an answer for: "yes" or "no"; S9's word, or under lmms_eval the text itself.
+    """What POPE takes an answer for: "yes" or "no"; VLMEvalKit's word, or under lmms_eval the text itself."""
+    return _POPE_WORDS[Profile(profile)](text)
 
-    In the original, everything in the first sentence that is not No, no or not means yes: an empty
-    answer, "NO" and "nope" too.
-    """
-    if profile == "vlmevalkit":
-        return vlmevalkit(text)
-    if profile == "lmms_eval":
-        return text.lower().strip()
+
+def _pope_original(text: str) -> str:
+    """In the original, everything in the first sentence that is not No, no or not means yes: an empty
+    answer, "NO" and "nope" too."""
     words = text.split(".")[0].replace(",", "").split(" ")
     return "no" if any(word in words for word in ("No", "not", "no")) else "yes"
 
 
-def pope(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    """One question, 0 or 1; with `rows`, the F1 (0-1) over them, accuracy and the rest in `detail`."""
-    if "rows" in fields:
-        graded = grade_rows(fields, lambda text, want, own: pope(text, want, own, profile))
-        truth = [gold_yes(own.get("gold", own.get("answer"))) for own, _ in graded]
-        said = [str(grade.parsed).lower() for _, grade in graded]
-        numbers = _binary(truth, said, profile)
-        return together(graded, numbers["F1"], **numbers)
-    want = "yes" if gold_yes(gold) else "no"
-    said_word = pope_word(prediction, profile)
-    if said_word.lower() not in ("yes", "no"):
-        return unparsed(fields, ("yes", "no"), want, said_word, "neither, or both")
-    return Grade(float(said_word.lower() == want), said_word, "scored", "word")
+_POPE_WORDS: dict[Profile, Callable[[str], str]] = {
+    Profile.INTERNVL: _pope_original,
+    Profile.OFFICIAL: _pope_original,
+    Profile.VLMEVALKIT: vlmevalkit,
+    Profile.LMMS_EVAL: lambda text: text.lower().strip(),
+}
+
+
+def _extract_pope(prediction: str, fields: CategoryFields, context: Context) -> Extraction:
+    word = _POPE_WORDS[context.profile](prediction)
+    if word.lower() not in ("yes", "no"):
+        return Extraction(prediction, word, "neither, or both", unparsed=True)
+    return Extraction(prediction, word, "word")
+
+
+def _judge_pope(extraction: Extraction, gold: bool, fields: CategoryFields, context: Context) -> Grade:
+    """One question, 0 or 1."""
+    return _judge_word(extraction, "yes" if gold else "no", ("yes", "no"), fields, context)
+
+
+def _pope_set(members: Sequence[Member[str, bool, CategoryFields]], profile: Profile) -> Grade:
+    """The F1 (0-1) over these lines, accuracy and the rest in `detail`."""
+    if any(member.gold is None for member in members):
+        raise ValueError("rows: each needs a `gold`, yes or no")
+    grades = [member.grade for member in members]
+    said = [str(grade.parsed).lower() for grade in grades]
+    numbers = _binary([bool(member.gold) for member in members], said, profile)
+    return together(grades, numbers["F1"], **numbers)
 
 
 def _binary(truth: Sequence[bool], said: Sequence[str], profile: str) -> dict[str, float]:
@@ -263,44 +323,56 @@ def _pope_f1(name: str, groups: Mapping[str, Sequence[Row]], profile: str) -> Me
         for group in groups.values()
     ]
     others = tuple(
-        Metric(key, 100 * found, len(rows))
-        for key, found in numbers[0].items()
+        Metric(key, 100 * share, len(rows))
+        for key, share in numbers[0].items()
         if key != "F1" and len(groups) == 1
     )
-    value = sum(found["F1"] for found in numbers) / len(numbers) * 100
+    value = sum(each["F1"] for each in numbers) / len(numbers) * 100
     note = "" if is_yes.any() else "nothing was answered yes"
     return replace(bootstrap(name, mean_f1, images), value=value, parts=others, note=note)
 
 
+_YES_OR_NO = "yes or no; also 1, 0, true, false"
 _ROWS = "a whole set on one line: list of {prediction, gold, category}"
-_UNPARSED = {
-    "unparsed": '"random" draws yes or no instead of counting 0',
-    "seed": "of that draw",
-    "id": "same",
-}
 
 YES_NO = Scorer(
-    "yes_no",
-    yes_no,
-    yes_no_accuracy,
-    ("vlmevalkit",),
-    _UNPARSED,
-    "Yes or no: exactly one of the two words in the answer.",
+    name="yes_no",
+    help="Yes or no: exactly one of the two words in the answer.",
+    profiles=(Profile.VLMEVALKIT,),
+    fields=Fields,
+    gold=yes_gold,
+    gold_help=_YES_OR_NO,
+    extract=extract_yes_no,
+    judge=judge_yes_no,
+    aggregate=yes_no_accuracy,
+    options=("unparsed", "seed"),
 )
 MME = Scorer(
-    "mme",
-    mme,
-    mme_score,
-    ("internvl", "official", "vlmevalkit", "lmms_eval"),
-    {"category": "one of MME's fourteen", "rows": _ROWS + "; consecutive rows are pairs", **_UNPARSED},
-    "MME: accuracy plus pair accuracy, in points, over fourteen categories.",
+    name="mme",
+    help="MME: accuracy plus pair accuracy, in points, over fourteen categories.",
+    profiles=(Profile.INTERNVL, Profile.OFFICIAL, Profile.VLMEVALKIT, Profile.LMMS_EVAL),
+    fields=CategoryFields,
+    gold=yes_gold,
+    gold_help=_YES_OR_NO,
+    extract=_extract_mme,
+    judge=_judge_mme,
+    judge_set=_mme_set,
+    rows_help=_ROWS + "; consecutive rows are pairs",
+    aggregate=mme_score,
+    options=("unparsed", "seed"),
 )
 POPE = Scorer(
-    "pope",
-    pope,
-    pope_score,
-    ("internvl", "official", "vlmevalkit", "lmms_eval"),
-    {"category": "random, popular or adversarial", "rows": _ROWS, **_UNPARSED},
-    "POPE: F1 of yes, the mean over the three categories.",
+    name="pope",
+    help="POPE: F1 of yes, the mean over the three categories.",
+    profiles=tuple(_POPE_WORDS),
+    fields=CategoryFields,
+    gold=yes_gold,
+    gold_help=_YES_OR_NO,
+    extract=_extract_pope,
+    judge=_judge_pope,
+    judge_set=_pope_set,
+    rows_help=_ROWS,
+    aggregate=pope_score,
+    options=("unparsed", "seed"),
 )
-SCORERS = (YES_NO, MME, POPE)
+SCORERS: tuple[Scorer[str, bool, Any], ...] = (YES_NO, MME, POPE)

@@ -12,7 +12,10 @@ from typing import Any
 import numpy as np
 
 from sightbench.scorers.aggregate import averaged, by_category, graded, mean_detail, mean_value
-from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
+from sightbench.scorers.fields import Fields
+from sightbench.scorers.gold import unused
+from sightbench.scorers.score import Grade, Metric, Row
+from sightbench.scorers.scorer import Context, Extraction, Profile, Scorer
 from sightbench.scorers.statistics.means import bootstrap, mean
 
 PLAN_SCORES = ("completeness", "logical_sequence", "hallucination_redundancy", "granularity")
@@ -36,8 +39,8 @@ def score_pair(review: str) -> tuple[float, float] | None:
         return None
 
 
-def _grade_llava_bench(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    pair = score_pair(prediction)
+def _judge_llava_bench(extraction: Extraction, gold: None, fields: Fields, context: Context) -> Grade:
+    pair = score_pair(extraction.answer)
     if pair is None or pair[0] != pair[0] or pair[1] != pair[1]:
         return Grade(-1.0, [-1, -1], "unparsed")
     return Grade(pair[1], list(pair), rule="first line")
@@ -72,8 +75,9 @@ def _aggregate_llava_bench(rows: Sequence[Row], profile: str) -> Metric:
     return replace(overall, parts=overall.parts + of_categories)
 
 
-def _grade_mmvet(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    text = prediction if profile == "vlmevalkit" else prediction.split(" ")[0].strip()
+def _judge_mmvet(extraction: Extraction, gold: None, fields: Fields, context: Context) -> Grade:
+    prediction = extraction.answer
+    text = prediction if context.profile is Profile.VLMEVALKIT else prediction.split(" ")[0].strip()
     try:
         score = float(text)
     except ValueError:
@@ -119,8 +123,8 @@ def _whole(value: Any) -> int | None:
         return None
 
 
-def _grade_plan(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    verdict = json_object(prediction)
+def _judge_plan(extraction: Extraction, gold: None, fields: Fields, context: Context) -> Grade:
+    verdict = json_object(extraction.answer)
     scores = verdict.get("scores", {}) if isinstance(verdict, dict) else {}
     if not isinstance(scores, dict):
         return Grade(0.0, None, "unparsed", rule="scores is no object")
@@ -150,44 +154,43 @@ def _aggregate_plan(rows: Sequence[Row], profile: str) -> Metric:
     return replace(overall, parts=(*overall.parts, *dimensions))
 
 
-LLAVA_BENCH_JUDGE = Scorer(
+LLAVA_BENCH_JUDGE: Scorer[str, None, Fields] = Scorer(
     name="llava_bench_judge",
-    grade=_grade_llava_bench,
+    fields=Fields,
+    gold=unused,
+    gold_help="not used",
+    judge=_judge_llava_bench,
     aggregate=_aggregate_llava_bench,
-    profiles=("internvl", "vlmevalkit"),
-    fields={
-        "prediction": "the judge's reply; its first line holds two scores",
-        "gold": "not used",
-    },
+    profiles=(Profile.INTERNVL, Profile.VLMEVALKIT),
+    prediction_help="the judge's reply; its first line holds two scores",
     help="LLaVA-Bench reviews: the score is the model's 1-10, parsed is [reference, model]. A reply without "
     "two scores is -1 and stays in the means, as in the reference (LLaVA eval_gpt_review_bench.py).",
     needs_gold=False,
 )
 
-MMVET_JUDGE = Scorer(
+MMVET_JUDGE: Scorer[str, None, Fields] = Scorer(
     name="mmvet_judge",
-    grade=_grade_mmvet,
+    fields=Fields,
+    gold=unused,
+    gold_help="not used",
+    judge=_judge_mmvet,
     aggregate=_aggregate_mmvet,
-    profiles=("official", "vlmevalkit", "lmms_eval"),
-    fields={
-        "prediction": "the judge's reply: a number in 0-1",
-        "gold": "not used",
-        "category": "the capabilities the question needs, as in 'ocr,math'",
-    },
+    profiles=(Profile.OFFICIAL, Profile.VLMEVALKIT, Profile.LMMS_EVAL),
+    prediction_help="the judge's reply: a number in 0-1",
     help="MM-Vet (Yu et al. 2023): the judge's correctness score. VLMEvalKit reads the whole reply as a "
     "number, the others its first word; anything else is 0.",
     needs_gold=False,
 )
 
-PLAN_JUDGE = Scorer(
+PLAN_JUDGE: Scorer[str, None, Fields] = Scorer(
     name="plan_judge",
-    grade=_grade_plan,
+    fields=Fields,
+    gold=unused,
+    gold_help="not used",
+    judge=_judge_plan,
     aggregate=_aggregate_plan,
-    profiles=("official",),
-    fields={
-        "prediction": "the judge's reply: JSON with `scores` (four numbers, 1-5) and maybe `final_score`",
-        "gold": "not used",
-    },
+    profiles=(Profile.OFFICIAL,),
+    prediction_help="the judge's reply: JSON with `scores` (four numbers, 1-5) and maybe `final_score`",
     help="LEAP's blind plan judge: its final_score, else the mean of the four, to three decimals. Replies "
     "without a score leave the mean.",
     needs_gold=False,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
+from sightbench.sample import Json
 from sightbench.scorers.aggregate import averaged, graded, mean_detail, mean_value
-from sightbench.scorers.gold import strings
+from sightbench.scorers.fields import Fields
+from sightbench.scorers.gold import strings, unused
 from sightbench.scorers.judged.judge import json_object
-from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
+from sightbench.scorers.score import Grade, Metric, Row
+from sightbench.scorers.scorer import Context, Extraction, Profile, Scorer
 from sightbench.scorers.text.caption import corpus_metrics
 
 _LONGEST = 256
@@ -69,9 +71,12 @@ def _contained(answer: str, golds: Sequence[str]) -> bool:
     return any(squeezed in each or each in squeezed for each in ("".join(gold.split()) for gold in golds))
 
 
-def _grade(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    golds = [filtered(each) for each in strings(gold)]
-    answer = filtered(prediction)
+def _golds(gold: Json, fields: Fields, profile: Profile) -> list[str]:
+    return [filtered(each) for each in strings(gold)]
+
+
+def _judge(extraction: Extraction, golds: list[str], fields: Fields, context: Context) -> Grade:
+    answer = filtered(extraction.answer)
     exact, refined = float(answer in golds), float(_contained(answer, golds))
     return Grade(exact, answer, detail={"EM": exact, "refined_EM": refined})
 
@@ -102,8 +107,8 @@ def question_class(question_id: str) -> str | None:
     return next((short for word, short in _CLASSES if word in kind), None)
 
 
-def _grade_judge(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    verdict = json_object(prediction)
+def _judge_verdict(extraction: Extraction, gold: None, fields: Fields, context: Context) -> Grade:
+    verdict = json_object(extraction.answer)
     try:
         points = len(verdict["All key points"])
         right, wrong = int(verdict["Correct Number"]), int(verdict["Wrong/Missing Number"])
@@ -126,25 +131,27 @@ def _aggregate_judge(rows: Sequence[Row], profile: str) -> Metric:
     return replace(mean_value("overall", known), parts=parts)
 
 
-MMSCAN = Scorer(
+MMSCAN: Scorer[str, list[str], Fields] = Scorer(
     name="mmscan",
-    grade=_grade,
+    fields=Fields,
+    gold=_golds,
+    judge=_judge,
     aggregate=_aggregate,
-    profiles=("official",),
-    fields={"gold": "the answers: a string or a list of strings"},
+    profiles=(Profile.OFFICIAL,),
+    gold_help="the answers: a string or a list of strings",
     help="MMScan QA: exact match after LEO's cleaning; detail holds refined EM (containment), the aggregate "
     "also BLEU, METEOR, ROUGE-L, CIDEr and SPICE.",
 )
 
-MMSCAN_JUDGE = Scorer(
+MMSCAN_JUDGE: Scorer[str, None, Fields] = Scorer(
     name="mmscan_judge",
-    grade=_grade_judge,
+    fields=Fields,
+    gold=unused,
+    gold_help="not used",
+    judge=_judge_verdict,
     aggregate=_aggregate_judge,
-    profiles=("official",),
-    fields={
-        "prediction": "the judge's reply: JSON with All key points, Correct Number, ...",
-        "gold": "not used",
-    },
+    profiles=(Profile.OFFICIAL,),
+    prediction_help="the judge's reply: JSON with All key points, Correct Number, ...",
     help="MMScan's GPT metric: the share of key points the judge counts as right.",
     needs_gold=False,
 )

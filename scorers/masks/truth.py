@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -26,6 +26,7 @@ from PIL import Image
 
 from sightbench import rle
 from sightbench.rle import Rle
+from sightbench.sample import MaskTruth
 
 FILE_NAME = ".sightbench-masks.jsonl"
 ABSENT_SIZE = (480, 640)  # what Dyn-Bench makes of a first mask that is not there
@@ -55,6 +56,14 @@ def read_truth(mask_dir: str | Path, object_id: str, num_frames: int) -> Truth:
     return _read(Path(mask_dir), _files(str(mask_dir), object_id, num_frames))
 
 
+TruthOf = Callable[[MaskTruth], Truth]
+
+
+def truth_of(gold: MaskTruth) -> Truth:
+    """The true masks of an object, read from their files: `read_truth` where there is no cache."""
+    return read_truth(gold.folder, gold.object, gold.frames)
+
+
 @dataclass(slots=True)
 class Cache:
     """Open ground truth of one dataset. `path` is where new masks are kept, None if nowhere can be."""
@@ -73,6 +82,10 @@ class Cache:
         truth = _read(Path(mask_dir), files)
         self._keep(key, files, truth)
         return truth
+
+    def truth(self, gold: MaskTruth) -> Truth:
+        """`object_rles` of a sample's gold."""
+        return self.object_rles(gold.folder, gold.object, gold.frames)
 
     def build(self, objects: Iterable[Object], jobs: int | None = None) -> int:
         """Read what the cache lacks of these objects, `jobs` at a time; how many there were.

@@ -6,11 +6,11 @@ VLMEvalKit vlmeval/dataset/utils/vqa_eval.py, lmms-eval lmms_eval/api/metrics.py
 
 from __future__ import annotations
 
-from typing import Any
-
 from sightbench.scorers.aggregate import averaged
-from sightbench.scorers.gold import strings
-from sightbench.scorers.score import Fields, Grade, Scorer
+from sightbench.scorers.fields import Fields
+from sightbench.scorers.gold import answers
+from sightbench.scorers.score import Grade
+from sightbench.scorers.scorer import Context, Extraction, Profile, Scorer
 from sightbench.scorers.text.edit import levenshtein
 
 _THRESHOLD = 0.5
@@ -33,18 +33,19 @@ def similarity(prediction: str, gold: str) -> float:
     return 1 - levenshtein(collapsed(gold), collapsed(prediction)) / length
 
 
-def _grade(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    golds = strings(gold, listed=profile == "vlmevalkit")
-    best = max(similarity(prediction, each) for each in golds)
+def _judge(extraction: Extraction, golds: list[str], fields: Fields, context: Context) -> Grade:
+    best = max(similarity(extraction.answer, each) for each in golds)
     value = best if best >= _THRESHOLD else 0.0
-    return Grade(value, collapsed(prediction), detail={"similarity": best})
+    return Grade(value, collapsed(extraction.answer), detail={"similarity": best})
 
 
-ANLS = Scorer(
+ANLS: Scorer[str, list[str], Fields] = Scorer(
     name="anls",
-    grade=_grade,
+    fields=Fields,
+    gold=answers,
+    judge=_judge,
     aggregate=averaged("ANLS"),
-    profiles=("internvl", "official", "vlmevalkit", "lmms_eval"),
-    fields={"gold": "the answers: a string or a list of strings; the nearest one counts"},
+    profiles=(Profile.INTERNVL, Profile.OFFICIAL, Profile.VLMEVALKIT, Profile.LMMS_EVAL),
+    gold_help="the answers: a string or a list of strings; the nearest one counts",
     help="Normalised Levenshtein similarity to the nearest answer; below 0.5 it is 0 (DocVQA, InfoVQA).",
 )

@@ -35,6 +35,6 @@ def box_mode(name: str) -> BoxMode:
     if mode is None or (order and order not in _ORDERS):
         known = ", ".join((*BOX_MODES, "auto"))
         raise ValueError(
-            f"box_mode: unknown {name!r}; use one of {known}, or a scale with an order such as '0-1:xywh'"
+            f"unknown box mode {name!r}; use one of {known}, or a scale with an order such as '0-1:xywh'"
         )
     return replace(mode, order=order) if order else mode

@@ -11,13 +11,17 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta
 
+from sightbench.sample import Json
 from sightbench.scorers.aggregate import averaged, mean_detail
-from sightbench.scorers.gold import needed, numbers
-from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
+from sightbench.scorers.fields import Fields
+from sightbench.scorers.gold import numbers
+from sightbench.scorers.score import Grade, Metric, Row
+from sightbench.scorers.scorer import Context, Extraction, Profile, Scorer
 from sightbench.scorers.text.box_modes import BOX_MODES, BoxMode, box_mode
 
 Box = tuple[float, float, float, float]
@@ -162,34 +166,57 @@ def _lmms_eval(text: str, gold: Box, hw: Sequence[float]) -> _Read:
     return box, both / union if union else 0.0, [p[0] * width, p[1] * height, p[2] * width, p[3] * height]
 
 
-_PROFILES = {"internvl": _internvl, "vlmevalkit": _vlmevalkit, "lmms_eval": _lmms_eval}
+_RULES = {
+    Profile.INTERNVL: _internvl,
+    Profile.VLMEVALKIT: _vlmevalkit,
+    Profile.LMMS_EVAL: _lmms_eval,
+}
+"""How each reference reads and scales a box where no box mode says what was meant."""
 
 
-def _hw(fields: Fields) -> Any:
-    if fields.get("hw") is None and "height" in fields and "width" in fields:
-        return [fields["height"], fields["width"]]
-    return needed(fields, "hw")
+class _BoxFields(Fields, frozen=True, kw_only=True):
+    hw: Annotated[
+        tuple[float, float] | None,
+        Meta(description="the image's [height, width] in pixels; or two fields, height and width"),
+    ] = None
+    height: float | None = None
+    width: float | None = None
+    resized_hw: Annotated[
+        tuple[float, float] | None,
+        Meta(description="for box_mode resized: [height, width] the model saw; absent: Qwen2.5-VL's"),
+    ] = None
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Height and width in pixels."""
+        return self.hw or (self.height or 0.0, self.width or 0.0)
 
 
-def _grade(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
+def _check(fields: _BoxFields, profile: Profile) -> None:
+    if fields.hw is None and (fields.height is None or fields.width is None):
+        raise ValueError("hw: this metric needs the field 'hw'")
+    for name, sides in (("hw", fields.size), ("resized_hw", fields.resized_hw)):
+        if sides is not None and not all(0 < side < math.inf for side in sides):
+            raise ValueError(f"{name}: height and width must be positive, got {list(sides)}")
+
+
+def _target(gold: Json, fields: _BoxFields, profile: Profile) -> Box:
     x1, y1, x2, y2 = numbers(gold, 4, "gold")
-    target = (x1, y1, x2, y2)
-    hw = numbers(_hw(fields), 2, "hw")
-    if min(hw) <= 0:
-        raise ValueError(f"hw: height and width must be positive, got {hw}")
-    name = fields.get("box_mode")
+    return x1, y1, x2, y2
+
+
+def _judge(extraction: Extraction, target: Box, fields: _BoxFields, context: Context) -> Grade:
+    name, hw = context.options.box_mode, fields.size
     if name is None:
-        box, overlap, pixels = _PROFILES[profile](prediction, target, hw)
-        rule = f"{profile}'s own scale"
+        box, overlap, pixels = _RULES[context.profile](extraction.answer, target, hw)
+        rule = f"{context.profile}'s own scale"
     else:
-        resized = fields.get("resized_hw")
-        resized_hw = None if resized is None else numbers(resized, 2, "resized_hw")
-        mode = None if name == "auto" else box_mode(str(name))
-        box, rule = find_box(prediction)
+        mode = None if name == "auto" else box_mode(name)
+        box, rule = find_box(extraction.answer)
         if box is None:
             overlap, pixels = 0.0, []
         else:
-            scaled = to_pixels(box, mode or _guessed(box), hw, resized_hw)
+            scaled = to_pixels(box, mode or _guessed(box), hw, fields.resized_hw)
             overlap, pixels = iou(scaled, target), list(scaled)
             rule += ", scale guessed" if mode is None else f", {name}"
     detail: dict[str, Any] = {"iou": overlap if overlap == overlap else 0.0}
@@ -205,18 +232,15 @@ def _aggregate(rows: Sequence[Row], profile: str) -> Metric:
     return replace(overall, parts=(*overall.parts, mean_detail("mean IoU", rows, "iou")))
 
 
-BOX_IOU = Scorer(
+BOX_IOU: Scorer[str, Box, _BoxFields] = Scorer(
     name="box_iou",
-    grade=_grade,
+    fields=_BoxFields,
+    check=_check,
+    gold=_target,
+    judge=_judge,
     aggregate=_aggregate,
-    profiles=("internvl", "vlmevalkit", "lmms_eval"),
-    fields={
-        "gold": "the box: [x1, y1, x2, y2] in pixels of the original image",
-        "hw": "the image's [height, width] in pixels; or two fields, height and width",
-        "box_mode": "how the model writes boxes: "
-        + ", ".join(BOX_MODES)
-        + ", auto; a scale takes an order, as in 0-1:xywh; absent: as the profile's reference reads them",
-        "resized_hw": "for box_mode resized: [height, width] the model saw; absent: Qwen2.5-VL's",
-    },
+    profiles=tuple(_RULES),
+    options=("box_mode",),
+    gold_help="the box: [x1, y1, x2, y2] in pixels of the original image",
     help="The predicted box overlaps the gold by IoU 0.5 or more (RefCOCO, RefCOCO+, RefCOCOg).",
 )

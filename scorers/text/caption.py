@@ -18,8 +18,11 @@ from typing import Any
 import numpy as np
 
 from sightbench.scorers.aggregate import graded
+from sightbench.scorers.fields import Fields
+from sightbench.scorers.gold import answers as reference_captions
 from sightbench.scorers.gold import strings
-from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
+from sightbench.scorers.score import Grade, Metric, Row
+from sightbench.scorers.scorer import Context, Extraction, Member, Profile, Scorer
 from sightbench.scorers.statistics.means import bootstrap, mean
 from sightbench.scorers.text.edit import common_subsequence
 from sightbench.scorers.text.ptb import caption_tokens
@@ -204,22 +207,18 @@ def _through(
     return float(score) * 100
 
 
-def _grade(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    rows = fields.get("rows")
-    if rows is not None:
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise ValueError("rows: expected a list of objects with `prediction` and `gold`")
-        answers = [_answer(row) for row in rows]
-        scores = caption_scores(answers, [strings(row.get("gold")) for row in rows])
-        return Grade(scores["CIDEr"], answers, rule="corpus CIDEr of the rows", detail=scores)
-    scores = caption_scores([prediction], [strings(gold)])
-    return Grade(scores["ROUGE_L"], prediction, rule="ROUGE-L: one image has no CIDEr", detail=scores)
+def _judge(extraction: Extraction, golds: list[str], fields: Fields, context: Context) -> Grade:
+    scores = caption_scores([extraction.answer], [golds])
+    return Grade(scores["ROUGE_L"], extraction.answer, rule="ROUGE-L: one image has no CIDEr", detail=scores)
 
 
-def _answer(row: Mapping[str, Any]) -> str:
-    if not isinstance(row.get("prediction"), str):
-        raise ValueError("rows: each needs a `prediction` string")
-    return str(row["prediction"])
+def _judge_corpus(members: Sequence[Member[str, list[str], Fields]], profile: Profile) -> Grade:
+    answers = [member.prediction for member in members]
+    references = [member.gold for member in members if member.gold is not None]
+    if len(references) < len(answers):
+        raise ValueError("rows: each needs a `gold`, the reference captions")
+    scores = caption_scores(answers, references)
+    return Grade(scores["CIDEr"], answers, rule="corpus CIDEr of the rows", detail=scores)
 
 
 def _aggregate(rows: Sequence[Row], profile: str) -> Metric:
@@ -249,15 +248,16 @@ def _caption(row: Row) -> str:
     return str(row.score.parsed or "")
 
 
-CAPTION = Scorer(
+CAPTION: Scorer[str, list[str], Fields] = Scorer(
     name="caption",
-    grade=_grade,
+    fields=Fields,
+    gold=reference_captions,
+    judge=_judge,
+    judge_set=_judge_corpus,
     aggregate=_aggregate,
-    profiles=("official",),
-    fields={
-        "gold": "the reference captions: a list of strings, or of objects with `caption`",
-        "rows": "a whole corpus, instead of prediction and gold: a list of {prediction, gold}",
-    },
+    profiles=(Profile.OFFICIAL,),
+    gold_help="the reference captions: a list of strings, or of objects with `caption`",
+    rows_help="a whole corpus, instead of prediction and gold: a list of {prediction, gold}",
     help="Captions after Penn Treebank tokenisation. With rows, the score is the corpus's CIDEr (about 0-10; "
     "0.95 is what reports call 95) and detail holds Bleu_1..4 and ROUGE_L. Alone, an image has no CIDEr: the "
     "score is its ROUGE-L.",

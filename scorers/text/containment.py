@@ -9,11 +9,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Annotated
+
+from msgspec import Meta
 
 from sightbench.scorers.aggregate import by_category, graded, mean_value
-from sightbench.scorers.gold import strings
-from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
+from sightbench.scorers.fields import Fields
+from sightbench.scorers.gold import answers
+from sightbench.scorers.score import Grade, Metric, Row
+from sightbench.scorers.scorer import Context, Extraction, Profile, Scorer
 from sightbench.scorers.statistics.means import sum_of
 from sightbench.scorers.text.vqa import normalized_official
 
@@ -39,12 +43,19 @@ def _plain(text: str) -> str:
     return text.lower().strip().replace("\n", " ")
 
 
-def _grade_ocrbench(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    golds = strings(gold, listed=profile == "vlmevalkit")
-    if fields.get("category") in (MATH, "HME100k"):
+class _OcrFields(Fields, frozen=True, kw_only=True):
+    category: Annotated[
+        str | None,
+        Meta(description=f"question type; {MATH!r} compares without spaces and with case"),
+    ] = None
+
+
+def _judge_ocrbench(extraction: Extraction, golds: list[str], fields: _OcrFields, context: Context) -> Grade:
+    prediction = extraction.answer
+    if fields.category in (MATH, "HME100k"):
         answer = _math(prediction)
         return Grade(float(any(_math(each) in answer for each in golds)), answer, rule="without spaces")
-    if profile == "lmms_eval":
+    if context.profile is Profile.LMMS_EVAL:
         prediction = prediction.strip().translate(_ASCII_OF_FULL_WIDTH)
         golds = [each.translate(_ASCII_OF_FULL_WIDTH) for each in golds]
     answer = _plain(prediction)
@@ -72,10 +83,10 @@ def _whole_word(word: str) -> re.Pattern[str]:
     return re.compile(rf"\b{re.escape(word)}\b")
 
 
-def _grade_tiny_lvlm(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    answer = normalized_official(prediction)
-    golds = [normalized_official(each) for each in strings(gold)]
-    return Grade(float(any(_whole_word(each).search(answer) for each in golds)), answer)
+def _judge_tiny_lvlm(extraction: Extraction, golds: list[str], fields: Fields, context: Context) -> Grade:
+    answer = normalized_official(extraction.answer)
+    wanted = [normalized_official(each) for each in golds]
+    return Grade(float(any(_whole_word(each).search(answer) for each in wanted)), answer)
 
 
 def _aggregate_tiny_lvlm(rows: Sequence[Row], profile: str) -> Metric:
@@ -85,23 +96,24 @@ def _aggregate_tiny_lvlm(rows: Sequence[Row], profile: str) -> Metric:
     return sum_of("Overall (sum of abilities)", parts, unit="points", note=note)
 
 
-OCRBENCH = Scorer(
+OCRBENCH: Scorer[str, list[str], _OcrFields] = Scorer(
     name="ocrbench",
-    grade=_grade_ocrbench,
+    gold=answers,
+    judge=_judge_ocrbench,
     aggregate=_aggregate_ocrbench,
-    profiles=("vlmevalkit", "official", "internvl", "lmms_eval"),
-    fields={
-        "gold": "the answers: a string or a list of strings; any contained one counts",
-        "category": f"question type; {MATH!r} compares without spaces and with case",
-    },
+    profiles=(Profile.VLMEVALKIT, Profile.OFFICIAL, Profile.INTERNVL, Profile.LMMS_EVAL),
+    fields=_OcrFields,
+    gold_help="the answers: a string or a list of strings; any contained one counts",
     help="The gold is contained in the answer (VLMEvalKit vlmeval/dataset/utils/ocrbench.py); 0-1000 points.",
 )
 
-TINY_LVLM = Scorer(
+TINY_LVLM: Scorer[str, list[str], Fields] = Scorer(
     name="tiny_lvlm",
-    grade=_grade_tiny_lvlm,
+    fields=Fields,
+    gold=answers,
+    judge=_judge_tiny_lvlm,
     aggregate=_aggregate_tiny_lvlm,
-    profiles=("internvl",),
-    fields={"gold": "the answers: a string or a list of strings; any one found counts"},
+    profiles=(Profile.INTERNVL,),
+    gold_help="the answers: a string or a list of strings; any one found counts",
     help="The VQA-normalised gold stands as whole words in the answer (InternVL eval/tiny_lvlm/tools.py).",
 )

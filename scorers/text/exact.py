@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import string
 from collections.abc import Callable
-from typing import Any
 
 from sightbench.scorers.aggregate import averaged
-from sightbench.scorers.gold import strings
-from sightbench.scorers.score import Fields, Grade, Scorer
+from sightbench.scorers.fields import Fields
+from sightbench.scorers.gold import answers
+from sightbench.scorers.score import Grade
+from sightbench.scorers.scorer import Context, Extraction, Profile, Scorer
 
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
@@ -36,41 +37,44 @@ def _lmms_eval_gqa(text: str) -> str:
     return _lmms_eval_gold(text.strip())
 
 
-_GQA: dict[str, tuple[Callable[[str], str], Callable[[str], str]]] = {
-    "internvl": (_internvl_gqa, _as_is),
-    "official": (_as_is, _as_is),
-    "vlmevalkit": (_folded, _folded),
-    "lmms_eval": (_lmms_eval_gqa, _lmms_eval_gold),
+_GQA: dict[Profile, tuple[Callable[[str], str], Callable[[str], str]]] = {
+    Profile.INTERNVL: (_internvl_gqa, _as_is),
+    Profile.OFFICIAL: (_as_is, _as_is),
+    Profile.VLMEVALKIT: (_folded, _folded),
+    Profile.LMMS_EVAL: (_lmms_eval_gqa, _lmms_eval_gold),
 }
+"""What is cleaned off the answer, and off the gold."""
 
 
-def _grade_exact(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    golds = strings(gold, listed=profile == "vlmevalkit")
-    answer = _folded(prediction)
+def _judge_exact(extraction: Extraction, golds: list[str], fields: Fields, context: Context) -> Grade:
+    answer = _folded(extraction.answer)
     return Grade(float(answer in map(_folded, golds)), answer)
 
 
-def _grade_gqa(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    of_answer, of_gold = _GQA[profile]
-    golds = strings(gold, listed=profile == "vlmevalkit")
-    answer = of_answer(prediction)
+def _judge_gqa(extraction: Extraction, golds: list[str], fields: Fields, context: Context) -> Grade:
+    of_answer, of_gold = _GQA[context.profile]
+    answer = of_answer(extraction.answer)
     return Grade(float(answer in map(of_gold, golds)), answer)
 
 
-EXACT_MATCH = Scorer(
+EXACT_MATCH: Scorer[str, list[str], Fields] = Scorer(
     name="exact_match",
-    grade=_grade_exact,
+    fields=Fields,
+    gold=answers,
+    judge=_judge_exact,
     aggregate=averaged("accuracy"),
-    profiles=("internvl", "official", "vlmevalkit", "lmms_eval"),
-    fields={"gold": "the answer: a string or a list of strings; any match counts"},
+    profiles=tuple(_GQA),
+    gold_help="the answer: a string or a list of strings; any match counts",
     help="Equal to a gold after strip and lower case (OCRVQA, AI2D; InternVL eval/vqa/evaluate_vqa.py).",
 )
 
-GQA = Scorer(
+GQA: Scorer[str, list[str], Fields] = Scorer(
     name="gqa",
-    grade=_grade_gqa,
+    fields=Fields,
+    gold=answers,
+    judge=_judge_gqa,
     aggregate=averaged("accuracy"),
-    profiles=("internvl", "official", "vlmevalkit", "lmms_eval"),
-    fields={"gold": "the answer, as testdev_balanced_questions.json has it"},
+    profiles=tuple(_GQA),
+    gold_help="the answer, as testdev_balanced_questions.json has it",
     help="GQA accuracy: the answer equals the gold; profiles differ in what they clean off it before.",
 )

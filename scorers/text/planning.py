@@ -9,12 +9,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from msgspec import Meta
+
+from sightbench.sample import Json
 from sightbench.scorers.aggregate import by_category, graded, mean_detail, mean_value
-from sightbench.scorers.score import Fields, Grade, Metric, Row, Scorer
+from sightbench.scorers.fields import Fields
+from sightbench.scorers.score import Grade, Metric, Row
+from sightbench.scorers.scorer import Context, Extraction, Profile, Scorer
 from sightbench.scorers.statistics.means import mean_of
 
 UNORDERED_TASKS = ("cook_dishes", "texas_holdem")
@@ -164,17 +169,38 @@ _SCALE = (0.0, 100.0)
 _ZERO = {name: 0.0 for name in (*SCORES, "total_score", "total_score_weighted")}
 
 
-def _grade(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    expert = gold.get("skill_sequence") if isinstance(gold, dict) else gold
-    if not isinstance(expert, list):
+class _PlanFields(Fields, frozen=True, kw_only=True):
+    task: Annotated[
+        str | None,
+        Meta(
+            description="the task's name; subtasks of "
+            + " and ".join(UNORDERED_TASKS)
+            + " may come in any order"
+        ),
+    ] = None
+    dependency: Annotated[
+        Literal["Sequential", "Seq-independent"] | None,
+        Meta(description="'Sequential' or 'Seq-independent', instead of task"),
+    ] = None
+
+    @property
+    def ordered(self) -> bool:
+        if self.dependency is not None:
+            return self.dependency == "Sequential"
+        return self.task not in UNORDERED_TASKS
+
+
+def _expert(gold: Json, fields: _PlanFields, profile: Profile) -> Skills:
+    skills = gold.get("skill_sequence") if isinstance(gold, Mapping) else gold
+    if not isinstance(skills, list):
         raise ValueError("gold: expected a list of skills, or an object with `skill_sequence`")
-    ordered = fields.get("task") not in UNORDERED_TASKS
-    if "dependency" in fields:
-        if fields["dependency"] not in ("Sequential", "Seq-independent"):
-            raise ValueError("dependency: expected 'Sequential' or 'Seq-independent'")
-        ordered = fields["dependency"] == "Sequential"
+    return skills
+
+
+def _judge(extraction: Extraction, expert: Skills, fields: _PlanFields, context: Context) -> Grade:
+    ordered = fields.ordered
     try:
-        plan = find_plan(prediction)
+        plan = find_plan(extraction.answer)
     except ValueError as error:
         zero = {**_ZERO, "entity_match_coerced": 0.0, "total_score_coerced": 0.0}
         return Grade(0.0, None, "unparsed", rule=f"format_error: {error}", detail=zero)
@@ -202,16 +228,14 @@ def _aggregate(rows: Sequence[Row], profile: str) -> Metric:
     return mean_of("total_score", dimensions, unit="points", note="official total: at most 80")
 
 
-VLABENCH = Scorer(
+VLABENCH: Scorer[str, Skills, _PlanFields] = Scorer(
     name="vlabench",
-    grade=_grade,
+    fields=_PlanFields,
+    gold=_expert,
+    judge=_judge,
     aggregate=_aggregate,
-    profiles=("official",),
-    fields={
-        "gold": "the expert's skills: a list of {name, params}, or an object with `skill_sequence`",
-        "task": "the task's name; subtasks of " + " and ".join(UNORDERED_TASKS) + " may come in any order",
-        "dependency": "'Sequential' or 'Seq-independent', instead of task",
-    },
+    profiles=(Profile.OFFICIAL,),
+    gold_help="the expert's skills: a list of {name, params}, or an object with `skill_sequence`",
     help="VLABench planning: the official total_score, 0-80; detail holds its parts, the total with all four "
     "weights, and the scores with ids read as numbers.",
 )

@@ -6,11 +6,13 @@ there the tolerance is 5 % of the model's answer; pix2struct, VLMEvalKit and lmm
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 from sightbench.scorers.aggregate import averaged
-from sightbench.scorers.gold import strings
-from sightbench.scorers.score import Fields, Grade, Scorer
+from sightbench.scorers.fields import Fields
+from sightbench.scorers.gold import answers
+from sightbench.scorers.score import Grade
+from sightbench.scorers.scorer import Context, Extraction, Profile, Scorer
 
 _TOLERANCE = 0.05
 
@@ -31,19 +33,37 @@ def relaxed_match(target: str, prediction: str) -> bool:
     return prediction.lower() == target.lower()
 
 
-def _grade(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    golds = strings(gold, listed=profile == "vlmevalkit")
-    answer = prediction.strip() if profile in ("internvl", "vlmevalkit") else prediction
-    swapped = profile == "internvl"
-    right = any(relaxed_match(answer, each) if swapped else relaxed_match(each, answer) for each in golds)
+class _Rule(NamedTuple):
+    """`strip` the answer first; `swapped`: the tolerance is 5 % of the answer."""
+
+    strip: bool
+    swapped: bool
+
+
+_RULES = {
+    Profile.INTERNVL: _Rule(strip=True, swapped=True),
+    Profile.OFFICIAL: _Rule(strip=False, swapped=False),
+    Profile.VLMEVALKIT: _Rule(strip=True, swapped=False),
+    Profile.LMMS_EVAL: _Rule(strip=False, swapped=False),
+}
+
+
+def _judge(extraction: Extraction, golds: list[str], fields: Fields, context: Context) -> Grade:
+    rule = _RULES[context.profile]
+    answer = extraction.answer.strip() if rule.strip else extraction.answer
+    right = any(
+        relaxed_match(answer, each) if rule.swapped else relaxed_match(each, answer) for each in golds
+    )
     return Grade(float(right), answer, rule="text" if number(answer) is None else "number")
 
 
-RELAXED_ACCURACY = Scorer(
+RELAXED_ACCURACY: Scorer[str, list[str], Fields] = Scorer(
     name="relaxed_accuracy",
-    grade=_grade,
+    fields=Fields,
+    gold=answers,
+    judge=_judge,
     aggregate=averaged("relaxed accuracy"),
-    profiles=("internvl", "official", "vlmevalkit", "lmms_eval"),
-    fields={"gold": "the answer: a string, a number, or a list of them; any match counts"},
+    profiles=tuple(_RULES),
+    gold_help="the answer: a string, a number, or a list of them; any match counts",
     help="Numbers within 5 %, text equal without regard to case (ChartQA).",
 )

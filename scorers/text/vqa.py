@@ -13,11 +13,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import NamedTuple
 
+from sightbench.sample import Json
 from sightbench.scorers.aggregate import averaged
-from sightbench.scorers.gold import strings
-from sightbench.scorers.score import Fields, Grade, Scorer
+from sightbench.scorers.fields import Fields
+from sightbench.scorers.gold import answers
+from sightbench.scorers.score import Grade
+from sightbench.scorers.scorer import Context, Extraction, Profile, Scorer
 
 _PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
 _ANY_PUNCTUATION = re.compile(f"[{re.escape(_PUNCTUATION)}.]")
@@ -110,11 +113,19 @@ def normalized_lmms_eval(text: str) -> str:
     return _words(_without_punctuation(one_line(text), _DIGIT_COMMAS_DIGIT, _PERIOD_BEFORE_NO_DIGIT))
 
 
-_NORMALIZED: dict[str, Callable[[str], str]] = {
-    "internvl": normalized_m4c,
-    "official": normalized_official,
-    "vlmevalkit": normalized_vlmevalkit,
-    "lmms_eval": normalized_lmms_eval,
+class _Rule(NamedTuple):
+    """`raw_if_unanimous`: identical golds are compared as written; `golds`: how many there must be."""
+
+    normalized: Callable[[str], str]
+    raw_if_unanimous: bool = False
+    golds: int | None = None
+
+
+_RULES = {
+    Profile.INTERNVL: _Rule(normalized_m4c, golds=10),
+    Profile.OFFICIAL: _Rule(normalized_official, raw_if_unanimous=True),
+    Profile.VLMEVALKIT: _Rule(normalized_vlmevalkit),
+    Profile.LMMS_EVAL: _Rule(normalized_lmms_eval),
 }
 
 
@@ -130,23 +141,29 @@ def soft_accuracy(answer: str, golds: Sequence[str]) -> float:
     return sum(with_own if gold == answer else without_own for gold in golds) / len(golds)
 
 
-def _grade(prediction: str, gold: Any, fields: Fields, profile: str) -> Grade:
-    golds = strings(gold, listed=profile == "vlmevalkit")
-    if profile == "internvl" and len(golds) != 10:
-        raise ValueError(f"gold: this profile's evaluator needs exactly 10 answers, got {len(golds)}")
-    normalize = _NORMALIZED[profile]
+def _golds(gold: Json, fields: Fields, profile: Profile) -> list[str]:
+    golds, needed = answers(gold, fields, profile), _RULES[profile].golds
+    if needed is not None and len(golds) != needed:
+        raise ValueError(f"gold: this profile's evaluator needs exactly {needed} answers, got {len(golds)}")
+    return golds
+
+
+def _judge(extraction: Extraction, golds: list[str], fields: Fields, context: Context) -> Grade:
+    normalize, raw_if_unanimous, _ = _RULES[context.profile]
     rule = "normalised"
-    if profile == "official" and len({one_line(answer) for answer in golds}) == 1:
+    if raw_if_unanimous and len({one_line(answer) for answer in golds}) == 1:
         normalize, rule = one_line, "unanimous golds: raw comparison"
-    answer = normalize(prediction)
+    answer = normalize(extraction.answer)
     return Grade(soft_accuracy(answer, [normalize(each) for each in golds]), answer, rule=rule)
 
 
-VQA_ACCURACY = Scorer(
+VQA_ACCURACY: Scorer[str, list[str], Fields] = Scorer(
     name="vqa_accuracy",
-    grade=_grade,
+    fields=Fields,
+    gold=_golds,
+    judge=_judge,
     aggregate=averaged("VQA accuracy"),
-    profiles=("internvl", "official", "vlmevalkit", "lmms_eval"),
-    fields={"gold": "the ten answers: a list of strings, or of objects with `answer`"},
+    profiles=tuple(_RULES),
+    gold_help="the ten answers: a list of strings, or of objects with `answer`",
     help="Soft accuracy over ten human answers, each left out in turn (VQAv2, OKVQA, TextVQA, VizWiz).",
 )

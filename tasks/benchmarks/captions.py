@@ -16,7 +16,7 @@ def _captions(name: str, title: str, file: str, *image_folders: str) -> Benchmar
         name=name,
         title=title,
         family="captions",
-        scorer="caption",
+        scorers={"text": "caption"},
         read=reader_of(name, layouts, 30),
         prompt=prompts.CAPTION,
         headline="CIDEr",

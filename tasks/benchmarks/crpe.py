@@ -16,7 +16,7 @@ def _crpe(name: str) -> Benchmark:
         name=name,
         title=name.replace("_", " "),
         family="circular choice",
-        scorer="crpe",
+        scorers={"text": "crpe"},
         read=reader_of(name, layouts),
         prompt="{question}",
         headline="total",

@@ -18,7 +18,7 @@ def _mmmu(split: str, *aliases: str) -> Benchmark:
         name=name,
         title=f"MMMU {split}",
         family="choice and open",
-        scorer="mmmu",
+        scorers={"text": "mmmu"},
         read=reader_of(name, layouts, 10),
         prompt=prompts.options_then(
             "{question}", {"A": "{A}", "B": "{B}"}, None, f"{prompts.LETTER}  (open: {prompts.SHORT})"
@@ -43,7 +43,7 @@ def _mmmu_table(name: str, title: str, tasks: tuple[str, ...], submission: str |
         name=name,
         title=title,
         family="choice and open",
-        scorer="mmmu",
+        scorers={"text": "mmmu"},
         read=reader_of(name, layouts),
         prompt=prompts.choice("{question}", {"A": "{A}", "B": "{B}"}, None, "vlmevalkit"),
         headline="accuracy on validation" if submission is None else "accuracy on test",
@@ -71,7 +71,7 @@ CMMMU = Benchmark(
     name="CMMMU_VAL",
     title="CMMMU",
     family="choice and open",
-    scorer="cmmmu",
+    scorers={"text": "cmmmu"},
     read=reader_of("CMMMU_VAL", CMMMU_LAYOUTS),
     prompt="{question}\n{options}\n" + " | ".join(f"({kind}) {text}" for kind, text in prompts.CMMMU.items()),
     headline="accuracy over all questions",

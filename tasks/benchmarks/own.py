@@ -81,7 +81,7 @@ def _benchmark(
     layouts = (Layout(TABLE if path.suffix == ".tsv" else LINES, (path.name,), read),)
     return Benchmark(
         name=path.name,
-        scorer=scorer,
+        scorers={"text": scorer},
         read=reader_of(path.name, layouts),
         files=needed(layouts),
         family=OWN,

@@ -20,7 +20,7 @@ def _referring(dataset: str, split: str) -> Benchmark:
         name=name,
         title=f"{dataset.replace('refcoco', 'RefCOCO')} {split}",
         family="boxes",
-        scorer="box_iou",
+        scorers={"text": "box_iou"},
         read=reader_of(name, layouts, 100),
         prompt=prompts.REFER.format("{sent}"),
         headline="Precision@1",

@@ -52,7 +52,7 @@ def choice_table(
         name=name,
         title=title,
         family="choice",
-        scorer=scorer,
+        scorers={"text": scorer},
         read=reader_of(name, layouts),
         prompt=CHOICE_PROMPT,
         headline="image accuracy" if scorer == "seed" else "accuracy",

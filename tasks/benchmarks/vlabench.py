@@ -19,7 +19,7 @@ VLABENCH = Benchmark(
     name="vlabench",
     title="VLABench planning in six dimensions",
     family="planning",
-    scorer="vlabench",
+    scorers={"text": "vlabench"},
     read=reader_of("vlabench", VLABENCH_LAYOUTS, vlabench.MAX_TOKENS),
     prompt="{eval_vlm_en.txt} Input picture <image> Input picture with numbered tags <image> "
     "Language instruction: {instruction} Please give the output skill sequence",
@@ -34,6 +34,7 @@ VLABENCH = Benchmark(
     profiles=vlabench.PROFILES,
     scoring=dict.fromkeys(vlabench.PROFILES[1:], "official"),
     tasks=tuple(vlabench.DIMENSIONS),
+    task_names={dimension: (dimension,) for dimension in vlabench.DIMENSIONS},
     max_tokens=vlabench.MAX_TOKENS,
 )
 
@@ -44,7 +45,7 @@ BLIND = Benchmark(
     name="blind_10",
     title="LEAP's ten plans for a judge",
     family="judged",
-    scorer="plan_judge",
+    scorers={"text": "plan_judge"},
     read=reader_of("blind_10", BLIND_LAYOUTS, 256),
     prompt="{messages, as they are}",
     headline="final score",

@@ -225,7 +225,7 @@ def _benchmark(
         name=name,
         title=title,
         family="short answers",
-        scorer=scorer,
+        scorers={"text": scorer},
         read=reader_of(name, layouts, tokens),
         prompt=prompt("{question}", profile),
         headline=HEADLINES.get(scorer, "accuracy"),

@@ -14,7 +14,8 @@ from sightbench import rle
 from sightbench.reports.entry import Entry, Fact, Masks, Pairing, Run
 from sightbench.reports.summary import BenchmarkSummary, Spent, Summary
 from sightbench.sample import Failure, Image, Reply, Sample, Text, Turn, Usage, Video
-from sightbench.scorers.dynbench_overall import dynbench, dynbench_extras
+from sightbench.scorers.dynbench import extras as dynbench_extras
+from sightbench.scorers.dynbench import overall as dynbench
 from sightbench.scorers.masks.jf import score_object
 from sightbench.scorers.score import Metric, Row, Score
 from sightbench.scorers.scoring import coverage

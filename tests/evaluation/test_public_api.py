@@ -104,7 +104,7 @@ def test_a_set_of_ones_own_is_scored_again_from_its_folder(baseline: str, tmp_pa
 
     (tmp_path / "mine.jsonl").write_text('{"question": "What?", "answers": ["x"]}\n')
     mine = sightbench.Benchmark(
-        "mine", "anls", read, files=(sightbench.Needed("questions", ("mine.jsonl",)),)
+        "mine", {"text": "anls"}, read, files=(sightbench.Needed("questions", ("mine.jsonl",)),)
     )
     asked = sightbench.Options(endpoint=baseline, task=mine, data=tmp_path, out=tmp_path / "run")
     run = sightbench.evaluate(asked)

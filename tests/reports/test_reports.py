@@ -10,7 +10,8 @@ from sightbench.reports.dynbench_files import overall
 from sightbench.reports.summary import BenchmarkSummary, Summary
 from sightbench.reports.tables import number, text
 from sightbench.sample import Sample, Text, Turn, Video
-from sightbench.scorers.dynbench_overall import dynbench, dynbench_extras
+from sightbench.scorers.dynbench import extras as dynbench_extras
+from sightbench.scorers.dynbench import overall as dynbench
 from sightbench.scorers.score import Metric, Row, Score
 from sightbench.scorers.scoring import Coverage, coverage
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from sightbench.sample import Sample
-from sightbench.scorers.score import Metric, Row, Score, Scorer
+from sightbench.scorers.score import Metric, Row, Score
+from sightbench.scorers.scorer import Scorer
 from tests import paths
 
 SHARED = paths.SHARED / "data"
@@ -24,7 +25,7 @@ def shared(name: str) -> Path:
 
 
 def row(
-    scorer: Scorer,
+    scorer: Scorer[Any, Any, Any],
     profile: str,
     prediction: str | None,
     gold: Any,
@@ -44,7 +45,7 @@ def row(
     )
 
 
-def rows(scorer: Scorer, profile: str, items: Iterable[Any]) -> list[Row]:
+def rows(scorer: Scorer[Any, Any, Any], profile: str, items: Iterable[Any]) -> list[Row]:
     """Graded answers, numbered in order where they have no id."""
     return [row(scorer, profile, **{"id": str(index), **item}) for index, item in enumerate(items)]
 

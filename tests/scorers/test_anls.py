@@ -46,6 +46,6 @@ def test_a_value_is_zero_or_at_least_half(prediction: str, golds: list[str]) -> 
     assert score(golds[0], golds) == 1.0
 
 
-def test_missing_gold_is_named() -> None:
+def test_a_gold_that_is_none_is_named() -> None:
     with pytest.raises(ValueError, match="gold"):
-        score("x", None)
+        score("x", {})

@@ -1,4 +1,4 @@
-"""Reasoning set aside, refusals and cut-offs named, draws that depend on nothing but their seed."""
+"""Reasoning set aside, refusals and cut-offs named."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightbench.scorers.answer import (
-    boxed_or_rest,
     classify,
     final_answer,
-    random_choice,
     set_aside_reasoning,
-    unparsed,
 )
 
 
@@ -88,24 +85,3 @@ def test_answers_that_are_none_are_told_apart(
     text: str | None, finish: str | None, refusal: str | None, kind: str
 ) -> None:
     assert classify(text, finish, refusal) == kind
-
-
-def test_a_draw_depends_on_seed_and_sample_only() -> None:
-    draws = [random_choice(42, f"s{i}", "ABCD") for i in range(200)]
-    assert draws == [random_choice(42, f"s{i}", "ABCD") for i in range(200)]
-    assert set(draws) == set("ABCD")
-    assert draws != [random_choice(43, f"s{i}", "ABCD") for i in range(200)]
-
-
-def test_an_unparsed_answer_scores_zero_unless_a_draw_is_asked_for() -> None:
-    plain = unparsed({}, "ABCD", "A", rule="nothing found")
-    assert (plain.value, plain.parsed, plain.status, plain.rule) == (0.0, None, "unparsed", "nothing found")
-    drawn = [unparsed({"unparsed": "random", "seed": 1, "id": str(i)}, "ABCD", "A") for i in range(400)]
-    assert {grade.status for grade in drawn} == {"unparsed"}
-    assert all(grade.value == float(grade.parsed == "A") for grade in drawn)
-    assert 60 < sum(grade.value or 0 for grade in drawn) < 140
-
-
-def test_a_boxed_answer_is_read_as_dyn_bench_reads_it() -> None:
-    assert boxed_or_rest("<think>maybe \\boxed{A}</think> so \\boxed{B}") == "A"
-    assert boxed_or_rest("<think>maybe</think> B") == "B"

@@ -6,6 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sightbench.errors import UsageError
+from sightbench.scorers.scorer import Context, Profile
+from sightbench.scorers.scoring_options import ScoringOptions
 from sightbench.scorers.text.box_modes import BOX_MODES, box_mode
 from sightbench.scorers.text.boxes import BOX_IOU, find_box, iou, smart_resize, to_pixels
 from tests.scorers.rows import part, rows
@@ -16,7 +19,9 @@ HW = [500, 400]
 
 
 def grade(prediction: str, profile: str = "internvl", **fields: object) -> tuple[float | None, str, float]:
-    found = BOX_IOU.grade(prediction, GOLD, {"hw": HW, **fields}, profile)
+    options = ScoringOptions(box_mode=None if (mode := fields.pop("box_mode", None)) is None else str(mode))
+    context = Context(Profile(profile), options)
+    found = BOX_IOU.grade(prediction, GOLD, {"hw": HW, **fields}, context)
     return found.value, found.status, found.detail["iou"]
 
 
@@ -126,19 +131,19 @@ def test_known_resizes() -> None:
 def test_unknown_modes_list_the_known_ones() -> None:
     with pytest.raises(ValueError, match="paligemma"):
         box_mode("0-2")
-    with pytest.raises(ValueError, match="box_mode"):
+    with pytest.raises(UsageError, match="--box-mode"):
         grade("[1,2,3,4]", box_mode="0-1:yx")
 
 
 @pytest.mark.parametrize(
     ("gold", "fields", "name"),
     [
-        (None, {"hw": HW}, "gold"),
+        ("1 2 3 4", {"hw": HW}, "gold"),
         ([1, 2, 3], {"hw": HW}, "gold"),
         (["a", 1, 2, 3], {"hw": HW}, "gold"),
         (GOLD, {}, "hw"),
         (GOLD, {"hw": [0, 5]}, "hw"),
-        (GOLD, {"hw": HW, "box_mode": "resized", "resized_hw": 5}, "resized_hw"),
+        (GOLD, {"hw": HW, "resized_hw": 5}, "resized_hw"),
     ],
 )
 def test_bad_fields_are_named(gold: object, fields: dict[str, object], name: str) -> None:

@@ -95,7 +95,7 @@ def test_categories_have_their_own_corpus() -> None:
 @pytest.mark.parametrize(
     ("gold", "fields"),
     [
-        (None, {}),
+        ({}, {}),
         ([], {}),
         (None, {"rows": "x"}),
         (None, {"rows": []}),

@@ -25,6 +25,8 @@ from sightbench.scorers.choice.multiple_choice import (
     SCORERS,
     SEED,
 )
+from sightbench.scorers.scorer import Context, Profile
+from sightbench.scorers.scoring_options import ScoringOptions
 from tests.scorers.rows import part, row, rows, shared
 
 BLUES = {"A": "blue", "B": "light blue", "C": "dark blue", "D": "cat"}
@@ -146,9 +148,8 @@ def test_accuracy_is_given_by_category_and_failures_stay_out() -> None:
 
 
 def test_vlmevalkit_draws_among_the_letters_and_z() -> None:
-    generator = random.Random(0)
-    fields = {"choices": BLUES, "unparsed": "random", "generator": generator}
-    drawn = [CHOICE.grade("hm", "A", fields, "vlmevalkit") for _ in range(200)]
+    draws = Context(Profile.VLMEVALKIT, ScoringOptions(unparsed="random"), random.Random(0))
+    drawn = [CHOICE.grade("hm", "A", {"choices": BLUES}, draws) for _ in range(200)]
     assert {found.parsed for found in drawn} == set("ABCDZ")
     again = random.Random(0)
     assert [found.parsed for found in drawn] == [again.choice("ABCDZ") for _ in range(200)]

@@ -52,7 +52,7 @@ def test_a_refusal_names_no_option_even_where_it_uses_ones_words() -> None:
 def test_the_gold_may_be_padded_and_in_lower_case() -> None:
     assert DYNBENCH_QA.grade("B", " b\n", {}, "official").value == 1.0
     with pytest.raises(ValueError, match=r"^gold: "):
-        DYNBENCH_QA.grade("B", None, {}, "official")
+        DYNBENCH_QA.grade("B", " ", {}, "official")
 
 
 @given(st.text(max_size=120))

@@ -53,7 +53,7 @@ def test_numpy_cuts_a_letter_that_grows_in_lower_case() -> None:
     assert GQA.grade("İ", "i", {}, "lmms_eval").value == 1.0
 
 
-def test_missing_gold_is_named() -> None:
+def test_a_gold_that_is_none_is_named() -> None:
     for scorer in (EXACT_MATCH, GQA):
         with pytest.raises(ValueError, match="gold"):
-            scorer.grade("x", None, {}, "internvl")
+            scorer.grade("x", [], {}, "internvl")

@@ -13,7 +13,7 @@ import pytest
 from sightbench import rle
 from sightbench.rle import MaskError
 from sightbench.scorers.masks import boundary
-from sightbench.scorers.masks.reply import grade_masks
+from sightbench.scorers.masks.scorer import JF
 from sightbench.scorers.masks.truth import Truth
 from tests.scorers.hostile_masks import REFUSED
 
@@ -27,6 +27,10 @@ def reply(*objects):
         {"object_id": i, "token_index": 4, "size": [40, 40], "rles": frames}
         for i, frames in enumerate(objects)
     ]
+
+
+def grade_masks(sent, masks, truth, definition="dynbench"):
+    return JF.grade(masks, truth, {"num_frames": sent}, definition)
 
 
 def test_a_sound_reply_is_scored():
@@ -162,13 +166,14 @@ OVER_HTTP = [name for name in REFUSED if "5000 digits" not in name]
 
 
 @pytest.mark.parametrize("core", boundary.cores())
-def test_hostile_masks_over_http_are_a_clear_error(core, hostile_server):
+def test_hostile_masks_over_http_are_a_clear_error(core, hostile_server, monkeypatch):
+    monkeypatch.setenv(boundary.CORE_VARIABLE, core)
     for place, name in enumerate(REFUSED):
         if name not in OVER_HTTP:
             continue
         with urllib.request.urlopen(f"{hostile_server}/{place}", timeout=30) as answer:
             message = json.load(answer)["choices"][0]["message"]
-        grade = grade_masks(3, message["masks"], TRUTH, core=core)
+        grade = grade_masks(3, message["masks"], TRUTH)
         assert (grade.value, grade.status, grade.rule) == (0.0, "unparsed", "invalid mask"), name
         assert grade.detail["frame"] == 1, name
         assert REFUSED[name][1] in grade.detail["error"], name

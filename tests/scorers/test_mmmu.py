@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightbench.scorers.choice.mmmu import DOMAINS, MMMU, parse_choice, parse_open
+from sightbench.scorers.scorer import Context, Profile
+from sightbench.scorers.scoring_options import ScoringOptions
 from tests.scorers.rows import part, rows, shared
 
 OPTIONS = {"A": "mean", "B": "median", "C": "mode", "D": "range"}
@@ -105,8 +107,9 @@ def test_nothing_found_is_unparsed_or_drawn_as_the_reference_does() -> None:
     fields = {"choices": OPTIONS, "id": "validation_Art_1"}
     plain = MMMU.grade("hm", "B", fields, "official")
     assert (plain.value, plain.parsed, plain.status) == (0.0, None, "unparsed")
-    drawn = MMMU.grade("hm", "B", {**fields, "unparsed": "random", "seed": 42}, "official")
-    again = MMMU.grade("hm", "B", {**fields, "unparsed": "random", "seed": 42}, "official")
+    random_draws = Context(Profile.OFFICIAL, ScoringOptions(unparsed="random", seed=42))
+    drawn = MMMU.grade("hm", "B", fields, random_draws)
+    again = MMMU.grade("hm", "B", fields, random_draws)
     assert drawn == again and drawn.parsed in OPTIONS
 
 
@@ -161,7 +164,7 @@ def test_every_raw_response_is_parsed_as_published_where_nothing_was_drawn(model
 
 @pytest.mark.parametrize(("model", "accuracy"), [("qwen_vl", 0.361), ("llava1.5_13b", 0.367)])
 def test_raw_responses_with_the_references_draws_score_as_published(model: str, accuracy: float) -> None:
-    generator = random.Random(42)
+    draws = Context(Profile.OFFICIAL, ScoringOptions(unparsed="random"), random.Random(42))
     stored = orjson.loads(shared(f"mmmu/{model}/total_val_output.json").read_bytes())
     values = []
     for path in sorted(shared(f"mmmu/{model}").glob("*/output.json")):
@@ -170,12 +173,10 @@ def test_raw_responses_with_the_references_draws_score_as_published(model: str, 
             fields = {
                 "question_type": record["question_type"],
                 "choices": record.get("index2ans"),
-                "unparsed": "random",
-                "generator": generator,
             }
             # The published open answers were parsed a second time, so they are read from the output.
             text = record["response"] if choice else stored[record["id"]]
-            found = MMMU.grade(text, record["answer"], fields, "official")
+            found = MMMU.grade(text, record["answer"], fields, draws)
             assert not choice or found.parsed == stored[record["id"]]
             values.append(found.value or 0.0)
     assert (round(sum(values) / len(values), 3), len(values)) == (accuracy, 900)

@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from sightbench.scorers.choice.options import gold_letter, options_of
+from sightbench.scorers.choice.extractors import ChoiceFields
+from sightbench.scorers.fields import decode
+from sightbench.scorers.gold import letter as gold_letter
+
+
+def options_of(columns: dict[str, Any]) -> dict[str, str]:
+    return decode(columns, ChoiceFields).choices
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def test_any_text_gets_a_score(text: str) -> None:
     assert grade(f"```json{text}```").value is not None
 
 
-@pytest.mark.parametrize("gold", [None, "pick", {"skills": []}])
+@pytest.mark.parametrize("gold", [{}, "pick", {"skills": []}])
 def test_bad_gold_is_named(gold: Any) -> None:
     with pytest.raises(ValueError, match="gold"):
         VLABENCH.grade("x", gold, {}, "official")

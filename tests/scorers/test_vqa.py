@@ -93,7 +93,7 @@ def test_gold_may_be_coco_objects_or_a_spelled_list() -> None:
     assert VQA_ACCURACY.grade("cat", repr(["cat"] * 10), {}, "vlmevalkit").value == 1.0
 
 
-@pytest.mark.parametrize("gold", [None, [], [None] * 10, {"label": "x"}, ["x"] * 9])
+@pytest.mark.parametrize("gold", [{}, [], [None] * 10, {"label": "x"}, ["x"] * 9])
 def test_bad_gold_is_named(gold: object) -> None:
     with pytest.raises(ValueError, match="gold"):
         VQA_ACCURACY.grade("x", gold, {}, "internvl")

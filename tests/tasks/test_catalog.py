@@ -12,7 +12,7 @@ from sightbench.errors import DatasetError, UsageError
 from sightbench.sample import Image, Media, Sample, Slice, Video
 from sightbench.scorers.gold import numbers
 from sightbench.scorers.score import Metric, Row, Score
-from sightbench.scorers.table import SCORERS
+from sightbench.scorers.table import AGGREGATES, SCORERS
 from sightbench.tasks import catalog
 from sightbench.tasks import digest as digests
 from sightbench.tasks.benchmark import Benchmark, Selection
@@ -70,7 +70,10 @@ def test_every_profile_reads_and_is_one_its_scorer_knows(name: str, tmp_path: Pa
     assert benchmark.profile in benchmark.profiles
     for profile in benchmark.profiles:
         assert samples_of(benchmark, tmp_path, profile)
-        assert benchmark.scored_as(profile) in SCORERS[benchmark.scorer].profiles, profile
+        for kind, scorer in benchmark.scorers.items():
+            assert SCORERS[scorer].kind == kind
+            assert benchmark.scored_as(profile, kind) in SCORERS[scorer].profiles, profile
+    assert len(benchmark.scorers) == 1 or benchmark.aggregate in AGGREGATES
 
 
 def perfect(sample: Sample) -> str:
@@ -97,7 +100,7 @@ WRONG = {"pope": "no", "ost_bench": "right"}  # the references read anything els
 @pytest.mark.parametrize("name", [name for name in BY_NAME if name not in JUDGED])
 def test_the_gold_answer_scores_and_another_does_not(name: str, tmp_path: Path) -> None:
     benchmark = BY_NAME[name]
-    scorer = SCORERS[benchmark.scorer]
+    scorer = SCORERS[benchmark.scorers["text"]]
     profile = benchmark.scored_as(benchmark.profile)
     for sample in samples_of(benchmark, tmp_path):
         if sample.wants == "text" and sample.gold is not None:
@@ -111,7 +114,7 @@ def test_the_gold_answer_scores_and_another_does_not(name: str, tmp_path: Path) 
 @pytest.mark.parametrize("name", [name for name in BY_NAME if name not in JUDGED])
 def test_right_answers_to_all_questions_reach_the_headline(name: str, tmp_path: Path) -> None:
     benchmark = BY_NAME[name]
-    scorer = SCORERS[benchmark.scorer]
+    scorer = SCORERS[benchmark.scorers["text"]]
     profile = benchmark.scored_as(benchmark.profile)
     rows = []
     for sample in samples_of(benchmark, tmp_path):

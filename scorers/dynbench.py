@@ -1,4 +1,4 @@
-"""From rows to a benchmark's numbers, where questions and masks are summed up together."""
+"""Dyn-Bench's numbers, where questions and masks are summed up together."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ from collections.abc import Sequence
 
 from sightbench.scorers.aggregate import mean_detail, mean_value, set_accuracy
 from sightbench.scorers.groups import sets
-from sightbench.scorers.score import Metric, Row
+from sightbench.scorers.score import Metric, Row, Totals
 from sightbench.scorers.statistics.means import mean_of
 
-DYNBENCH_CATEGORIES = ("Camera-Object", "Inter-Object", "Object-Scene")
+CATEGORIES = ("Camera-Object", "Inter-Object", "Object-Scene")
 
 
-def dynbench(rows: Sequence[Row]) -> Metric:
+def totals(rows: Sequence[Row]) -> Totals:
+    """Overall, the numbers beside it, and what guessing a letter gives."""
+    return Totals(overall(rows), extras(rows), {"QA by chance": chance(rows)})
+
+
+def overall(rows: Sequence[Row]) -> Metric:
     """Dyn-Bench's Overall: the plain mean of up to three QA accuracies and three J&F, in %.
 
     The order is the reference's (LilyYang0504/Bench eval.py): by category, QA before masks; rows in
@@ -20,7 +25,7 @@ def dynbench(rows: Sequence[Row]) -> Metric:
     scored rows is left out, as there. Standard errors are clustered by video.
     """
     parts = []
-    for category in DYNBENCH_CATEGORIES:
+    for category in CATEGORIES:
         for name, wants in (("QA accuracy", "text"), ("J&F", "masks")):
             chosen = [row for row in _wanting(rows, wants) if row.sample.category == category]
             part = mean_value(f"{category} {name}", chosen)
@@ -29,16 +34,16 @@ def dynbench(rows: Sequence[Row]) -> Metric:
     return mean_of("Overall", parts)
 
 
-def dynbench_extras(rows: Sequence[Row]) -> tuple[Metric, ...]:
+def extras(rows: Sequence[Row]) -> tuple[Metric, ...]:
     """Numbers that stand beside Overall: QA under the robust extractor, J and F, each over all rows."""
     masks = _wanting(rows, "masks")
-    extras = (
+    numbers = (
         _twins(rows),
         mean_detail("QA accuracy, robust extractor", _wanting(rows, "text"), "robust"),
         mean_detail("J", masks, "J"),
         mean_detail("F", masks, "F"),
     )
-    return tuple(extra for extra in extras if extra.n)
+    return tuple(extra for extra in numbers if extra.n)
 
 
 def _twins(rows: Sequence[Row]) -> Metric:
@@ -51,7 +56,7 @@ def _wanting(rows: Sequence[Row], wants: str) -> list[Row]:
     return [row for row in rows if row.sample.wants == wants]
 
 
-def dynbench_chance(rows: Sequence[Row]) -> dict[str, float]:
+def chance(rows: Sequence[Row]) -> dict[str, float]:
     """Category -> expected QA accuracy in % of guessing a letter, over the questions that have options."""
     chances: dict[str, list[float]] = {}
     for row in rows:
