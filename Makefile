@@ -57,7 +57,7 @@ test-engines: $(VENV)/.installed-dev
 	  $(BIN)/python -m pytest tests/servers/test_masks_server_torch.py && $(BIN)/python -m pytest -m 'vllm or engines'
 
 soak: $(VENV)/.installed-dev
-	SIGHTBENCH_SOAK=1 $(BIN)/python -m pytest -m soak
+	SIGHTBENCH_SOAK=1 $(BIN)/python -m pytest -m 'soak or hypothesis'
 
 fuzz:
 	tests/fuzz/run.sh

@@ -18,6 +18,7 @@ import sightbench.client.retry
 from sightbench.client.completion import Completion, parse
 from sightbench.client.failures import KINDS
 from sightbench.client.journal import Journal
+from sightbench.client.models import listed
 from sightbench.client.probe import probe
 from sightbench.client.progress import Progress, line
 from sightbench.client.retry import retry_after
@@ -317,6 +318,40 @@ def test_a_damaged_reply_is_the_same_answer_another_text_or_a_failure(raw: bytes
 def test_a_damaged_error_is_a_failure_with_a_name(raw: bytes, status: int) -> None:
     result = parse(status, {}, raw)
     assert isinstance(result, Completion) or (result.kind in KINDS and result.message.isprintable())
+
+
+@given(
+    mutated(
+        b'{"data": [{"id": "tiny", "root": "/w", "max_model_len": 9, "capabilities": ["text"]}, {"id": "b"}]}'
+    ),
+    st.sampled_from([200, 400, 401, 404, 429]),
+)
+@settings(max_examples=examples(200), deadline=None)
+def test_a_damaged_list_of_models_is_a_list_or_a_failure(raw: bytes, status: int) -> None:
+    result = listed(status, raw)
+    if isinstance(result, Failure):
+        assert result.kind in KINDS and result.message.isprintable()
+    else:
+        assert all(isinstance(card.id, str) for card in result)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            [
+                *("retry-after", "retry-after-ms", "x-ratelimit-remaining-tokens"),
+                *("x-ratelimit-reset-tokens", "anthropic-ratelimit-tokens-remaining"),
+                "anthropic-ratelimit-tokens-reset",
+            ]
+        ),
+        st.sampled_from(["0", "1e9", "Thu, 01 Jan 1970 00:01:40 GMT", "2030-01-01T00:00:00Z", "6m0s"])
+        | st.text(max_size=30),
+    )
+)
+@settings(max_examples=examples(300), deadline=None)
+def test_any_header_is_a_wait_that_ends_or_none(headers: dict[str, str]) -> None:
+    wait = retry_after(headers, now=1.8e9)
+    assert wait is None or 0 <= wait <= 366 * 86400
 
 
 async def test_nothing_is_left_running_after_hostile_replies(tmp_path: Path) -> None:
