@@ -9,7 +9,7 @@ from typing import Any
 from sightbench.errors import FieldError
 from sightbench.rle import MaskError
 from sightbench.sample import Json, Kind, MaskTruth, Reply, Sample
-from sightbench.scorers.answer import boxed_or_rest, final_answer, set_aside_reasoning
+from sightbench.scorers.answer import boxed_or_rest, final_answer, set_aside_reasoning, tagged_or_rest
 from sightbench.scorers.masks.truth import TruthOf
 from sightbench.scorers.score import Grade
 from sightbench.scorers.scorer import Context, Profile, Record, Scorer
@@ -58,7 +58,9 @@ def grader(benchmark: Benchmark, profile: str, options: ScoringOptions, truth: T
         scorer, context = scorer_of(benchmark, sample.wants), contexts[sample.wants]
         if not scorer.needs_gold:
             return Grade(None, None, "ungraded", "needs a judge")
-        prediction = reply.masks if scorer.kind == "masks" else answer_of(sample, reply, options)
+        prediction: Any = reply.masks
+        if scorer.kind != "masks":
+            prediction = answer_of(sample, reply, options, strict=scorer.strict)
         try:
             record = scorer.read(sample.gold, _columns(sample), context.profile)
             return scorer.grade_record(prediction, record, context)
@@ -83,9 +85,14 @@ def _columns(sample: Sample) -> dict[str, Json]:
     return columns
 
 
-def answer_of(sample: Sample, reply: Reply, options: ScoringOptions) -> str:
+def answer_of(sample: Sample, reply: Reply, options: ScoringOptions, *, strict: bool = False) -> str:
     """What an extractor sees of a reply: reasoning set aside, and where the prompt (a sample's `cot`) or the
-    model family (`answer`) asked for a marked answer after the reasons, what the mark holds."""
+    model family (`answer`) asked for a marked answer after the reasons, what the mark holds.
+
+    A `strict` scorer keeps the <answer> tag, as Dyn-Bench does; its robust extractor looks into it.
+    """
+    if options.answer == "answer_tag" and not strict:
+        return tagged_or_rest(reply.text or "")
     if options.answer == "boxed":
         return boxed_or_rest(reply.text or "")
     text, _ = set_aside_reasoning(reply.text or "")

@@ -77,6 +77,16 @@ def boxed_or_rest(text: str) -> str:
     return box.group(1) if box else set_aside_reasoning(text)[0]
 
 
+def tagged_or_rest(text: str) -> str:
+    """What the last <answer> of a reply holds, else the reply without its reasons: how SpatialLadder and
+    SpaceR were trained to answer."""
+    tags = _ANSWER_TAG.findall(text)
+    return tags[-1].strip() if tags else set_aside_reasoning(text)[0]
+
+
+_ANSWER_TAG = re.compile(r"<answer>((?:(?!<answer>).)*?)(?:</answer>|$)", re.IGNORECASE | re.DOTALL)
+
+
 def is_refusal(text: str) -> bool:
     """True if the answer opens with a refusal in plain words (English or Chinese)."""
     return _REFUSALS.match(text) is not None

@@ -119,6 +119,7 @@ class Scorer(Generic[P, G, F]):
     `judge_set` grades a whole set given on one line as `rows` (circular sets, pairs, a corpus).
     `aggregate` gets all rows in file order; rows whose value is None enter no number.
     `options` names those of ScoringOptions that change its grades.
+    `strict` scorers read a reply as it came, where its family marks answers with a tag.
     Without `needs_gold` the prediction is a judge's reply, which says by itself how good the answer was.
     """
 
@@ -137,6 +138,7 @@ class Scorer(Generic[P, G, F]):
     options: tuple[str, ...] = ()
     kind: Kind = "text"
     needs_gold: bool = True
+    strict: bool = False
     prediction: Callable[[Json], P] = text  # type: ignore[assignment]
     prediction_help: str = "the model's answer (a string)"
 

@@ -14,7 +14,7 @@ from sightbench.scorers.text.box_modes import BOX_MODES, box_mode
 T = TypeVar("T")
 OnError = Literal["leave-out", "zero"]
 Unparsed = Literal["wrong", "random"]
-AnswerMark = Literal["after_think", "boxed"]
+AnswerMark = Literal["after_think", "boxed", "answer_tag"]
 
 
 @dataclass(frozen=True, slots=True)

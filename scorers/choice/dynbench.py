@@ -81,6 +81,7 @@ DYNBENCH_QA = Scorer(
     gold_help="the right letter",
     extract=_extract,
     judge=_judge,
+    strict=True,
     aggregate=_overall,
 )
 SCORERS = (DYNBENCH_QA,)

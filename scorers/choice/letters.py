@@ -36,7 +36,8 @@ def can_infer(answer: str, options: Mapping[str, str]) -> Match:
         return letter, rule
     lowered = answer.lower()
     texts = {key: text.lower() for key, text in options.items()}
-    if len(lowered) <= 2 * sum(map(len, texts.values())):
+    # The limit is of the texts as they are: lower case may be longer ("İ").
+    if len(lowered) <= 2 * sum(map(len, options.values())):
         contained = [key for key, text in texts.items() if text in lowered]
         if len(contained) == 1:
             return contained[0], "option text"

@@ -176,14 +176,18 @@ def _gold(gold: Json, fields: OstFields, profile: Profile) -> str | float | int:
 def _extract(prediction: str, fields: OstFields, context: Context) -> Extraction:
     """One answer by its question's type.
 
-    `detail.left_out` marks replies the references drop from the means. Both drop empty replies;
-    `vlmevalkit` also drops those with "Failed" in them.
+    `detail.left_out` marks replies the references drop from the means: the evaluator empty ones, VLMEvalKit
+    those with "Failed" in them. An empty one is "nan" in VLMEvalKit's table, and stays in the mean.
     """
     name = fields.name
     if name is None:
         return Extraction(prediction, rule="type not evaluated", unparsed=True)
+    if context.profile is Profile.VLMEVALKIT:
+        prediction = prediction or "nan"
+        left_out = "Failed" in prediction
+    else:
+        left_out = not prediction
     answer = answer_text(prediction)
-    left_out = not prediction or (context.profile is Profile.VLMEVALKIT and "Failed" in prediction)
     detail: dict[str, Any] = {"type": name, **({"left_out": True} if left_out else {})}
     match _kind(name):
         case "judgement":

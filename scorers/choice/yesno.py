@@ -240,12 +240,23 @@ def _judge_pope(extraction: Extraction, gold: bool, fields: CategoryFields, cont
 
 
 def _pope_set(members: Sequence[Member[str, bool, CategoryFields]], profile: Profile) -> Grade:
-    """The F1 (0-1) over these lines, accuracy and the rest in `detail`."""
+    """The F1 (0-1), accuracy and the rest in `detail`: F1 is the mean over the categories where the lines
+    name several; under `vlmevalkit` and `lmms_eval` it is of all lines at once."""
     if any(member.gold is None for member in members):
         raise ValueError("rows: each needs a `gold`, yes or no")
     grades = [member.grade for member in members]
     said = [str(grade.parsed).lower() for grade in grades]
     numbers = _binary([bool(member.gold) for member in members], said, profile)
+    categories: dict[str, list[int]] = {}
+    for index, member in enumerate(members):
+        for name in (member.fields.category or "").split(","):
+            categories.setdefault(name.strip(), []).append(index)
+    if len(categories) > 1 and profile not in (Profile.VLMEVALKIT, Profile.LMMS_EVAL):
+        parts = {
+            name: _binary([bool(members[i].gold) for i in places], [said[i] for i in places], profile)["F1"]
+            for name, places in categories.items()
+        }
+        numbers = {**numbers, "F1": sum(parts.values()) / len(parts)}
     return together(grades, numbers["F1"], **numbers)
 
 

@@ -88,13 +88,27 @@ def _judge_mmvet(extraction: Extraction, gold: None, fields: Fields, context: Co
 
 
 def _aggregate_mmvet(rows: Sequence[Row], profile: str) -> Metric:
-    """Total, then each capability a question needs (by membership), then each exact set of them."""
+    """Total, then each capability a question needs (by membership), then each exact set of them.
+
+    VLMEvalKit (MMVet_acc) counts both in one dictionary, so that a question that needs one capability alone
+    counts twice under it, and has no number of its own.
+    """
     known = graded(rows)
     total = mean_value("total", known)
+    groups = {name: group for name, group in by_category(known).items() if name}
+    twice = profile == "vlmevalkit"
     single = [
-        mean_value(name, [row for row in known if name in row.sample.category]) for name in CAPABILITIES
+        mean_value(
+            name,
+            [row for row in known if name in row.sample.category] + (groups.get(name, []) if twice else []),
+        )
+        for name in CAPABILITIES
     ]
-    sets = [mean_value(name.replace(",", "_"), group) for name, group in by_category(known).items() if name]
+    sets = [
+        mean_value(f"{name} alone" if name in CAPABILITIES else name.replace(",", "_"), group)
+        for name, group in groups.items()
+        if not (twice and name in CAPABILITIES)
+    ]
     return replace(total, parts=tuple(part for part in (*single, *sets) if part.n))
 
 

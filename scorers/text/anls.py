@@ -34,9 +34,11 @@ def similarity(prediction: str, gold: str) -> float:
 
 
 def _judge(extraction: Extraction, golds: list[str], fields: Fields, context: Context) -> Grade:
-    best = max(similarity(extraction.answer, each) for each in golds)
+    # lmms-eval's framework strips every reply before a task sees it.
+    answer = extraction.answer.strip() if context.profile is Profile.LMMS_EVAL else extraction.answer
+    best = max(similarity(answer, each) for each in golds)
     value = best if best >= _THRESHOLD else 0.0
-    return Grade(value, collapsed(extraction.answer), detail={"similarity": best})
+    return Grade(value, collapsed(answer), detail={"similarity": best})
 
 
 ANLS: Scorer[str, list[str], Fields] = Scorer(

@@ -127,6 +127,9 @@ def _quoted(text: str) -> Sequence[str]:
 
 
 def _opening(text: str) -> Sequence[str]:
+    if text.startswith("&") and not text.islower():
+        # The token is found in any case, and only the lower case one is replaced.
+        return (text,)
     return ("`",) if text == "'" else ("``",)
 
 

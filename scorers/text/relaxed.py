@@ -44,7 +44,7 @@ _RULES = {
     Profile.INTERNVL: _Rule(strip=True, swapped=True),
     Profile.OFFICIAL: _Rule(strip=False, swapped=False),
     Profile.VLMEVALKIT: _Rule(strip=True, swapped=False),
-    Profile.LMMS_EVAL: _Rule(strip=False, swapped=False),
+    Profile.LMMS_EVAL: _Rule(strip=True, swapped=False),
 }
 
 

@@ -49,3 +49,9 @@ def test_a_value_is_zero_or_at_least_half(prediction: str, golds: list[str]) -> 
 def test_a_gold_that_is_none_is_named() -> None:
     with pytest.raises(ValueError, match="gold"):
         score("x", {})
+
+
+def test_lmms_eval_strips_a_reply_before_the_scorer() -> None:
+    """Spaces around an answer lengthen the text the distance is divided by, everywhere else."""
+    assert ANLS.grade("  ab  ", "abcd", {}, "lmms_eval").value == 0.5
+    assert ANLS.grade("  ab  ", "abcd", {}, "official").value == pytest.approx(1 - 2 / 6)

@@ -10,6 +10,7 @@ from sightbench.scorers.answer import (
     classify,
     final_answer,
     set_aside_reasoning,
+    tagged_or_rest,
 )
 
 
@@ -85,3 +86,9 @@ def test_answers_that_are_none_are_told_apart(
     text: str | None, finish: str | None, refusal: str | None, kind: str
 ) -> None:
     assert classify(text, finish, refusal) == kind
+
+
+def test_an_answer_tag_is_what_the_last_one_holds() -> None:
+    assert tagged_or_rest("<think>A or B</think><answer>B</answer>") == "B"
+    assert tagged_or_rest("<answer>A</answer> no, <answer> C ") == "C"
+    assert tagged_or_rest("<think>x</think> D") == "D"

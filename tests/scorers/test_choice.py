@@ -487,3 +487,10 @@ def test_egoexo_reads_letters_inside_words(answer: str, value: float, parsed: st
 
 def test_egoexo_does_not_know_the_options() -> None:
     assert grade(EGOEXO, "official", "dark blue", "C", choices=["red", "green", "dark blue"])[0] == 0.0
+
+
+def test_the_limit_of_an_options_text_is_of_the_text_as_it_is() -> None:
+    """Lower case makes two characters of this letter, and the reference measures before."""
+    options = {"A": "İ", "B": "x"}
+    assert letters.can_infer("i̇ 1", options) == ("A", "option text")
+    assert letters.can_infer("i̇ 123", options) == (None, "nothing found")

@@ -118,9 +118,26 @@ def test_mmvet_sums_up_by_capability_and_by_exact_set() -> None:
         ("ocr", 50.0, 2),
         ("math", 100.0, 1),
         ("ocr_math", 100.0, 1),
-        ("ocr", 0.0, 1),
-        ("rec", 0.0, 1),
+        ("ocr alone", 0.0, 1),
+        ("rec alone", 0.0, 1),
     ]
+
+
+def test_mmvet_counts_a_single_capability_twice_under_vlmevalkit() -> None:
+    """MMVet_acc adds a capability and the set of that one capability into one entry."""
+    items = [
+        {"prediction": "1.0", "gold": None, "category": "ocr,math"},
+        {"prediction": "0.4", "gold": None, "category": "ocr"},
+        {"prediction": "0.1", "gold": None, "category": "ocr"},
+    ]
+    metric = MMVET_JUDGE.aggregate(rows(MMVET_JUDGE, "vlmevalkit", items), "vlmevalkit")
+    numbers = {each.name: each.value for each in metric.parts}
+    assert numbers == {
+        "ocr": pytest.approx(100 * (1.0 + 0.4 + 0.1 + 0.4 + 0.1) / 5),
+        "math": 100.0,
+        "ocr_math": 100.0,
+    }
+    assert metric.value == pytest.approx(50.0)
 
 
 VERDICT = {"reasoning": "ok", "scores": dict(zip(PLAN_SCORES, (5, 4, 3, 3), strict=True))}

@@ -59,6 +59,9 @@ CAPTIONS = [
     ("pros/cons/etc/more", "pros/cons/etc / more"),
     ("don’t it’s 'quoted text' '", "do n't it 's ` quoted text ' '"),
     ("^_^ (xx) x_x", "^_^ -lrb-xx-rrb- x_x"),
+    ("say &QUOT;hi&QUOT; now", "say &quot; hi &quot; now"),
+    ("say &quot;hi&quot; now", "say `` hi '' now"),
+    ("&QUOT;A&QUOT; end &Quot;", "&quot; a&quot ; end &quot;"),
     ("a*b ** \\* = / | ~ ^ % +", "a * b ** \\* = / | ~ ^ % +"),
 ]
 

@@ -237,3 +237,11 @@ def test_pope_gold_files_score_one_hundred_against_themselves() -> None:
             items.append({"prediction": word, "gold": record["label"], "category": kind})
     assert len(items) == 9000
     assert POPE.aggregate(rows(POPE, "internvl", items), "internvl").value == 100.0
+
+
+@pytest.mark.parametrize(("profile", "value"), [("internvl", 0.5), ("official", 0.5), ("vlmevalkit", 0.8)])
+def test_pope_on_one_line_is_the_mean_over_categories(profile: str, value: float) -> None:
+    right = {"prediction": "Yes", "gold": "yes", "category": "random"}
+    items = [right, right, {"prediction": "No", "gold": "yes", "category": "popular"}]
+    assert POPE.grade("", None, {"rows": items}, profile).value == pytest.approx(value)
+    assert POPE.grade("", None, {"rows": items[:2]}, profile).value == 1.0
