@@ -64,8 +64,8 @@ def score(
 
 
 def _refused(reply: Reply) -> bool:
-    told = reply.refusal is not None or reply.finish_reason == "content_filter"
-    return told or is_refusal(set_aside_reasoning(reply.text or "")[0])
+    by_endpoint = reply.refusal is not None or reply.finish_reason == "content_filter"
+    return by_endpoint or is_refusal(set_aside_reasoning(reply.text or "")[0])
 
 
 def coverage(rows: Sequence[Row]) -> Coverage:

@@ -51,7 +51,7 @@ def clean(text: str) -> str:
     """A sentence after LEO's rules: lower case, usual typos, counts as words, articles dropped."""
     text = _SPACES.sub(" ", text.lower().strip(" "))
     text = _UNWANTED.sub("", text)
-    text = _SPLIT_OCLOCK.sub("o'clock", _REWRITABLE.sub(lambda found: _REWRITTEN[found[0]], text))
+    text = _SPLIT_OCLOCK.sub("o'clock", _REWRITABLE.sub(lambda word: _REWRITTEN[word[0]], text))
     text = _WORD_AND_DIGIT.sub(r"\1", text)
     for article in _ARTICLES:
         text = article.sub(r"\1", text)

@@ -77,14 +77,14 @@ def count(
     """
     chosen = core(core_name)
     if chosen == "numpy":
-        found = boundary_numpy.counts(preds, gts, voids, inner, element)
+        integers = boundary_numpy.counts(preds, gts, voids, inner, element)
     else:
         try:
-            found = _boundary.counts(preds, gts, voids, inner, element, chosen)
+            integers = _boundary.counts(preds, gts, voids, inner, element, chosen)
         except ValueError as error:
             frame, whose, reason = error.args
             raise MaskError(reason, frame, whose) from None
-    return [Counts(*numbers) for numbers in found]
+    return [Counts(*numbers) for numbers in integers]
 
 
 @lru_cache(maxsize=64)

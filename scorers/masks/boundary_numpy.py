@@ -24,14 +24,14 @@ _ONE = np.uint64(1)
 def counts(
     preds: Sequence[Rle], gts: Sequence[Rle], voids: Sequence[Rle] | None, inner: bool, element: Element
 ) -> list[tuple[int, ...]]:
-    """Seven integers per frame; `scorers.boundaries.count` says which. Raises MaskError."""
-    found = []
+    """Seven integers per frame; `boundary.count` says which. Raises MaskError."""
+    integers = []
     for frame, (pred, gt) in enumerate(zip(preds, gts, strict=True)):
         edges = [_edges(pred, gt.h, gt.w, frame, "mask"), _edges(gt, gt.h, gt.w, frame, "ground truth")]
         if voids is not None:
             edges.append(_edges(voids[frame], gt.h, gt.w, frame, "void mask"))
-        found.append(_count(edges, gt.h, gt.w, inner, element))
-    return found
+        integers.append(_count(edges, gt.h, gt.w, inner, element))
+    return integers
 
 
 def _edges(mask: Rle, h: int, w: int, frame: int, whose: str) -> npt.NDArray[np.int64]:

@@ -193,7 +193,7 @@ def _count(
     core: str | None,
 ) -> list[Counts]:
     """Counts of all frames; those of one size share a structuring element and one call of the core."""
-    found: list[Counts | None] = [None] * len(pairs)
+    by_frame: list[Counts | None] = [None] * len(pairs)
     for h, w in dict.fromkeys(gt[:2] for _, gt in pairs):
         frames = [i for i, (_, gt) in enumerate(pairs) if gt[:2] == (h, w)]
         inner = rules.boundary == "inner"
@@ -210,8 +210,8 @@ def _count(
         except MaskError as error:
             raise MaskError(error.reason, frames[error.frame or 0], error.whose) from None
         for i, count in zip(frames, counted, strict=True):
-            found[i] = count
-    return [count for count in found if count is not None]
+            by_frame[i] = count
+    return [count for count in by_frame if count is not None]
 
 
 def _kept(counts: Sequence[Counts], rules: Definition) -> list[int]:
@@ -255,13 +255,13 @@ def _visibility(js: Sequence[float], fs: Sequence[float], hidden: Sequence[bool]
     disappearance, but what follows it is a reappearance. None where there is no stretch.
     """
     turns = [0, *(i for i in range(1, len(hidden)) if hidden[i] != hidden[i - 1]), len(hidden)]
-    found: dict[str, float | None] = {}
+    means_of: dict[str, float | None] = {}
     for name, gone in (("disappear", True), ("reappear", False)):
         spans = [(a, b) for a, b in pairwise(turns) if a > 0 and hidden[a] == gone]
         for letter, values in (("J", js), ("F", fs)):
             means = [_mean(values[a:b]) for a, b in spans]
-            found[f"{name}_{letter}"] = _mean(means) if means else None
-    return found
+            means_of[f"{name}_{letter}"] = _mean(means) if means else None
+    return means_of
 
 
 def _overlap(a: Rle, b: Rle, core: str | None) -> int:

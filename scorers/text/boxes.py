@@ -70,9 +70,9 @@ def find_box(text: str) -> tuple[Box | None, str]:
     `(a,b),(c,d)`, then the first four numbers anywhere.
     """
     for rule, pattern in (("loc tokens", _LOCATIONS), ("brackets", _BRACKETS), ("corners", _CORNERS)):
-        found = pattern.search(text)
-        if found:
-            return _floats(found.groups()), rule
+        match = pattern.search(text)
+        if match:
+            return _floats(match.groups()), rule
     anywhere = _NUMBERS.findall(text)
     return (_floats(anywhere[:4]), "numbers") if len(anywhere) >= 4 else (None, "")
 
@@ -116,9 +116,9 @@ _Read = tuple[Box | None, float, list[float]]
 
 def _internvl(text: str, gold: Box, hw: Sequence[float]) -> _Read:
     """The first bracketed quadruple, divided by 1000 if its numbers sum to 4 or more; float32 throughout."""
-    found = _INTERNVL.search(text)
+    match = _INTERNVL.search(text)
     try:
-        box = None if found is None else _floats(found.groups())
+        box = None if match is None else _floats(match.groups())
     except ValueError:
         box = None
     with np.errstate(all="ignore"):
@@ -135,8 +135,8 @@ def _internvl(text: str, gold: Box, hw: Sequence[float]) -> _Read:
 
 def _vlmevalkit(text: str, gold: Box, hw: Sequence[float]) -> _Read:
     """Largest number up to 1.5: fractions; up to 1000: per mille; else pixels. Clipped and sorted."""
-    found = _BRACKETS.search(text)
-    anywhere = found.groups() if found else _NUMBERS.findall(text)[:4]
+    match = _BRACKETS.search(text)
+    anywhere = match.groups() if match else _NUMBERS.findall(text)[:4]
     if len(anywhere) < 4:
         return None, 0.0, []
     box = _floats(anywhere)
@@ -154,8 +154,8 @@ def _guessed(box: Box) -> BoxMode:
 
 def _lmms_eval(text: str, gold: Box, hw: Sequence[float]) -> _Read:
     """The first `[a, b, c, d]` of plain decimals, as fractions of the sides."""
-    found = _LMMS_EVAL.search(text)
-    box = _floats(found.groups()) if found else None
+    match = _LMMS_EVAL.search(text)
+    box = _floats(match.groups()) if match else None
     height, width = hw
     g = (gold[0] / width, gold[1] / height, gold[2] / width, gold[3] / height)
     p = box or (0.0, 0.0, 0.0, 0.0)

@@ -78,7 +78,7 @@ def cider_d(answers: Sequence[str], references: Sequence[Sequence[str]]) -> np.n
 
 def bleu(answers: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
     """Corpus BLEU-1 to BLEU-4 in 0-1 (Papineni et al. 2002), against the reference nearest in length."""
-    found = np.zeros(_LONGEST_NGRAM)
+    matched = np.zeros(_LONGEST_NGRAM)
     guessed = np.zeros(_LONGEST_NGRAM)
     answer_length = reference_length = 0
     for answer, group in zip(answers, references, strict=True):
@@ -92,12 +92,12 @@ def bleu(answers: Sequence[str], references: Sequence[Sequence[str]]) -> list[fl
                 seen |= counts
         for n, (counts, seen) in enumerate(zip(_ngrams(words), most, strict=True)):
             guessed[n] += max(0, len(words) - n)
-            found[n] += sum(min(count, seen[gram]) for gram, count in counts.items() if gram in seen)
+            matched[n] += sum(min(count, seen[gram]) for gram, count in counts.items() if gram in seen)
     ratio = (answer_length + _TINY) / (reference_length + _SMALL)
     brevity = math.exp(1 - 1 / ratio) if ratio < 1 else 1.0
     product, scores = 1.0, []
     for n in range(_LONGEST_NGRAM):
-        product *= float(found[n] + _TINY) / float(guessed[n] + _SMALL)
+        product *= float(matched[n] + _TINY) / float(guessed[n] + _SMALL)
         scores.append(product ** (1 / (n + 1)) * brevity)
     return scores
 

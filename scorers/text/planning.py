@@ -97,8 +97,8 @@ def _entities(skills: Skills) -> list[tuple[str, Any]]:
     ]
 
 
-def _shared(wanted: Sequence[Any], found: Sequence[Any]) -> float:
-    common = sum((Counter(wanted) & Counter(found)).values())
+def _shared(wanted: Sequence[Any], given: Sequence[Any]) -> float:
+    common = sum((Counter(wanted) & Counter(given)).values())
     return common / len(wanted) * 100 if wanted else 0.0
 
 
@@ -122,14 +122,14 @@ def _nodes(skills: Skills) -> list[Node]:
     return nodes
 
 
-def _chain_hits(wanted: Sequence[Node], found: Sequence[Node]) -> int:
+def _chain_hits(wanted: Sequence[Node], given: Sequence[Node]) -> int:
     """Subtasks equal at the same place whose predecessors are equal too."""
-    equal = [a == b for a, b in zip(wanted, found, strict=False)]
+    equal = [a == b for a, b in zip(wanted, given, strict=False)]
     return sum(here and (i == 0 or equal[i - 1]) for i, here in enumerate(equal))
 
 
-def _star_hits(wanted: Sequence[Node], found: Sequence[Node]) -> int:
-    left = list(found)
+def _star_hits(wanted: Sequence[Node], given: Sequence[Node]) -> int:
+    left = list(given)
     hits = 0
     for node in wanted:
         if node in left:

@@ -368,9 +368,9 @@ def tokenize(captions: Sequence[str]) -> list[list[str]]:
         furthest, end = -1, position + 1
         finish: Finish = _nothing
         for pattern, tokens_of in rules:
-            found = pattern.match(text, position)
-            if found and found.end() > furthest:
-                furthest, end, finish = found.end(), found.end(1), tokens_of
+            match = pattern.match(text, position)
+            if match and match.end() > furthest:
+                furthest, end, finish = match.end(), match.end(1), tokens_of
         lines[-1].extend(token.lower() for token in finish(text[position:end]))
         position = end
     return lines if captions else []

@@ -65,8 +65,8 @@ def test_profiles(prediction: str, internvl: int, vlmevalkit: int, lmms_eval: in
     ],
 )
 def test_detail_says_where_the_box_lies_in_the_image(prediction: str, profile: str, mode: str | None) -> None:
-    fields = {"hw": HW} | ({"box_mode": mode} if mode else {})
-    found = BOX_IOU.grade(prediction, GOLD, fields, profile)
+    context = Context(Profile(profile), ScoringOptions(box_mode=mode))
+    found = BOX_IOU.grade(prediction, GOLD, {"hw": HW}, context)
     assert found.detail["box"] == pytest.approx(GOLD, abs=0.01)
 
 

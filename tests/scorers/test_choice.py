@@ -158,7 +158,9 @@ def test_vlmevalkit_draws_among_the_letters_and_z() -> None:
 
 def test_a_hidden_gold_is_parsed_and_enters_no_number() -> None:
     for scorer in (CHOICE, CIRCULAR, MMVP, SCIENCEQA, SEED, MMSTAR, MMSI, EGOEXO):
-        found = scorer.grade("B", None, {"choices": BLUES, "unparsed": "random"}, scorer.profiles[0])
+        found = scorer.grade(
+            "B", None, {"choices": BLUES}, Context(scorer.profiles[0], ScoringOptions(unparsed="random"))
+        )
         assert (found.value, found.parsed, found.status) == (None, "B", "ungraded")
 
 
