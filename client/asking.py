@@ -9,10 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from sightbench.client.body import Body, Template, answer, body, misfit, prompt
-from sightbench.client.completion import Completion
 from sightbench.client.dialects.messages import Message
-from sightbench.client.endpoint import Attempt
-from sightbench.client.failures import TAKEN_BACK, explain
 from sightbench.client.hosted.prices import dollars
 from sightbench.client.hosted.purse import purse
 from sightbench.client.journal import Journal
@@ -21,7 +18,10 @@ from sightbench.client.media import MediaCache, MediaError
 from sightbench.client.order import Unit
 from sightbench.client.pool import Member, open_pool
 from sightbench.client.progress import Progress
-from sightbench.client.retry import decide
+from sightbench.client.transport.completion import Completion
+from sightbench.client.transport.endpoint import Attempt
+from sightbench.client.transport.failures import TAKEN_BACK, explain
+from sightbench.client.transport.retry import decide
 from sightbench.client.trial import Trials
 from sightbench.errors import EndpointError, RunFolderError
 from sightbench.sample import Failure, Reply, Sample

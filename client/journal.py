@@ -19,8 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from sightbench.client.failures import TAKEN_BACK
 from sightbench.client.lines import LineError, from_line, head, pieces, sample_in
+from sightbench.client.transport.failures import TAKEN_BACK
 from sightbench.errors import RunFolderError
 from sightbench.sample import Reply
 

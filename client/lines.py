@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 import orjson
 
-from sightbench.client.completion import usage_of
+from sightbench.client.transport.completion import usage_of
 from sightbench.mask_text import MaskText
 from sightbench.sample import NO_USAGE, Failure, Reply, Sent, SentMedia, Usage
 from sightbench.terminal import plain

@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from sightbench.client.endpoint import Attempt, Endpoint
-from sightbench.client.failures import kind
 from sightbench.client.limits import Adaptive, Controller, Fixed
 from sightbench.client.progress import clock
 from sightbench.client.providers import Provider
-from sightbench.client.same_model import SameModel
 from sightbench.client.settings import Settings
+from sightbench.client.transport.endpoint import Attempt, Endpoint
+from sightbench.client.transport.failures import kind
+from sightbench.client.transport.same_model import SameModel
 from sightbench.errors import EndpointError
 from sightbench.sample import Failure
 

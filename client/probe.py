@@ -13,13 +13,13 @@ import aiohttp
 import orjson
 
 from sightbench.client.body import MAX_MASK_REPLY
-from sightbench.client.completion import Completion
-from sightbench.client.endpoint import Endpoint, from_exception
-from sightbench.client.error_codes import ErrorBody, read_error
-from sightbench.client.failures import explain, from_body
-from sightbench.client.models import ModelCard, listed
 from sightbench.client.providers import chosen
 from sightbench.client.settings import Settings
+from sightbench.client.transport.completion import Completion
+from sightbench.client.transport.endpoint import Endpoint, from_exception
+from sightbench.client.transport.error_codes import ErrorBody, read_error
+from sightbench.client.transport.failures import explain, from_body
+from sightbench.client.transport.models import ModelCard, listed
 from sightbench.errors import EndpointError, SightbenchError
 from sightbench.sample import Failure
 from sightbench.terminal import plain

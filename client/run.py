@@ -17,12 +17,12 @@ from sightbench.client.asking import Asker
 from sightbench.client.body import Template, build, elided
 from sightbench.client.journal import Journal
 from sightbench.client.media import MediaCache
-from sightbench.client.open_files import connections, limit
 from sightbench.client.order import Unit, by_video, mine, units
 from sightbench.client.probe import ServerInfo
 from sightbench.client.progress import Progress
 from sightbench.client.providers import chosen, provider
 from sightbench.client.settings import Mode, Settings, Target
+from sightbench.client.transport.open_files import connections, limit
 from sightbench.errors import EndpointError, RunFolderError
 from sightbench.families import Family, family, named
 from sightbench.sample import Sample

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from sightbench.client.address import label
 from sightbench.client.hosted.negotiation import Change
 from sightbench.client.sampling import RequestOptions
+from sightbench.client.transport.address import label
 
 Mode = Literal["images", "video", "file"]
 """How frames go out: one image part each, one video part of encoded frames, or `file://` references."""

@@ -9,9 +9,9 @@ import time
 
 from sightbench.client.body import Template
 from sightbench.client.dialects.messages import Message
-from sightbench.client.endpoint import Endpoint
-from sightbench.client.failures import kind
 from sightbench.client.hosted.negotiation import apply
+from sightbench.client.transport.endpoint import Endpoint
+from sightbench.client.transport.failures import kind
 from sightbench.sample import Failure
 
 _OWN = (401, 402, 403, 404)

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sightbench.client.address import label
 from sightbench.client.probe import ServerInfo
 from sightbench.client.run import preview, settle
 from sightbench.client.settings import Settings
+from sightbench.client.transport.address import label
 from sightbench.evaluation.evaluate import Note, chosen, embedded
 from sightbench.evaluation.options import Options
 from sightbench.evaluation.reference import as_reference

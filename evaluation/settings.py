@@ -7,9 +7,9 @@ import os
 import re
 from collections.abc import Sequence
 
-from sightbench.client.address import address, label
 from sightbench.client.providers import chosen
 from sightbench.client.settings import Settings, Target
+from sightbench.client.transport.address import address, label
 from sightbench.errors import UsageError
 from sightbench.evaluation.options import Options, several
 

@@ -131,7 +131,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a request has no answer. `kind` is a word of client/failures.py, never free text."""
+    """Why a request has no answer. `kind` is a word of client/transport/failures.py, never free text."""
 
     kind: str
     message: str

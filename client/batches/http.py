@@ -14,10 +14,10 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from sightbench.client.endpoint import Endpoint, from_exception
-from sightbench.client.error_codes import read_error
-from sightbench.client.failures import explain, from_body, from_status, kind
-from sightbench.client.retry import decide, retry_after
+from sightbench.client.transport.endpoint import Endpoint, from_exception
+from sightbench.client.transport.error_codes import read_error
+from sightbench.client.transport.failures import explain, from_body, from_status, kind
+from sightbench.client.transport.retry import decide, retry_after
 from sightbench.errors import EndpointError
 from sightbench.sample import Failure
 from sightbench.terminal import plain

@@ -16,9 +16,9 @@ import msgspec
 from sightbench.client.batches.ledger import Batch, Item, Ledger, State
 from sightbench.client.batches.service import Progress, Read, Service
 from sightbench.client.body import Body
-from sightbench.client.completion import Completion
 from sightbench.client.journal import Journal
 from sightbench.client.media import MediaError
+from sightbench.client.transport.completion import Completion
 from sightbench.errors import RunFolderError
 from sightbench.sample import Failure, Reply, Sample
 from sightbench.terminal import plain

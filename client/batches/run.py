@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from sightbench.client.address import label
 from sightbench.client.batches.anthropic_wire import AnthropicBatches
 from sightbench.client.batches.file_wire import FileBatches, answers_to
 from sightbench.client.batches.gemini_wire import GeminiBatches
@@ -16,14 +15,15 @@ from sightbench.client.batches.machine import Machine, Note, Pace, Place
 from sightbench.client.batches.mistral_wire import MistralBatches
 from sightbench.client.batches.service import Exchange, Read, Service
 from sightbench.client.body import Body, Template, build
-from sightbench.client.completion import Completion, parse
 from sightbench.client.dialects.table import DIALECTS
-from sightbench.client.endpoint import Endpoint
 from sightbench.client.journal import Journal
 from sightbench.client.media import MediaCache
 from sightbench.client.providers import Provider, provider
 from sightbench.client.run import Outcome
 from sightbench.client.settings import Settings
+from sightbench.client.transport.address import label
+from sightbench.client.transport.completion import Completion, parse
+from sightbench.client.transport.endpoint import Endpoint
 from sightbench.errors import UsageError
 from sightbench.families import named
 from sightbench.sample import Failure, Sample

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from sightbench.client.completion import Completion
+from sightbench.client.transport.completion import Completion
 from sightbench.sample import Failure
 
 Exchange = Literal["api", "file"]

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import orjson
 
-from sightbench.client.completion import Completion, count
 from sightbench.client.dialects.messages import Fragment, Message, system_and_rest
+from sightbench.client.transport.completion import Completion, count
 from sightbench.sample import Failure, Usage
 from sightbench.terminal import plain
 

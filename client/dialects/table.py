@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sightbench.client.completion import Completion, chat_completion
 from sightbench.client.dialects import anthropic_messages, gemini_generate, openai_chat, openai_responses
 from sightbench.client.dialects.messages import Fragment, Message
+from sightbench.client.transport.completion import Completion, chat_completion
 from sightbench.sample import Failure
 
 VideoPart = Callable[[bytes, float | None, tuple[float, float] | None], bytes]

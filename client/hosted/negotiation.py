@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sightbench.client.error_codes import ErrorBody
+from sightbench.client.transport.error_codes import ErrorBody
 from sightbench.terminal import plain
 
 MOST_CHANGES = 8

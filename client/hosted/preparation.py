@@ -11,12 +11,12 @@ import orjson
 
 from sightbench.client.body import Template
 from sightbench.client.dialects.messages import Message
-from sightbench.client.endpoint import Endpoint, from_exception
-from sightbench.client.error_codes import ErrorBody, read_error
-from sightbench.client.failures import explain, from_body, kind
 from sightbench.client.hosted.negotiation import Change, negotiate
 from sightbench.client.providers import provider
 from sightbench.client.settings import Settings
+from sightbench.client.transport.endpoint import Endpoint, from_exception
+from sightbench.client.transport.error_codes import ErrorBody, read_error
+from sightbench.client.transport.failures import explain, from_body, kind
 from sightbench.errors import EndpointError
 from sightbench.families import named
 from sightbench.sample import Sample, Text, Turn

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sightbench.client.connection import RequestIds
+from sightbench.client.transport.connection import RequestIds
 from tests.client.samples import run, texts, to
 from tests.faults.server import Request, Response, Script, answer_text, completion, serving
 

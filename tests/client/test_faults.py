@@ -15,7 +15,7 @@ import pytest
 
 import sightbench.client.body
 import sightbench.client.pool
-import sightbench.client.retry
+import sightbench.client.transport.retry
 from sightbench.client.journal import Journal
 from sightbench.client.probe import probe
 from sightbench.client.run import ask
@@ -44,7 +44,7 @@ SECRET = "sk-secret-0123456789"
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits between attempts and probes are shortened; what is decided stays the same."""
     monkeypatch.setattr(sightbench.client.pool, "_PROBE_EVERY", 0.05)
-    monkeypatch.setattr(sightbench.client.retry, "UNIT_SECONDS", 0.01)
+    monkeypatch.setattr(sightbench.client.transport.retry, "UNIT_SECONDS", 0.01)
 
 
 def once(first: Response, then: int = 1) -> Script:

@@ -14,15 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sightbench.client.pool
-import sightbench.client.retry
-from sightbench.client.completion import Completion, parse
-from sightbench.client.failures import KINDS
+import sightbench.client.transport.retry
 from sightbench.client.journal import Journal
 from sightbench.client.models import listed
 from sightbench.client.probe import probe
 from sightbench.client.progress import Progress, line
-from sightbench.client.retry import retry_after
 from sightbench.client.run import ask
+from sightbench.client.transport.completion import Completion, parse
+from sightbench.client.transport.failures import KINDS
+from sightbench.client.transport.retry import retry_after
 from sightbench.errors import EndpointError
 from sightbench.sample import Failure, Usage
 from tests.client.mutations import examples, mutated
@@ -33,7 +33,7 @@ from tests.faults.server import Request, Response, completion, error, healthy, s
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sightbench.client.pool, "_PROBE_EVERY", 0.05)
-    monkeypatch.setattr(sightbench.client.retry, "UNIT_SECONDS", 0.01)
+    monkeypatch.setattr(sightbench.client.transport.retry, "UNIT_SECONDS", 0.01)
 
 
 def nested(depth: int, inner: str = "1") -> str:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from sightbench.client.completion import Completion
-from sightbench.client.endpoint import Attempt
 from sightbench.client.pool import Pool, gauge_sums, open_pool
 from sightbench.client.providers import provider
 from sightbench.client.settings import Target
+from sightbench.client.transport.completion import Completion
+from sightbench.client.transport.endpoint import Attempt
 from sightbench.sample import Failure, Video
 from tests.client.samples import about, run, texts, to
 from tests.faults.server import Response, completion, error, serving

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from sightbench.client.address import address
 from sightbench.client.probe import ServerInfo, agree, probe, probe_all, probe_masks
+from sightbench.client.transport.address import address
 from sightbench.errors import EndpointError, UsageError
 from sightbench.families import families, family, load, named
 from tests.client.samples import run, text, to

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightbench.client.completion import Completion, parse
-from sightbench.client.endpoint import ReplyTooLarge, from_exception
-from sightbench.client.error_codes import read_error
-from sightbench.client.failures import KINDS, from_status
-from sightbench.client.retry import decide, retry_after
+from sightbench.client.transport.completion import Completion, parse
+from sightbench.client.transport.endpoint import ReplyTooLarge, from_exception
+from sightbench.client.transport.error_codes import read_error
+from sightbench.client.transport.failures import KINDS, from_status
+from sightbench.client.transport.retry import decide, retry_after
 from sightbench.mask_text import MaskText
 from sightbench.sample import Failure, Usage
 from tests.faults.server import completion

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import sightbench.client.pool
-import sightbench.client.retry
-import sightbench.client.same_model
+import sightbench.client.transport.retry
+import sightbench.client.transport.same_model
 from tests.client.samples import run, texts, to
 from tests.faults.server import Request, Response, Scripted, completion, serving
 
@@ -18,7 +18,7 @@ from tests.faults.server import Request, Response, Scripted, completion, serving
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sightbench.client.pool, "_PROBE_EVERY", 0.05)
-    monkeypatch.setattr(sightbench.client.retry, "UNIT_SECONDS", 0.01)
+    monkeypatch.setattr(sightbench.client.transport.retry, "UNIT_SECONDS", 0.01)
 
 
 def saying(text: str, model: str = "tiny") -> Any:
@@ -84,7 +84,7 @@ async def test_an_answer_by_another_name_ends_the_run(tmp_path: Path) -> None:
 async def test_a_change_behind_a_router_that_keeps_its_connections_is_seen_after_some_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sightbench.client.same_model, "EVERY", 20)
+    monkeypatch.setattr(sightbench.client.transport.same_model, "EVERY", 20)
     async with serving(saying("old"), root="/w/a") as server:
 
         async def change() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import sightbench.client.retry
+import sightbench.client.transport.retry
 from sightbench.client.journal import Journal
 from sightbench.client.run import ask
 from tests.client.samples import run, texts, to
@@ -30,7 +30,7 @@ def resident() -> int:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sightbench.client.retry, "UNIT_SECONDS", 0.05)
+    monkeypatch.setattr(sightbench.client.transport.retry, "UNIT_SECONDS", 0.05)
 
 
 async def test_ten_thousand_samples_through_everything_that_breaks(tmp_path: Path) -> None:

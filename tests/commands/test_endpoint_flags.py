@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sightbench.client.address import address, label
 from sightbench.client.probe import probe_all
 from sightbench.client.settings import Target
+from sightbench.client.transport.address import address, label
 from sightbench.errors import SightbenchError, UsageError
 from tests.client.samples import to
 

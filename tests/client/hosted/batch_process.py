@@ -11,10 +11,10 @@ from sightbench.client.batches.machine import Machine, Pace, Place
 from sightbench.client.batches.openai_wire import OpenAIBatches
 from sightbench.client.batches.service import Limits
 from sightbench.client.body import Body, Template, build
-from sightbench.client.completion import Completion, parse
 from sightbench.client.journal import Journal
 from sightbench.client.media import MediaCache
 from sightbench.client.providers import provider
+from sightbench.client.transport.completion import Completion, parse
 from sightbench.families import Family
 from sightbench.sample import Failure, Sample
 from tests.client.samples import texts, to

@@ -24,12 +24,12 @@ from sightbench.client.batches.mistral_wire import MistralBatches
 from sightbench.client.batches.openai_wire import OpenAIBatches
 from sightbench.client.batches.service import Limits, Progress, Read, Result, Service
 from sightbench.client.body import Body, Template, build
-from sightbench.client.completion import parse
 from sightbench.client.dialects import anthropic_messages, gemini_generate
-from sightbench.client.endpoint import Endpoint
 from sightbench.client.journal import Journal
 from sightbench.client.media import MediaCache
 from sightbench.client.providers import provider
+from sightbench.client.transport.completion import parse
+from sightbench.client.transport.endpoint import Endpoint
 from sightbench.errors import EndpointError
 from sightbench.families import Family
 from sightbench.sample import Reply, Sample

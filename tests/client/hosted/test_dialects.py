@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 import pytest
 
-from sightbench.client.completion import Completion
 from sightbench.client.dialects import anthropic_messages, gemini_generate, openai_chat, openai_responses
 from sightbench.client.dialects.messages import Fragment, Message
+from sightbench.client.transport.completion import Completion
 from sightbench.sample import Failure, Usage
 
 PIXELS = base64.b64encode(b"\xff\xd8\xff pixels")

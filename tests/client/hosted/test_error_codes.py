@@ -9,10 +9,10 @@ from typing import Any
 import orjson
 import pytest
 
-from sightbench.client.completion import Completion, asked_to_wait, parse
-from sightbench.client.error_codes import read_error
 from sightbench.client.providers import PROVIDERS, provider, provider_of
-from sightbench.client.retry import retry_after
+from sightbench.client.transport.completion import Completion, asked_to_wait, parse
+from sightbench.client.transport.error_codes import read_error
+from sightbench.client.transport.retry import retry_after
 from sightbench.errors import UsageError
 from sightbench.sample import Failure
 from tests.client.hosted import bodies

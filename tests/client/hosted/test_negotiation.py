@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from sightbench.client.error_codes import ErrorBody, read_error
 from sightbench.client.hosted.negotiation import Change, apply, change, greedy, negotiate
+from sightbench.client.transport.error_codes import ErrorBody, read_error
 from tests.client.hosted import bodies
 
 SENT = {"model": "m", "max_tokens": 64, "temperature": 0.0, "top_p": 1.0, "top_k": 5, "seed": 1}

@@ -10,7 +10,7 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
-from sightbench.client.failures import kind
+from sightbench.client.transport.failures import kind
 from sightbench.sample import Failure
 
 _LONGEST = 366 * 86_400.0

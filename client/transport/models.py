@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 import msgspec
 import orjson
 
-from sightbench.client.error_codes import read_error
-from sightbench.client.failures import from_body
+from sightbench.client.transport.error_codes import read_error
+from sightbench.client.transport.failures import from_body
 from sightbench.sample import Failure
 from sightbench.terminal import plain
 

@@ -14,8 +14,8 @@ from typing import Annotated, Any
 import msgspec
 import orjson
 
-from sightbench.client.error_codes import read_error
-from sightbench.client.failures import from_body, from_status
+from sightbench.client.transport.error_codes import read_error
+from sightbench.client.transport.failures import from_body, from_status
 from sightbench.mask_text import MaskText
 from sightbench.redaction import Redaction
 from sightbench.sample import NO_USAGE, Failure, Usage

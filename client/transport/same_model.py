@@ -7,8 +7,8 @@ import time
 
 import aiohttp
 
-from sightbench.client.endpoint import Endpoint
-from sightbench.client.models import ModelCard, difference, listed
+from sightbench.client.transport.endpoint import Endpoint
+from sightbench.client.transport.models import ModelCard, difference, listed
 from sightbench.sample import Failure
 from sightbench.terminal import plain
 

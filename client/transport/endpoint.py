@@ -20,12 +20,18 @@ import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
-from sightbench.client.address import Address, address
-from sightbench.client.completion import Completion, asked_to_wait, parse, redacted
-from sightbench.client.connection import LINGER_SECONDS, RequestIds, WatchedConnection, WatchedResponse, watch
 from sightbench.client.dialects.table import DIALECTS
 from sightbench.client.providers import Provider, provider_of
-from sightbench.client.retry import retry_after
+from sightbench.client.transport.address import Address, address
+from sightbench.client.transport.completion import Completion, asked_to_wait, parse, redacted
+from sightbench.client.transport.connection import (
+    LINGER_SECONDS,
+    RequestIds,
+    WatchedConnection,
+    WatchedResponse,
+    watch,
+)
+from sightbench.client.transport.retry import retry_after
 from sightbench.redaction import Redaction, url_secrets
 from sightbench.sample import Failure
 from sightbench.terminal import plain

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sightbench.client.error_codes import ErrorBody, by_code
+from sightbench.client.transport.error_codes import ErrorBody, by_code
 from sightbench.sample import Failure
 from sightbench.terminal import plain
 
