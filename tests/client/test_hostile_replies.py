@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 import sightbench.client.pool
 import sightbench.client.transport.retry
 from sightbench.client.journal import Journal
-from sightbench.client.models import listed
 from sightbench.client.probe import probe
 from sightbench.client.progress import Progress, line
 from sightbench.client.run import ask
 from sightbench.client.transport.completion import Completion, parse
 from sightbench.client.transport.failures import KINDS
+from sightbench.client.transport.models import listed
 from sightbench.client.transport.retry import retry_after
 from sightbench.errors import EndpointError
 from sightbench.sample import Failure, Usage
