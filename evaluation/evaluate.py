@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import platform
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +31,7 @@ from sightbench.evaluation.run import Run
 from sightbench.evaluation.run_record import RunRecord, TextOnlyPrior, refuse_other_run
 from sightbench.evaluation.score import score_run
 from sightbench.evaluation.selection import Dataset, check, present, select
-from sightbench.evaluation.settings import settings
+from sightbench.evaluation.settings import settings, slurm_shard
 from sightbench.evaluation.synthetic import default_set
 from sightbench.families import Family, named
 from sightbench.sample import Sample
@@ -143,6 +144,9 @@ def embedded(options: Options, note: Note) -> tuple[Options, TextOnlyPrior | Non
 
 
 def _begin(options: Options, stack: ExitStack, note: Note) -> _Begun:
+    if options.shard is None and (part := slurm_shard(os.environ)):
+        note(f"srun started several tasks: this one asks part {part} and keeps a folder of its own (--shard)")
+        options = replace(options, shard=part)
     wanted, prior = embedded(options, note)
     datasets, absent = chosen(wanted, note)
     if not wanted.endpoints:

@@ -75,7 +75,7 @@ class Options(RequestOptions):
     )
     shard: str | None = flag(
         None,
-        "Only part I of N, split by video (from 0). Slurm's is used by itself.",
+        "Only part I of N, split by video (from 0). Tasks of one srun take theirs by themselves.",
         "what to ask",
         metavar="I/N",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sightbench.client.providers import chosen
 from sightbench.client.settings import Settings, Target
@@ -36,7 +36,7 @@ def settings(options: Options) -> Settings:
         price_file=options.prices,
         insecure=options.insecure,
         same_model=options.same_model,
-        shard=split_shard(options.shard, dict(os.environ)),
+        shard=split_shard(options.shard),
     )
 
 
@@ -45,13 +45,22 @@ def key_variable(service: str, targets: Sequence[Target]) -> str:
     return chosen(service, targets[0].url).key_env if targets else chosen(service, "").key_env
 
 
-def split_shard(text: str | None, environment: dict[str, str]) -> tuple[int, int] | None:
-    """(index, count) of `--shard i/n`, counted from 0, or Slurm's task when there is more than one."""
+def slurm_shard(environment: Mapping[str, str]) -> str | None:
+    """ "i/n" where `srun` started n > 1 tasks of one step and this is the i-th from 0; else None.
+
+    The body of an sbatch script has SLURM_NTASKS and SLURM_PROCID too, but is one process: only a step's own
+    variable tells.
+    """
+    count, index = environment.get("SLURM_STEP_NUM_TASKS", ""), environment.get("SLURM_PROCID", "")
+    if not (count.isdecimal() and index.isdecimal()) or int(count) < 2:
+        return None
+    return f"{index}/{count}"
+
+
+def split_shard(text: str | None) -> tuple[int, int] | None:
+    """(index, count) of `--shard i/n`, counted from 0. Raises UsageError."""
     if text is None:
-        count = environment.get("SLURM_NTASKS", "1")
-        if not count.isdigit() or int(count) < 2 or "SLURM_PROCID" not in environment:
-            return None
-        text = f"{environment['SLURM_PROCID']}/{count}"
+        return None
     found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
     if not found or int(found[1]) >= int(found[2]):
         raise UsageError(f"--shard {text}: write i/n with 0 <= i < n, for example 0/4")
