@@ -140,6 +140,7 @@ def _summarise(
         coverage(rows),
         tuple((*filter(None, [warning]), *_notes(dataset, rows, run, options))),
         numbers.baselines,
+        numbers.columns,
     )
 
 

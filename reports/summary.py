@@ -15,7 +15,8 @@ from sightbench.scorers.scoring import Coverage
 class BenchmarkSummary:
     """One benchmark of a run. `headline` is the number people quote; `extras` stand beside it, never in it.
 
-    `baselines` are named reference points of the same shape (chance, a text-only prior).
+    `baselines` are named reference points of the same shape (chance, a text-only prior); `columns` those of
+    the table that the headline's parts form, where they form one (scorers/score.py, Totals).
     """
 
     name: str
@@ -28,6 +29,7 @@ class BenchmarkSummary:
     coverage: Coverage
     notes: tuple[str, ...] = ()
     baselines: Mapping[str, Mapping[str, float]] | None = None
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ def _benchmark(benchmark: BenchmarkSummary) -> dict[str, Any]:
         "coverage": asdict(benchmark.coverage),
         "notes": list(benchmark.notes),
         "baselines": benchmark.baselines,
+        **({"columns": list(benchmark.columns)} if benchmark.columns else {}),
     }
 
 

@@ -11,7 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from sightbench.reports.summary import BenchmarkSummary, Summary, flatten
-from sightbench.scorers.dynbench import CATEGORIES
 from sightbench.scorers.score import Metric
 from sightbench.scorers.scoring import Coverage
 from sightbench.scorers.statistics.intervals import FEW_CLUSTERS
@@ -32,12 +31,13 @@ def value(metric: Metric) -> str:
 
 
 def render(summary: Summary, *, full: bool = False) -> RenderableType:
-    """The tables of a run: Dyn-Bench in the paper's shape, the rest a line each (`full`: with parts)."""
+    """The tables of a run: one of its own where a headline's parts form one, the rest a line each (`full`:
+    with parts)."""
     parts: list[RenderableType] = []
     plain = []
     for benchmark in summary.benchmarks:
-        if any(metric.name.startswith(CATEGORIES) for metric in benchmark.headline.parts):
-            parts.append(_dynbench(summary.model, benchmark))
+        if benchmark.columns and benchmark.headline.parts:
+            parts.append(_grid(summary.model, benchmark))
         else:
             plain.append(benchmark)
     if plain:
@@ -113,7 +113,8 @@ def coverage_cell(cover: Coverage) -> str:
     return f"{cover.answered}/{cover.asked}"
 
 
-def _dynbench(model: str, benchmark: BenchmarkSummary) -> Table:
+def _grid(model: str, benchmark: BenchmarkSummary) -> Table:
+    columns = benchmark.columns
     table = Table(
         title=f"{benchmark.title}  ·  {model}",
         caption=f"%, ±standard error clustered by video; answered {coverage_cell(benchmark.coverage)}",
@@ -122,20 +123,24 @@ def _dynbench(model: str, benchmark: BenchmarkSummary) -> Table:
         caption_justify="left",
     )
     table.add_column("")
-    for column in (*CATEGORIES, "Overall"):
+    for column in (*columns, benchmark.headline.name):
         table.add_column(column, justify="right")
-    found = {metric.name: metric for metric in benchmark.headline.parts}
-    for kind in ("QA accuracy", "J&F"):
-        cells = [found.get(f"{category} {kind}") for category in CATEGORIES]
-        if any(cells):
-            table.add_row(kind, *("-" if cell is None else value(cell) for cell in cells), "")
-            table.add_row("  n", *("" if cell is None else f"{cell.n:,}" for cell in cells), "", style="dim")
-    table.add_row("Overall", "", "", "", value(benchmark.headline), style="bold")
+    parts = {metric.name: metric for metric in benchmark.headline.parts}
+    for row in dict.fromkeys(_row(name, columns) for name in parts):
+        cells = [parts.get(f"{column} {row}") for column in columns]
+        table.add_row(row, *("-" if cell is None else value(cell) for cell in cells), "")
+        table.add_row("  n", *("" if cell is None else f"{cell.n:,}" for cell in cells), "", style="dim")
+    table.add_row(benchmark.headline.name, *[""] * len(columns), value(benchmark.headline), style="bold")
     for name, values in (benchmark.baselines or {}).items():
         if not values:
             continue
-        table.add_row(name, *(_baseline(values, column) for column in CATEGORIES), "", style="dim")
+        table.add_row(name, *(_baseline(values, column) for column in columns), "", style="dim")
     return table
+
+
+def _row(name: str, columns: tuple[str, ...]) -> str:
+    column = next(column for column in columns if name.startswith(column))
+    return name.removeprefix(column).strip()
 
 
 def _baseline(values: Mapping[str, float], column: str) -> str:

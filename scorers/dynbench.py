@@ -14,7 +14,7 @@ CATEGORIES = ("Camera-Object", "Inter-Object", "Object-Scene")
 
 def totals(rows: Sequence[Row]) -> Totals:
     """Overall, the numbers beside it, and what guessing a letter gives."""
-    return Totals(overall(rows), extras(rows), {"QA by chance": chance(rows)})
+    return Totals(overall(rows), extras(rows), {"QA by chance": chance(rows)}, CATEGORIES)
 
 
 def overall(rows: Sequence[Row]) -> Metric:

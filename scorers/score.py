@@ -80,9 +80,11 @@ class Metric:
 class Totals:
     """What a benchmark's rows come to: the number people quote, others beside it, and reference points.
 
-    `baselines`: by name (chance, say) the number of each category, in the headline's unit.
+    `baselines`: by name (chance, say) the number of each category, in the headline's unit. `columns`: the
+    headline's parts form a table of these columns, each part being called `<column> <row>`.
     """
 
     headline: Metric
     extras: tuple[Metric, ...] = ()
     baselines: Mapping[str, Mapping[str, float]] | None = None
+    columns: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ from sightbench.reports.dynbench_files import overall
 from sightbench.reports.summary import BenchmarkSummary, Summary
 from sightbench.reports.tables import number, text
 from sightbench.sample import Sample, Text, Turn, Video
+from sightbench.scorers.dynbench import CATEGORIES
 from sightbench.scorers.dynbench import extras as dynbench_extras
 from sightbench.scorers.dynbench import overall as dynbench
 from sightbench.scorers.score import Metric, Row, Score
@@ -34,7 +35,11 @@ ROWS = [
 
 def summary(rows: list[Row]) -> Summary:
     benchmark = BenchmarkSummary(
-        "dynbench", "Dyn-Bench", "official", "", "", dynbench(rows), dynbench_extras(rows), coverage(rows)
+        *("dynbench", "Dyn-Bench", "official", "", ""),
+        dynbench(rows),
+        dynbench_extras(rows),
+        coverage(rows),
+        columns=CATEGORIES,
     )
     return Summary("some-model", (benchmark,), {}, {})
 
