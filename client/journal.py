@@ -133,9 +133,11 @@ class Journal:
         if self.damaged:
             shown = "; ".join(str(damage) for damage in self.damaged[:5])
             more = f"; and {len(self.damaged) - 5} more" if len(self.damaged) > 5 else ""
-            done = "passed over" if self._lock is None else f"set aside in {_DAMAGED}"
+            read_only = self._lock is None
+            done = "passed over" if read_only else f"set aside in {_DAMAGED}"
+            then = "start the run again to ask these again" if read_only else "their samples are asked again"
             what = "1 damaged line is" if len(self.damaged) == 1 else f"{len(self.damaged)} damaged lines are"
-            notes.append(f"{self.path}: {what} {done}: {shown}{more}. Start the run again to ask these again")
+            notes.append(f"{self.path}: {what} {done} ({then}): {shown}{more}")
         return tuple(notes)
 
     def sync(self) -> None:

@@ -166,10 +166,10 @@ def redacted(completion: Completion, redaction: Redaction) -> Completion | Failu
     if len(masks.json) > _LABELLED_BYTES:
         return Failure("bad_reply", "the masks hold escaped text of a size that no label has", 200)
     try:
-        hidden = redaction.json(orjson.loads(masks.json))
-    except _BROKEN as error:
+        hidden = orjson.dumps(redaction.json(orjson.loads(masks.json)))
+    except (*_BROKEN, orjson.JSONEncodeError) as error:
         return Failure("bad_reply", plain(f"the masks cannot be read: {error}"), 200)
-    return replace(shown, masks=MaskText(orjson.dumps(hidden)))
+    return replace(shown, masks=MaskText(hidden))
 
 
 def usage_of(raw: bytes) -> Usage:
@@ -257,8 +257,12 @@ def _words(raw: msgspec.Raw) -> str | None:
         return None
     if text[:1] == b'"':
         return _text.decode(text)
-    # Written anew, so that nothing in it stands behind escapes.
-    return orjson.dumps(orjson.loads(text)).decode()
+    try:
+        # Written anew, so that nothing in it stands behind escapes.
+        return orjson.dumps(orjson.loads(text)).decode()
+    except orjson.JSONEncodeError:
+        # Nested deeper than can be written.
+        return None
 
 
 def count(content: Mapping[str, Any], name: str, details: str | None = None) -> int | None:

@@ -158,6 +158,12 @@ async def test_a_senseless_count_of_tokens_is_none_and_stalls_nothing(name: str,
     assert outcome.seconds < 10
 
 
+def test_a_name_that_is_nested_json_is_not_told() -> None:
+    for depth in (300, 900):
+        result = parse(200, {}, spliced("system_fingerprint", nested(depth)))
+        assert isinstance(result, Completion) and result.text == "A"
+
+
 def test_a_count_may_be_a_float_and_its_details_are_kept() -> None:
     usage = {
         "prompt_tokens": 7.0,
