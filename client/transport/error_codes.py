@@ -1,4 +1,4 @@
-"""What a provider's error body says, read by its codes: from decoded JSON to a kind of `client/failures`.
+"""What a provider's error body says, read by its codes: from decoded JSON to a kind of `failures`.
 
 Codes are documented and stay; wordings are neither, and the same words can mean opposite things: "You
 exceeded your current quota" is an empty account in one body and a minute's budget in another.

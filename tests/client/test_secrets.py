@@ -102,6 +102,14 @@ async def test_masks_without_a_secret_stay_byte_for_byte(tmp_path: Path) -> None
     assert read is not None and read.objects() == masks
 
 
+async def test_masks_too_deep_to_look_through_are_no_answer(tmp_path: Path) -> None:
+    body = completion("x", masks=["M"]).replace(b'"M"', b"[" * 500 + b'"\\u0041"' + b"]" * 500)
+    async with serving(lambda request, number: Response(body=body)) as server:
+        outcome, replies = await run(tmp_path, to(server.url, api_key=KEY, attempts=1), texts(1))
+    assert outcome.failed == 1 and replies["q/0"].error is not None
+    assert "masks cannot be read" in replies["q/0"].error.message
+
+
 @pytest.mark.parametrize(
     "body", [{"api_key": KEY}, {"a": [{"Authorization": KEY}]}, {"auth": {"token": KEY}}]
 )
