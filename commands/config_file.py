@@ -1,4 +1,7 @@
-"""A YAML file with the flags of `bench.py` by name, as click's defaults: a flag on the line still wins."""
+"""A YAML file with the flags of `bench.py` by name, as click's defaults: a flag on the line still wins.
+
+Dyn-Bench's own conf/config.yaml is read too, by what its entries mean here.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,24 @@ from pathlib import Path
 from typing import Any
 
 from sightbench.errors import UsageError
+
+DYNBENCH: dict[str, str | None] = {
+    "model.model_name": "model",
+    "model.alias": "alias",
+    "datasets.datasets_path": "data",
+    "task": "task",
+    "evaluation.boundary_threshold": "tolerance",
+    "result_path": "out",
+    # where and how the model is loaded: the server's business
+    "model.model_path": None,
+    "model.download_path": None,
+    "model.device": None,
+    "model.torch_dtype": None,
+    "model.use_flash_attn": None,
+    "model.trust_remote_code": None,
+    "datasets.repo_name": None,
+}
+"""Entry of Dyn-Bench's config.yaml -> our flag, None where it says nothing about asking."""
 
 
 def defaults(path: Path, names: set[str], multiple: set[str]) -> dict[str, Any]:
@@ -25,6 +46,8 @@ def defaults(path: Path, names: set[str], multiple: set[str]) -> dict[str, Any]:
     if not isinstance(read, dict):
         raise UsageError(f"--config {path}: write `name: value` lines, one per flag")
     out = {}
+    if any(isinstance(read.get(section), dict) for section in ("model", "datasets", "evaluation")):
+        read = _dynbench(path, read)
     for key, value in read.items():
         name = str(key).replace("-", "_")
         if name in ("api_key", "key", "token"):
@@ -39,6 +62,23 @@ def defaults(path: Path, names: set[str], multiple: set[str]) -> dict[str, Any]:
         if value is not None:
             out[name] = _value(path, name, value, name in multiple)
     return out
+
+
+def _dynbench(path: Path, read: dict[str, Any]) -> dict[str, Any]:
+    """Our flags for the entries of a config.yaml of Dyn-Bench's. UsageError for an entry it does not have."""
+    flags: dict[str, Any] = {}
+    for section, content in read.items():
+        for key, value in content.items() if isinstance(content, dict) else ((None, content),):
+            entry = str(section) if key is None else f"{section}.{key}"
+            if entry not in DYNBENCH:
+                known = ", ".join(DYNBENCH)
+                raise UsageError(f"--config {path}: {entry} is no entry of Dyn-Bench's config, which has {known}")
+            if (flag := DYNBENCH[entry]) is not None:
+                flags[flag] = value
+    if "out" in flags and "model" in flags:
+        # One folder of results for all models there; a run folder a model here.
+        flags["out"] = str(Path(str(flags["out"])) / str(flags["model"]).rsplit("/", 1)[-1])
+    return flags
 
 
 def _value(path: Path, name: str, value: Any, multiple: bool) -> Any:

@@ -164,7 +164,7 @@ class Options(RequestOptions):
                 "on_error": self.on_error,
                 "unparsed": self.unparsed,
                 "seed": self.unparsed_seed,
-                "box_mode": self.box_mode or box_mode,
+                "box_mode": box_mode if self.box_mode is None else self.box_mode,
                 "answer": answer,
                 "masks_as": self.masks_as,
                 "tolerance": self.tolerance,

@@ -78,3 +78,26 @@ def test_a_flag_that_means_nothing_is_refused(run, flags, flag: str, value: str)
 @pytest.mark.parametrize("mode", ["auto", "0-1000", "0-1:xywh"])
 def test_known_box_modes_are_taken(run, flags, mode: str) -> None:
     assert run(*HERE, *flags, "--task", "qa", "--box-mode", mode)[0] == 0
+
+
+DYNBENCH = """
+datasets: {{repo_name: some/Repo, datasets_path: {data}}}
+model: {{model_path: /weights, model_name: Some/Model-8B, device: cuda, torch_dtype: bfloat16}}
+task: all
+evaluation: {{boundary_threshold: {threshold}}}
+result_path: results
+"""
+
+
+def test_dynbenchs_own_config_is_read_by_what_it_means_here(run, flags) -> None:
+    data = flags[1]
+    Path("c.yaml").write_text(DYNBENCH.format(data=data, threshold=3))
+    code, out, err = run("--config", "c.yaml", *HERE, "--dry-run")
+    assert code == 0, err
+    assert "Some/Model-8B" in out
+    Path("c.yaml").write_text(DYNBENCH.format(data=data, threshold=0))
+    code, _, err = run("--config", "c.yaml", *HERE, "--dry-run")
+    assert code == 2 and "tolerance" in err and err.count("\n") == 1
+    Path("c.yaml").write_text(DYNBENCH.format(data=data, threshold=2) + "other: 1\n")
+    code, _, err = run("--config", "c.yaml", *HERE, "--dry-run")
+    assert code == 2 and "other is no entry of Dyn-Bench's config" in err
