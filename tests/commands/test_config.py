@@ -100,4 +100,4 @@ def test_dynbenchs_own_config_is_read_by_what_it_means_here(run, flags) -> None:
     assert code == 2 and "tolerance" in err and err.count("\n") == 1
     Path("c.yaml").write_text(DYNBENCH.format(data=data, threshold=2) + "other: 1\n")
     code, _, err = run("--config", "c.yaml", *HERE, "--dry-run")
-    assert code == 2 and "other is no entry of Dyn-Bench's config" in err
+    assert code == 2 and "other is none of Dyn-Bench's entries" in err
