@@ -72,7 +72,7 @@ def _dynbench(path: Path, read: dict[str, Any]) -> dict[str, Any]:
             entry = str(section) if key is None else f"{section}.{key}"
             if entry not in DYNBENCH:
                 known = ", ".join(DYNBENCH)
-                raise UsageError(f"--config {path}: {entry} is none of Dyn-Bench's entries, which are {known}")
+                raise UsageError(f"--config {path}: {entry} is none of Dyn-Bench's entries: {known}")
             if (flag := DYNBENCH[entry]) is not None:
                 flags[flag] = value
     if "out" in flags and "model" in flags:
