@@ -29,7 +29,7 @@ from sightbench.reports.entry import Entry, Fact, Masks, Pairing
 from sightbench.reports.summary import Summary
 from sightbench.rle import MaskError, Rle
 from sightbench.sample import MaskTruth, Reply, Sample, Text, Turn
-from sightbench.scorers.masks.definitions import DYNBENCH_TOLERANCE
+from sightbench.scorers.masks.definitions import DEFINITIONS, DYNBENCH_TOLERANCE
 from sightbench.scorers.masks.jf import score_object
 from sightbench.scorers.masks.truth import Cache
 from sightbench.scorers.score import Score
@@ -186,7 +186,9 @@ def _masks(gold: MaskTruth, reply: Reply | None, score: Score, cache: Cache, tol
         per_frame = score_object(predicted, truth, definition, tolerance=tolerance)
     except MaskError:
         return Masks(tuple(predicted), truth)
-    return Masks(tuple(predicted), truth, per_frame.js, per_frame.fs)
+    # Definitions that leave out the last frame end one before it, wherever they begin.
+    start = len(truth) - 1 - len(per_frame.js) if DEFINITIONS[definition].drop_ends else 0
+    return Masks(tuple(predicted), truth, per_frame.js, per_frame.fs, start)
 
 
 def _turns(sample: Sample, family: Family) -> tuple[Turn, ...]:

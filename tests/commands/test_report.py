@@ -130,3 +130,10 @@ def test_graded_answers_without_media_have_a_page(run, tmp_path) -> None:
     assert page["overview"]["runs"][0]["command"].startswith("python bench.py grade --task MMStar")
     (image,) = [part for part in page["samples-0-0"][0]["turns"][0]["parts"] if "image" in part]
     assert image["frames"] == [None] and image["inside"]
+
+
+def test_frames_that_a_definition_leaves_out_have_no_j(run, answered) -> None:
+    code, out, err = run("score", answered, "--masks-as", "davis")
+    assert code == 0, out + err
+    masks = [entry for entry in blocks(answered / "report.html")["masks-0-0"] if entry["j"]]
+    assert masks and all((entry["first"], len(entry["j"])) == (1, 2) for entry in masks)

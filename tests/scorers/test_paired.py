@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import permutation_test
 
-from perf.statistics import coverage, false_alarms
+from perf.calibration import coverage, false_alarms
 from sightbench.scorers.score import Metric
 from sightbench.scorers.statistics.comparison import Difference, compared
 from sightbench.scorers.statistics.means import bootstrap, mean, mean_of, sum_of

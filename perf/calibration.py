@@ -1,6 +1,6 @@
 """How often the statistics are wrong: false alarms of `compare`, coverage of intervals, on simulated runs.
 
-`python -m perf.statistics`; `--rounds` for more or fewer simulated pairs. Seeded: the same table every time.
+`python -m perf.calibration`; `--rounds` for more or fewer simulated pairs. Seeded: the same table every time.
 Answers are drawn from logit p = level + video + question + model x video (deviations 1, 1 and the effect),
 and both models are equally good by construction.
 """
