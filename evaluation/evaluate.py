@@ -227,7 +227,7 @@ def _prepare(begun: _Begun, servers: _Servers, stack: ExitStack, note: Note) -> 
     record = _record(options, datasets, servers, tuple(notes), begun)
     if run_record.exists(folder):
         before = run_record.read(folder)
-        refuse_other_run(folder, before, record)
+        refuse_other_run(folder, before, record, same_model=options.same_model)
         record = replace(record, started=before.started or record.started)
     run_record.write(folder, record)
     return _Ready(folder, record, datasets, asked, journal, total, options.batch)

@@ -54,7 +54,7 @@ def merge(folders: Sequence[Path], out: Path, data: Path | None = None) -> tuple
     are not shards of one run."""
     runs = [open_run(folder, data) for folder in folders]
     for shard in runs[1:]:
-        refuse_other_run(shard.folder, runs[0].record, shard.record)
+        refuse_other_run(shard.folder, runs[0].record, shard.record, same_model=True)
     merged = replies.merge(folders, out)
     run_record.write(
         out, replace(runs[0].record, shard=None, merged=tuple(str(folder) for folder in folders))

@@ -118,14 +118,21 @@ def exists(folder: Path) -> bool:
     return (folder / RUN).exists()
 
 
-def refuse_other_run(folder: Path, before: RunRecord, now: RunRecord) -> None:
+def refuse_other_run(folder: Path, before: RunRecord, now: RunRecord, *, same_model: bool = False) -> None:
     """Raises RunFolderError unless `now` continues the run in `folder`.
 
-    Same model, same request parameters, same data and profile of every benchmark both have; more tasks,
-    another limit, other endpoints and other scoring are no other run.
+    Same model, same weights (`root` of /v1/models, unless `same_model`), request parameters, data and
+    profile of every benchmark both have; more tasks, another limit, other endpoints and other scoring are no
+    other run.
     """
     if before.model != now.model:
         raise _other(folder, "model", before.model, now.model)
+    weights, others = _weights(before), _weights(now)
+    if weights and others and not weights & others and not same_model:
+        raise RunFolderError(
+            f"{folder} holds another run: the weights were {_listed(weights)}, now {_listed(others)}; choose "
+            "another folder with --out, or say --same-model if they are the same weights in another place"
+        )
     # A parameter that the version which wrote the folder did not have was at its default.
     old, new = _parameters(before.request), _parameters(now.request)
     names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
@@ -149,6 +156,15 @@ def _sampled(entry: DatasetRecord) -> str | None:
     if benchmark is None or not Path(entry.data).is_dir():
         return None
     return digest(benchmark, Path(entry.data), sampled=True)
+
+
+def _weights(record: RunRecord) -> set[str]:
+    # Served names of checkpoints repeat (`checkpoint-200`); what was loaded does not.
+    return {str(server["root"]) for server in record.servers if server.get("root")}
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(names))
 
 
 def _parameters(request: Mapping[str, Any]) -> dict[str, Any]:

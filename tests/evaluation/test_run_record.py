@@ -122,3 +122,14 @@ def test_any_value_in_any_field_is_read_or_refused_in_one_line(
         assert isinstance(run_record.read(folder), RunRecord)
     except RunFolderError as error:
         assert len(str(error).splitlines()) == 1
+
+
+def test_two_checkpoints_served_under_one_name_do_not_share_a_run(tmp_path: Path) -> None:
+    light, full = (
+        RunRecord(model="checkpoint-200", benchmarks=(), servers=({"root": f"/out/{name}/checkpoint-200"},))
+        for name in ("light", "full")
+    )
+    with pytest.raises(RunFolderError, match=r"weights were /out/light/.*, now /out/full/.*--same-model"):
+        run_record.refuse_other_run(tmp_path, light, full)
+    run_record.refuse_other_run(tmp_path, light, full, same_model=True)
+    run_record.refuse_other_run(tmp_path, light, light)
