@@ -126,7 +126,7 @@ async def test_auto_concurrency_answers_everything(vllm: Server, tmp_path: Path)
 def test_davis_mini_survives_kills_of_the_client(vllm: Server, tmp_path: Path) -> None:
     draw = random.Random(0)
     code = (
-        "import sys, asyncio; from pathlib import Path; import tests.test_client_vllm as t\n"
+        "import sys, asyncio; from pathlib import Path; import tests.client.test_vllm as t\n"
         "t.continue_run(sys.argv[1], Path(sys.argv[2]))"
     )
     total = sum(1 for _ in questions())
