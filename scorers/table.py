@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sightbench.scorers.choice import (
+    abcd,
     cmmmu,
     dynbench,
     hallusionbench,
@@ -34,8 +35,8 @@ _ALL: tuple[Scorer[Any, Any, Any], ...] = (
         # free text
         VQA_ACCURACY, ANLS, RELAXED_ACCURACY, EXACT_MATCH, GQA, CAPTION, OCRBENCH, TINY_LVLM, MMSCAN,
         # choices, yes and no, mixed
-        *multiple_choice.SCORERS, *yesno.SCORERS, *hallusionbench.SCORERS, *mmmu.SCORERS, *cmmmu.SCORERS,
-        *mathvista.SCORERS, *ost.SCORERS, *dynbench.SCORERS,
+        *multiple_choice.SCORERS, *abcd.SCORERS, *yesno.SCORERS, *hallusionbench.SCORERS, *mmmu.SCORERS,
+        *cmmmu.SCORERS, *mathvista.SCORERS, *ost.SCORERS, *dynbench.SCORERS,
         # boxes and plans
         BOX_IOU, VLABENCH,
         # masks

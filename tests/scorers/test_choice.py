@@ -13,12 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightbench.scorers.choice import letters, spatial
+from sightbench.scorers.choice.abcd import EGOEXO, MMSI
 from sightbench.scorers.choice.multiple_choice import (
     CHOICE,
     CIRCULAR,
     CRPE,
-    EGOEXO,
-    MMSI,
     MMSTAR,
     MMVP,
     SCIENCEQA,
