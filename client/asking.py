@@ -18,6 +18,7 @@ from sightbench.client.media import MediaCache, MediaError
 from sightbench.client.order import Unit
 from sightbench.client.pool import Member, open_pool
 from sightbench.client.progress import Progress
+from sightbench.client.store import Store
 from sightbench.client.transport.completion import Completion
 from sightbench.client.transport.endpoint import Attempt
 from sightbench.client.transport.failures import TAKEN_BACK, explain
@@ -35,7 +36,9 @@ class Asker:
     run are spent, or the journal cannot be written any more.
     """
 
-    def __init__(self, template: Template, journal: Journal, on_stop: Callable[[str], None]) -> None:
+    def __init__(
+        self, template: Template, journal: Journal, store: Store, on_stop: Callable[[str], None]
+    ) -> None:
         self._purse = purse(template)
         self.counts = Progress(started=time.monotonic())
         self.pool = open_pool(template.settings, template.provider, self._take_back)
@@ -43,6 +46,7 @@ class Asker:
         self._template = template
         self._settings = template.settings
         self._journal = journal
+        self._store = store
         self._answered = journal.index()
         self._media = MediaCache(template.plan)
         self._pace = Pace(template.settings.rpm, template.settings.tpm)
@@ -86,6 +90,8 @@ class Asker:
                 continue
             reply = self._kept(sample, request, needed=position + 1 < len(unit))
             if reply is None:
+                reply = self._reused(sample, request)
+            if reply is None:
                 reply = await self._afforded(sample, request, unit[0].affinity)
                 if reply is None:
                     return
@@ -101,6 +107,14 @@ class Asker:
             return None
         self.counts.kept += 1
         return self._journal.at(place) if needed else Reply(sample.id, request.fingerprint, "ok")
+
+    def _reused(self, sample: Sample, request: Body) -> Reply | None:
+        """The answer an earlier run has to exactly this request, now also in this journal."""
+        reply = self._store.take(sample.id, request.fingerprint)
+        if reply is not None:
+            self._journal.append(reply)
+            self.counts.reused += 1
+        return reply
 
     async def _afforded(self, sample: Sample, request: Body, affinity: str) -> Reply | None:
         """`_answer` within what the run may cost; None when it is stopping, or the rest is not enough."""

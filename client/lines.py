@@ -49,6 +49,7 @@ class _Line(msgspec.Struct):
     system_fingerprint: str | None = None
     served_by: str | None = None
     tier: str | None = None
+    reused: str | None = None
 
 
 class Head(msgspec.Struct):
@@ -60,7 +61,7 @@ class Head(msgspec.Struct):
     error: Failure | None = None
 
 
-_SERVED = ("model", "system_fingerprint", "served_by", "tier")
+_SERVED = ("model", "system_fingerprint", "served_by", "tier", "reused")
 
 _line = msgspec.json.Decoder(_Line)
 _head = msgspec.json.Decoder(Head)
@@ -128,6 +129,7 @@ def from_line(line: bytes) -> Reply:
         system_fingerprint=found.system_fingerprint,
         served_by=found.served_by,
         tier=found.tier,
+        reused=found.reused,
     )
 
 

@@ -14,12 +14,13 @@ LOG_EVERY = 30.0
 @dataclass(slots=True)
 class Progress:
     """A run so far. Counted as it goes, so that showing it costs the same at any length. `waiting` says why
-    nothing can be asked at the moment."""
+    nothing can be asked at the moment; `reused` were taken from earlier runs."""
 
     started: float = 0.0
     kept: int = 0
     answered: int = 0
     failed: int = 0
+    reused: int = 0
     retries: int = 0
     in_flight: int = 0
     tokens: int = 0
@@ -27,7 +28,7 @@ class Progress:
 
     @property
     def done(self) -> int:
-        return self.kept + self.answered + self.failed
+        return self.kept + self.reused + self.answered + self.failed
 
 
 def line(counts: Progress, total: int | None, now: float) -> str:
@@ -43,6 +44,8 @@ def line(counts: Progress, total: int | None, now: float) -> str:
     ]
     if counts.kept:
         parts.append(f"{counts.kept} kept")
+    if counts.reused:
+        parts.append(f"{counts.reused} reused")
     if counts.retries:
         parts.append(f"{counts.retries} retries")
     if counts.waiting:

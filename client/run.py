@@ -22,6 +22,7 @@ from sightbench.client.probe import ServerInfo
 from sightbench.client.progress import Progress
 from sightbench.client.providers import chosen, provider
 from sightbench.client.settings import Mode, Settings, Target
+from sightbench.client.store import Store
 from sightbench.client.transport.open_files import connections, limit
 from sightbench.errors import EndpointError, RunFolderError
 from sightbench.families import Family, family, named
@@ -41,8 +42,9 @@ _WORKER = "sightbench worker "
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a call of `ask` did. `kept` were answered before; `asked` is answered + failed. `stopped` is one
-    line saying why the run ended before all samples were asked, None when it did not."""
+    """What a call of `ask` did. `kept` were answered before, `reused` taken from earlier runs; `asked` is
+    answered + failed. `stopped` is one line saying why the run ended before all samples were asked, None when
+    it did not."""
 
     asked: int
     answered: int
@@ -51,6 +53,7 @@ class Outcome:
     tokens: int
     seconds: float
     stopped: str | None = None
+    reused: int = 0
 
 
 def settle(settings: Settings, server: ServerInfo, *, mode: Mode | None = None) -> Settings:
@@ -88,14 +91,16 @@ async def ask(
     journal: Journal,
     *,
     progress: Callable[[Progress], None] | None = None,
+    store: Store | None = None,
 ) -> Outcome:
     """Asks every sample that has no answer to exactly this request yet; each reply goes to the journal.
 
     Samples are read as they are needed, in a thread, and memory does not grow with their number. The first
     Ctrl-C (or SIGTERM) stops asking and waits up to four seconds for what is in flight, the second ends at
-    once. Raises what reading `samples` raises, after what was asked has been written.
+    once. What `store` has an answer to is not asked. Raises what reading `samples` raises, after what was
+    asked has been written.
     """
-    run = _Run(settings, journal)
+    run = _Run(settings, journal, store or Store())
     try:
         with _signals(run):
             await run.drive(samples, progress)
@@ -114,17 +119,18 @@ async def ask(
         tokens=counts.tokens,
         seconds=time.monotonic() - counts.started,
         stopped=run.stopped,
+        reused=counts.reused,
     )
 
 
 class _Run:
     """One call of `ask`: a reader, workers, clocks, and what ends them."""
 
-    def __init__(self, settings: Settings, journal: Journal) -> None:
+    def __init__(self, settings: Settings, journal: Journal, store: Store) -> None:
         self.settings = settings
         self.journal = journal
         settings = _within_open_files(settings)
-        self.asker = Asker(_template(settings), journal, lambda why: self.stop(why, drain=True))
+        self.asker = Asker(_template(settings), journal, store, lambda why: self.stop(why, drain=True))
         self.stopped: str | None = None
         self._queue: asyncio.Queue[Unit | None] = asyncio.Queue(maxsize=_BATCH)
         self._ending = asyncio.Event()

@@ -23,10 +23,12 @@ from sightbench.client.progress import Progress
 from sightbench.client.providers import provider
 from sightbench.client.run import Outcome, ask, settle
 from sightbench.client.settings import Settings
+from sightbench.client.store import Store
 from sightbench.errors import DatasetError, EndpointError, UsageError
 from sightbench.evaluation import run_record
 from sightbench.evaluation.options import Options
 from sightbench.evaluation.reference import as_reference
+from sightbench.evaluation.reuse import earlier
 from sightbench.evaluation.run import Run
 from sightbench.evaluation.run_record import RunRecord, TextOnlyPrior, refuse_other_run
 from sightbench.evaluation.score import score_run
@@ -111,6 +113,7 @@ class _Ready:
     journal: Journal
     total: int
     batch: Exchange | None = None
+    store: Store | None = None
 
     def samples(self) -> Iterator[Sample]:
         """Every sample of the run, in file order."""
@@ -230,7 +233,8 @@ def _prepare(begun: _Begun, servers: _Servers, stack: ExitStack, note: Note) -> 
         refuse_other_run(folder, before, record, same_model=options.same_model)
         record = replace(record, started=before.started or record.started)
     run_record.write(folder, record)
-    return _Ready(folder, record, datasets, asked, journal, total, options.batch)
+    store = earlier(options, folder, record, asked, note)
+    return _Ready(folder, record, datasets, asked, journal, total, options.batch, store)
 
 
 async def _ask(ready: _Ready, progress: OnProgress | None, note: Note) -> Outcome:
@@ -238,13 +242,21 @@ async def _ask(ready: _Ready, progress: OnProgress | None, note: Note) -> Outcom
         from sightbench.client.batches.run import ask_batches
 
         return await ask_batches(
-            ready.samples, ready.settings, ready.journal, ready.folder, ready.batch, note=note
+            *(ready.samples, ready.settings, ready.journal, ready.folder, ready.batch),
+            note=note,
+            store=ready.store,
         )
     samples = ready.samples()
     if progress is None:
-        return await ask(samples, ready.settings, ready.journal)
+        return await ask(samples, ready.settings, ready.journal, store=ready.store)
     total = None if ready.settings.shard else ready.total
-    return await ask(samples, ready.settings, ready.journal, progress=lambda counts: progress(counts, total))
+    return await ask(
+        samples,
+        ready.settings,
+        ready.journal,
+        progress=lambda counts: progress(counts, total),
+        store=ready.store,
+    )
 
 
 def _conclude(ready: _Ready, outcome: Outcome) -> Run:

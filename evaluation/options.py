@@ -144,6 +144,16 @@ class Options(RequestOptions):
         None, "How far boundaries may lie apart in Dyn-Bench's F, in pixels.", "scoring", least=1, shown="2"
     )
 
+    reuse: str | Sequence[str] = flag(
+        (),
+        "Take answers to the same requests from an earlier run, or from all runs below a folder.",
+        "how fast",
+        metavar="RUN|DIR",
+    )
+    reuse_sampled: bool = flag(
+        False, "With --reuse: also answers drawn at a temperature above 0.", "how fast"
+    )
+
     alias: str | None = flag(None, "Name to show in reports instead of the model's.", "output")
 
     def __post_init__(self) -> None:

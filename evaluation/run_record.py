@@ -150,6 +150,29 @@ def refuse_other_run(folder: Path, before: RunRecord, now: RunRecord, *, same_mo
             raise _other(folder, f"the control condition of {entry.name}", same.control, entry.control)
 
 
+def other_answerer(before: RunRecord, now: RunRecord, *, same_model: bool = False) -> str | None:
+    """Why answers of `before` may be another model's than those of `now` would be, None if they are not.
+
+    A hosted service has one model under a name; elsewhere the weights' path says which it was, or the user
+    (`same_model`).
+    """
+    if before.model != now.model:
+        return f"the model was {before.model}"
+    if before.provider != now.provider:
+        return f"it asked {before.provider or 'a server of your own'}"
+    if now.provider is not None:
+        return None
+    engines, engine = _told(before, "engine"), _told(now, "engine")
+    if engines != engine:
+        return f"the engine was {_listed(engines) or 'not told'}"
+    weights, others = _weights(before), _weights(now)
+    if same_model or weights & others:
+        return None
+    if weights and others:
+        return f"the weights were {_listed(weights)}; --same-model if they are the same"
+    return "no server says from where its weights are; --same-model if they are the same"
+
+
 def _sampled(entry: DatasetRecord) -> str | None:
     """The digest that version 0.1 gave the same files; None where they are not there."""
     benchmark = next((known for known in catalog.BENCHMARKS if known.name == entry.name), None)
@@ -160,7 +183,11 @@ def _sampled(entry: DatasetRecord) -> str | None:
 
 def _weights(record: RunRecord) -> set[str]:
     # Served names of checkpoints repeat (`checkpoint-200`); what was loaded does not.
-    return {str(server["root"]) for server in record.servers if server.get("root")}
+    return _told(record, "root")
+
+
+def _told(record: RunRecord, name: str) -> set[str]:
+    return {str(server[name]) for server in record.servers if server.get(name)}
 
 
 def _listed(names: set[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -67,13 +68,17 @@ def judge_run(
     spending = Spending(run)
     for dataset in datasets:
         rows = []
+        reused: Counter[str] = Counter()
         for row, reply in _scored(dataset, journal, options):
             if reply is not None:
                 usages.append(reply.usage)
                 spending.add(reply)
+                if reply.reused:
+                    reused[reply.reused] += 1
             lines.append(orjson.dumps(row.score, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
             rows.append(row)
-        benchmarks.append(_summarise(dataset, rows, run, options, tile_note(dataset, journal)))
+        told = (_reused(reused), tile_note(dataset, journal))
+        benchmarks.append(_summarise(dataset, rows, run, options, told))
     summary = Summary(
         str(run.get("alias") or run["model"]), tuple(benchmarks), totals(usages), run, spending.spent()
     )
@@ -121,7 +126,11 @@ def true_masks(dataset: Dataset) -> Cache:
 
 
 def _summarise(
-    dataset: Dataset, rows: list[Row], run: Mapping[str, Any], options: ScoringOptions, warning: str | None
+    dataset: Dataset,
+    rows: list[Row],
+    run: Mapping[str, Any],
+    options: ScoringOptions,
+    told: tuple[str | None, ...],
 ) -> BenchmarkSummary:
     benchmark = dataset.selection.benchmark
     rows.sort(key=lambda row: row.sample.order)
@@ -138,10 +147,18 @@ def _summarise(
         numbers.headline,
         extras,
         coverage(rows),
-        tuple((*filter(None, [warning]), *_notes(dataset, rows, run, options))),
+        tuple((*filter(None, told), *_notes(dataset, rows, run, options))),
         numbers.baselines,
         numbers.columns,
     )
+
+
+def _reused(sources: Counter[str]) -> str | None:
+    if not sources:
+        return None
+    shown = ", ".join(f"{folder} ({count:,})" for folder, count in sources.most_common(5))
+    more = f" and {len(sources) - 5} more" if len(sources) > 5 else ""
+    return f"{sources.total():,} answers were taken from earlier runs: {shown}{more}."
 
 
 def headline(dataset: Dataset, rows: Sequence[Row], options: ScoringOptions = DEFAULT) -> Metric:

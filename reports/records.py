@@ -50,6 +50,7 @@ class Recorder:
                 "attempts": reply.attempts,
                 "endpoint": reply.endpoint,
                 "at": reply.at,
+                "reused": reply.reused,
                 "sent": None if reply.sent is None else asdict(reply.sent),
                 "error": None if reply.error is None else asdict(reply.error),
             }

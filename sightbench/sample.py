@@ -190,7 +190,8 @@ class Reply:
     `masks` is the wire's `message.masks`, unread and unvalidated; None if the field was absent.
     `at` is UTC seconds since the epoch when the request finished; `endpoint` carries no credentials.
     `model` and `system_fingerprint` are what the server says answered, `served_by` the service behind a
-    router, `tier` how it was processed ("batch", "flex"); None where that is not told.
+    router, `tier` how it was processed ("batch", "flex"); None where that is not told. `reused` is the run
+    folder that the answer was taken from, None for one that was asked for.
     """
 
     sample: str
@@ -212,3 +213,4 @@ class Reply:
     system_fingerprint: str | None = None
     served_by: str | None = None
     tier: str | None = None
+    reused: str | None = None

@@ -18,6 +18,7 @@ from sightbench.client.batches.service import Progress, Read, Service
 from sightbench.client.body import Body
 from sightbench.client.journal import Journal
 from sightbench.client.media import MediaError
+from sightbench.client.store import Store
 from sightbench.client.transport.completion import Completion
 from sightbench.errors import RunFolderError
 from sightbench.sample import Failure, Reply, Sample
@@ -51,9 +52,10 @@ class Pace:
 
 @dataclass(slots=True)
 class Tally:
-    """What was done: new answers, errors, and what had been answered before."""
+    """What was done: new answers, errors, what had been answered before, here or in earlier runs."""
 
     kept: int = 0
+    reused: int = 0
     answered: int = 0
     failed: int = 0
     waiting: int = 0
@@ -64,7 +66,7 @@ class Tally:
 class Machine:
     """The batches of one run folder at one provider. `path` is the API path that its requests name, `read`
     takes an answer out of a result, `note` is told what happens in one line each. `place` is what the ledger
-    keeps of where the batches are."""
+    keeps of where the batches are; what `store` has an answer to goes into no batch."""
 
     ledger: Ledger
     journal: Journal
@@ -74,6 +76,7 @@ class Machine:
     note: Note
     place: Place
     unseen: float = UNSEEN_SECONDS
+    store: Store = field(default_factory=Store)
 
     async def submit(self, samples: Iterable[Sample], write: Write) -> Tally:
         """Puts every sample that has no answer and is in no open batch into new ones, which are created."""
@@ -92,6 +95,11 @@ class Machine:
             found = answered.get(sample.id)
             if found is not None and found.ok and found.fingerprint == body.fingerprint.encode():
                 tally.kept += 1
+                continue
+            earlier = self.store.take(sample.id, body.fingerprint)
+            if earlier is not None:
+                self.journal.append(earlier)
+                tally.reused += 1
                 continue
             if body.fingerprint in waiting:
                 tally.waiting += 1

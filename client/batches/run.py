@@ -21,6 +21,7 @@ from sightbench.client.media import MediaCache
 from sightbench.client.providers import Provider, provider
 from sightbench.client.run import Outcome
 from sightbench.client.settings import Settings
+from sightbench.client.store import Store
 from sightbench.client.transport.address import label
 from sightbench.client.transport.completion import Completion, parse
 from sightbench.client.transport.endpoint import Endpoint
@@ -40,6 +41,7 @@ async def ask_batches(
     exchange: Exchange,
     *,
     note: Note,
+    store: Store | None = None,
     pace: Pace = Pace(),  # noqa: B008
 ) -> Outcome:
     """Asks every sample that has no answer yet in batches, and waits for them; `file` does not wait.
@@ -63,14 +65,15 @@ async def ask_batches(
 
     path = template.dialect.path
     reader = read_as(template.provider)
-    machine = Machine(ledger, journal, service, path, reader, note, place)
-    answered = failed = kept = 0
+    machine = Machine(ledger, journal, service, path, reader, note, place, store=store or Store())
+    answered = failed = kept = reused = 0
     try:
         for turn in range(ROUNDS):
             before = await machine.collect()
             answered, failed = answered + before.answered, failed + before.failed
             sent = await machine.submit(samples(), write)
             kept = sent.kept if turn == 0 else kept
+            reused += sent.reused
             failed += sent.failed
             if exchange == "file":
                 break
@@ -89,6 +92,7 @@ async def ask_batches(
         tokens=0,
         seconds=time.monotonic() - started,
         stopped=_by_hand(machine.ledger, settings) if exchange == "file" else None,
+        reused=reused,
     )
 
 

@@ -60,7 +60,7 @@ def calibrate(options: Options, count: int, note: Note) -> Calibration:
         count = min(count, len(single))
         wanted = {single[int((index + 0.5) * len(single) / count)] for index in range(count)}
         asked = [sample for position, sample in enumerate(ready.samples()) if position in wanted]
-        runner.run(ask(asked, ready.settings, ready.journal))
+        runner.run(ask(asked, ready.settings, ready.journal, store=ready.store))
         service = provider(ready.settings.provider)
         table = prices(options.prices)
         tier = BATCH if options.batch == "api" else None

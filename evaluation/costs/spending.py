@@ -22,6 +22,7 @@ class Spending:
         self._service: Provider | None = named[0] if named and named[0].hosted else None
         self._model = str(run["model"])
         self._costs: list[Any] = []
+        self._reused = 0
         self._by: dict[str, Counter[str]] = {"model": Counter(), "backend": Counter(), "provider": Counter()}
         if self._service is not None:
             file = run.get("price_file")
@@ -34,8 +35,14 @@ class Spending:
     def add(self, reply: Reply) -> None:
         if self._service is None or reply.status != "ok":
             return
-        cost = self._prices.cost(reply.usage, self._service.prices, self._model, tier=reply.tier, at=reply.at)
-        self._costs.append(cost)
+        if reply.reused:
+            self._reused += 1
+        else:
+            self._costs.append(
+                self._prices.cost(
+                    reply.usage, self._service.prices, self._model, tier=reply.tier, at=reply.at
+                )
+            )
         for name, value in (
             ("model", reply.model), ("backend", reply.system_fingerprint), ("provider", reply.served_by),
         ):  # fmt: skip
@@ -44,10 +51,12 @@ class Spending:
 
     def spent(self) -> Spent | None:
         """The bill, and lines about what changed in the middle of the run; None for what is not hosted."""
-        if self._service is None or not self._costs:
+        if self._service is None or not (self._costs or self._reused):
             return None
         bill = total(self._costs)
-        lines = [_told(bill, self._prices.version)]
+        lines = [_told(bill, self._prices.version)] if self._costs else []
+        if self._reused:
+            lines.append(f"{self._reused:,} answers were taken from earlier runs and cost nothing here")
         for name, counts in self._by.items():
             if len(counts) > 1:
                 shown = ", ".join(f"{value} ({count:,})" for value, count in counts.most_common(5))

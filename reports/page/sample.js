@@ -127,6 +127,7 @@ function answer(run, i, {reply, score}) {
     reply?.usage?.completion_tokens !== undefined ? ["answer tokens", count(reply.usage.completion_tokens)] : null,
     reply?.latency ? ["latency", seconds(reply.latency)] : null,
     reply?.attempts > 1 ? ["attempts", count(reply.attempts)] : null,
+    reply?.reused ? ["taken from", reply.reused] : null,
   ].filter(Boolean);
   return el("section", {class: `answer of${run}`},
     el("h3", {}, runs.length > 1 ? el("span", {class: `key tone${run}`}, flat(runs[run].label)) : "Answer", " ", outcomeChip(name)),
