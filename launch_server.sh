@@ -9,6 +9,7 @@ for python in ${PYTHON:+"$PYTHON"} "$root/.venv/bin/python" ${VIRTUAL_ENV:+"$VIR
   if "$python" -c "$suits" 2>/dev/null; then
     # Not by PYTHONPATH, which the engine would inherit: our folders' names are common ones.
     exec "$python" -c 'import sys; sys.path.insert(0, sys.argv.pop(1)); import sightbench.servers.launch as launch
+sys.argv[0] = "launch_server.sh"
 sys.exit(launch.main())' "$root" "$@"
   fi
 done

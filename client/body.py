@@ -67,7 +67,9 @@ class Template:
             mode=self.settings.mode,
             frames=self.settings.frames or self.family.max_frames,
             fps=self.settings.fps,
+            min_pixels=self.settings.min_pixels,
             max_pixels=self.settings.max_pixels or self.family.max_pixels,
+            detail=self.settings.detail,
             part_ids=self.provider.part_ids,
             dialect=self.provider.dialect,
             frame_label=self.family.frame_label,
@@ -147,15 +149,11 @@ def body(template: Template, sample: Sample, turns: Prompt, history: Sequence[Me
 
 
 async def prompt(template: Template, cache: MediaCache, sample: Sample, *, first: bool = True) -> Prompt:
-    """The sample's own turns; the first sample of a conversation gets the family's system prompt."""
-    turns = list(sample.turns)
-    if first and template.family.system and not any(turn.role == "system" for turn in turns):
-        turns.insert(0, Turn("system", (Text(template.family.system),)))
-    if template.family.suffix:
-        turns[-1] = replace(turns[-1], parts=(*turns[-1].parts, Text(template.family.suffix)))
+    """The messages of the sample's own turns; the first sample of a conversation has the system prompt."""
+    settings = template.settings
     messages: list[Message] = []
     media: list[Encoded] = []
-    for turn in turns:
+    for turn in spoken(sample, template.family, settings.system, settings.suffix, first=first):
         if all(isinstance(part, Text) for part in turn.parts):
             text = "".join(part.text for part in turn.parts if isinstance(part, Text))
             messages.append(Message(turn.role, text))
@@ -171,6 +169,26 @@ async def prompt(template: Template, cache: MediaCache, sample: Sample, *, first
             pieces += (Fragment(comma), Fragment(encoded.parts, encoded.identity))
         messages.append(Message(turn.role, parts=tuple(pieces)))
     return Prompt(tuple(messages), tuple(media))
+
+
+def spoken(
+    sample: Sample, family: Family, system: str | None, suffix: str | None, *, first: bool = True
+) -> tuple[Turn, ...]:
+    """The sample's turns with what the run says around them (`system`, `suffix`), else the model's family.
+
+    A system prompt belongs to the `first` sample of a conversation; what wants masks goes out as it is.
+    """
+    if sample.wants == "masks":
+        system = suffix = None
+    turns = [turn for turn in sample.turns if system is None or turn.role != "system"]
+    if system is None and not any(turn.role == "system" for turn in turns):
+        system = family.system
+    if first and system:
+        turns.insert(0, Turn("system", (Text(system),)))
+    ending = family.suffix if suffix is None else suffix and f"\n{suffix}"
+    if ending:
+        turns[-1] = replace(turns[-1], parts=(*turns[-1].parts, Text(ending)))
+    return tuple(turns)
 
 
 def misfit(provider: Provider, body: Body) -> Failure | None:

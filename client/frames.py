@@ -35,8 +35,10 @@ def middles(total: int, segments: int, whole: bool) -> list[int]:
     return [min(total - 1, int(size / 2 + round(size * i))) for i in range(segments)]
 
 
-def resized(data: bytes, max_pixels: int) -> tuple[bytes, list[int] | None]:
-    """(`data`, None) if the image has at most `max_pixels`, else (re-encoded, [width, height]).
+def resized(
+    data: bytes, max_pixels: int | None, min_pixels: int | None = None
+) -> tuple[bytes, list[int] | None]:
+    """(`data`, None) if the image has from `min_pixels` to `max_pixels`, else (re-encoded, [width, height]).
 
     OSError or ValueError for what is no image, a damaged one, or one too large to open safely.
     """
@@ -44,20 +46,25 @@ def resized(data: bytes, max_pixels: int) -> tuple[bytes, list[int] | None]:
 
     try:
         with Image.open(io.BytesIO(data)) as image:
-            if image.width * image.height <= max_pixels:
+            pixels = image.width * image.height
+            if max_pixels is not None and pixels > max_pixels:
+                scale = math.sqrt(max_pixels / pixels)
+                size = (max(1, int(image.width * scale)), max(1, int(image.height * scale)))
+            elif min_pixels is not None and pixels < min_pixels:
+                scale = math.sqrt(min_pixels / pixels)
+                size = (math.ceil(image.width * scale), math.ceil(image.height * scale))
+            else:
                 return data, None
-            scale = math.sqrt(max_pixels / (image.width * image.height))
-            size = (max(1, int(image.width * scale)), max(1, int(image.height * scale)))
             lossy = image.format == "JPEG"
-            small = image.convert("L" if image.mode == "L" else "RGB").resize(size, Image.Resampling.BICUBIC)
+            fitted = image.convert("L" if image.mode == "L" else "RGB").resize(size, Image.Resampling.BICUBIC)
     except (SyntaxError, TypeError, struct.error, Image.DecompressionBombError) as error:
         # What Pillow raises of damaged files, besides OSError and ValueError.
         raise ValueError(str(error) or type(error).__name__) from error
     out = io.BytesIO()
     if lossy:
-        small.save(out, "JPEG", quality=95)
+        fitted.save(out, "JPEG", quality=95)
     else:
-        small.save(out, "PNG")
+        fitted.save(out, "PNG")
     return out.getvalue(), list(size)
 
 

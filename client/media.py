@@ -48,13 +48,16 @@ class Plan:
     """How media are turned into parts; part of what is asked, so part of its fingerprint.
 
     `frame_label` is a text before each frame of a video sent as images, {} being its number from 1;
-    `assumed_fps` the rate a frame list is given when the video does not say its own.
+    `assumed_fps` the rate a frame list is given when the video does not say its own. `detail` is what images
+    say of how closely they are to be looked at.
     """
 
     mode: Mode = "images"
     frames: int | None = None
     fps: float | None = None
+    min_pixels: int | None = None
     max_pixels: int | None = None
+    detail: str | None = None
     part_ids: bool = False
     dialect: DialectName = "openai-chat"
     frame_label: str | None = None
@@ -195,10 +198,12 @@ def _images(kind: str, media: Sequence[Media], plan: Plan, choice: _Choice | Non
             parts.append(wire.text(label.format(number)))
         uuid = digest[:32] if plan.part_ids else None
         if plan.mode == "file" and plan.dialect == "openai-chat" and isinstance(image, Path) and size is None:
-            parts.append(referred(orjson.dumps(image.resolve().as_uri()), uuid))
+            parts.append(referred(orjson.dumps(image.resolve().as_uri()), uuid, plan.detail))
         else:
-            parts.append(wire.image(mime(data, image), pybase64.b64encode(data), uuid))
+            parts.append(wire.image(mime(data, image), pybase64.b64encode(data), uuid, plan.detail))
     identity = f"images:{','.join(digests)}:{label}" if label else f"images:{','.join(digests)}"
+    if plan.detail:
+        identity += f":detail {plan.detail}"
     sent = _sent(kind, digests, sizes, choice)
     return Encoded(b",".join(parts), identity.encode(), sent, len(digests))
 
@@ -240,10 +245,10 @@ def _container(file: Path) -> Encoded:
 
 def _bytes(media: Media, plan: Plan) -> tuple[bytes, list[int] | None]:
     data = read(media)
-    if plan.max_pixels is None:
+    if plan.max_pixels is None and plan.min_pixels is None:
         return data, None
     try:
-        return resized(data, plan.max_pixels)
+        return resized(data, plan.max_pixels, plan.min_pixels)
     except (OSError, ValueError) as error:
         raise MediaError(f"cannot resize {_name(media)}: {error}") from error
 

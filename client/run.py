@@ -15,6 +15,7 @@ from typing import Any
 
 from sightbench.client.asking import Asker
 from sightbench.client.body import Template, build, elided
+from sightbench.client.dialects.table import DIALECTS
 from sightbench.client.journal import Journal
 from sightbench.client.media import MediaCache
 from sightbench.client.order import Unit, by_video, mine, units
@@ -24,7 +25,7 @@ from sightbench.client.providers import chosen, provider
 from sightbench.client.settings import Mode, Settings, Target
 from sightbench.client.store import Store
 from sightbench.client.transport.open_files import connections, limit
-from sightbench.errors import EndpointError, RunFolderError
+from sightbench.errors import EndpointError, RunFolderError, UsageError
 from sightbench.families import Family, family, named
 from sightbench.sample import Sample
 
@@ -58,10 +59,15 @@ class Outcome:
 
 def settle(settings: Settings, server: ServerInfo, *, mode: Mode | None = None) -> Settings:
     """The settings completed by what the server says: its dialect, its model's family, how frames go out
-    (`mode` when given, else the family's way where the server can take it, else as images)."""
+    (`mode` when given, else the family's way where the server can take it, else as images).
+
+    Raises UsageError for `detail` where the service's wire has none.
+    """
     known = chosen(settings.provider, settings.endpoints[0].url)
     if known.name == "generic":
         known = provider(server.engine)
+    if settings.detail and not DIALECTS[known.dialect].detail:
+        raise UsageError(f"--detail: {known.name}'s API has no such thing; leave it out")
     model = settings.model or server.model or ""
     convention = named(settings.family) if settings.family else _family_of(model, server)
     if mode is None:

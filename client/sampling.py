@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 from sightbench.errors import UsageError
 from sightbench.flags import check, flag
@@ -44,8 +44,10 @@ class Sampling:
 class RequestOptions(Sampling):
     """Everything that shapes the requests of a run beside its samples; a run is one set of these.
 
-    `max_tokens` overrides what samples ask for. `frames`, `fps` and `max_pixels` are the only ways media
-    are changed, and never for samples that want masks. `extra_body` holds further fields of the body.
+    `max_tokens` overrides what samples ask for. `system` takes the place of the model family's and of a
+    benchmark's own system prompt (empty: none is sent), `suffix` that of the family's suffix. `frames`,
+    `fps`, `min_pixels` and `max_pixels` are the only ways media are changed. Samples that want masks go out
+    as they are, whatever these say. `extra_body` holds further fields of the body.
     """
 
     max_tokens: int | None = flag(
@@ -54,10 +56,30 @@ class RequestOptions(Sampling):
     extra_body: Mapping[str, Any] = flag(
         {}, "Further fields of the request body.", "what a request carries", metavar="JSON"
     )
+    system: str | None = flag(
+        None,
+        "System prompt; an empty one sends none.",
+        "what a request carries",
+        metavar="TEXT",
+        shown="the benchmark's or the model family's",
+    )
+    suffix: str | None = flag(
+        None,
+        "Text on a line of its own after each question.",
+        "what a request carries",
+        metavar="TEXT",
+        shown="the model family's",
+    )
+    detail: Literal["low", "high", "auto"] | None = flag(
+        None, "How closely the service looks at images (OpenAI's wires).", "what a request carries"
+    )
     frames: int | None = flag(
         None, "Send only N evenly spaced frames of a video.", "what a request carries", least=1, metavar="N"
     )
     fps: float | None = flag(None, "Sample video files at this rate.", "what a request carries", above=0)
+    min_pixels: int | None = flag(
+        None, "Enlarge smaller images to this many pixels.", "what a request carries", least=1
+    )
     max_pixels: int | None = flag(
         None, "Shrink larger images to this many pixels.", "what a request carries", least=1
     )
@@ -70,6 +92,11 @@ class RequestOptions(Sampling):
     def __post_init__(self) -> None:
         # super() finds no class in a dataclass with slots.
         Sampling.__post_init__(self)
+        if self.min_pixels and self.max_pixels and self.min_pixels > self.max_pixels:
+            raise UsageError(
+                f"--min-pixels {self.min_pixels} is more than --max-pixels {self.max_pixels}: "
+                "give the least first"
+            )
         if ours := sorted(set(OURS) & self.extra_body.keys()):
             raise UsageError(
                 f"--extra-body sets {', '.join(ours)}, which the evaluation sets itself; leave it out"

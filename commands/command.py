@@ -63,7 +63,11 @@ def _config(ctx: click.Context, _param: click.Parameter, path: Path | None) -> P
 
 @click.group(cls=Front, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @evaluation_flags
-@click.option("--dry-run", is_flag=True, help="Print the plan and an example request; send nothing.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Print the plan and the request of one sample, as it would go out; send no sample.",
+)
 @click.option(
     "--calibrate",
     type=click.IntRange(2),

@@ -39,7 +39,7 @@ def show(options: Options) -> None:
                 message[name] = _short(message[name])
         text = orjson.dumps(request, option=orjson.OPT_INDENT_2).decode()
         console.print(f"request of {sample}, media left out here:\n{text}", markup=False, soft_wrap=True)
-    console.print("nothing was sent")
+    console.print("no sample was sent" if planned.seen else "nothing was sent")
 
 
 _TURNS = ("messages", "input", "contents")

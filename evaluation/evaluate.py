@@ -62,8 +62,8 @@ def evaluate(options: Options, *, progress: OnProgress | None = None, note: Note
     if _a_loop_runs_here():
         return _beside(evaluate_async(options, progress=progress, note=note))
     with ExitStack() as stack, asyncio.Runner() as runner:
-        begun = _begin(options, stack, note or _silent)
-        servers = runner.run(_probe(begun))
+        begun = begin(options, stack, note or _silent)
+        servers = runner.run(look(begun))
         ready = _prepare(begun, servers, stack, note or _silent)
         outcome = runner.run(_ask(ready, progress, note or _silent))
         return _conclude(ready, outcome)
@@ -74,8 +74,8 @@ async def evaluate_async(
 ) -> Run:
     """`evaluate` for a program that has an event loop: files are read and answers scored in a thread."""
     with ExitStack() as stack:
-        begun = await asyncio.to_thread(_begin, options, stack, note or _silent)
-        servers = await _probe(begun)
+        begun = await asyncio.to_thread(begin, options, stack, note or _silent)
+        servers = await look(begun)
         ready = await asyncio.to_thread(_prepare, begun, servers, stack, note or _silent)
         outcome = await _ask(ready, progress, note or _silent)
         return await asyncio.to_thread(_conclude, ready, outcome)
@@ -86,8 +86,8 @@ NOWHERE = "http://localhost/v1"
 
 
 @dataclass(frozen=True, slots=True)
-class _Begun:
-    """What is known before a server is asked anything."""
+class Begun:
+    """What is known before a server is asked anything: what is meant by the options, and what there is."""
 
     options: Options
     settings: Settings
@@ -98,7 +98,9 @@ class _Begun:
 
 
 @dataclass(frozen=True, slots=True)
-class _Servers:
+class Servers:
+    """What the endpoints said of themselves, the settings that follow, and whether they give masks."""
+
     settings: Settings
     infos: tuple[ServerInfo, ...]
     segments: bool
@@ -122,8 +124,8 @@ class _Ready:
 
 def ask_first(options: Options, stack: ExitStack, runner: asyncio.Runner, note: Note) -> _Ready:
     """Everything up to the first sample: datasets read, servers probed, the run folder open."""
-    begun = _begin(options, stack, note)
-    return _prepare(begun, runner.run(_probe(begun)), stack, note)
+    begun = begin(options, stack, note)
+    return _prepare(begun, runner.run(look(begun)), stack, note)
 
 
 def embedded(options: Options, note: Note) -> tuple[Options, TextOnlyPrior | None]:
@@ -146,7 +148,8 @@ def embedded(options: Options, note: Note) -> tuple[Options, TextOnlyPrior | Non
     return replace(options, data=data, task=tasks), prior
 
 
-def _begin(options: Options, stack: ExitStack, note: Note) -> _Begun:
+def begin(options: Options, stack: ExitStack, note: Note) -> Begun:
+    """Everything before a server is asked; `stack` ends the embedded baseline, if it is what answers."""
     if options.shard is None and (part := slurm_shard(os.environ)):
         note(f"srun started several tasks: this one asks part {part} and keeps a folder of its own (--shard)")
         options = replace(options, shard=part)
@@ -158,7 +161,7 @@ def _begin(options: Options, stack: ExitStack, note: Note) -> _Begun:
         wanted = replace(wanted, endpoint=stack.enter_context(running()))
     asked = settings(wanted)
     wants_masks = any(_has_samples(dataset.only(masks=True)) for dataset in datasets)
-    return _Begun(wanted, asked, datasets, absent, wants_masks, prior)
+    return Begun(wanted, asked, datasets, absent, wants_masks, prior)
 
 
 def chosen(options: Options, note: Note) -> tuple[tuple[Dataset, ...], tuple[str, ...]]:
@@ -175,12 +178,12 @@ def chosen(options: Options, note: Note) -> tuple[tuple[Dataset, ...], tuple[str
     return datasets, tuple(absent)
 
 
-async def _probe(begun: _Begun) -> _Servers:
+async def look(begun: Begun) -> Servers:
     """What the endpoints say of themselves, and whether they can segment."""
     if begun.options.batch == "file" and begun.options.endpoints == (NOWHERE,):
         info = ServerInfo("file", engine=begun.options.provider or "vllm", model=begun.options.model)
         settled = settle(begun.settings, info, mode=begun.options.media)
-        return _Servers(settled, (info,), segments=False)
+        return Servers(settled, (info,), segments=False)
     infos = await probe_all(begun.settings)
     settled = await prepare(settle(begun.settings, infos[0], mode=begun.options.media))
     capabilities = infos[0].capabilities
@@ -200,19 +203,12 @@ async def _probe(begun: _Begun) -> _Servers:
                 insecure=settled.insecure,
             )
         )
-    return _Servers(settled, infos, segments)
+    return Servers(settled, infos, segments)
 
 
-def _prepare(begun: _Begun, servers: _Servers, stack: ExitStack, note: Note) -> _Ready:
+def _prepare(begun: Begun, servers: Servers, stack: ExitStack, note: Note) -> _Ready:
     """Reads all samples once, opens the run folder and writes run.json."""
-    datasets, notes = begun.datasets, []
-    if begun.wants_masks and not servers.segments:
-        datasets, left_out = _without_masks(datasets, servers.infos[0])
-        notes.append(left_out)
-    notes += _changed(servers.settings)
-    root = str(servers.infos[0].root or "")
-    model = f"{servers.settings.model} {root}"
-    datasets, ways = as_reference(datasets, servers.settings.family, model, begun.options.profile)
+    datasets, notes, ways = fitted(begun, servers)
     total = 0
 
     def count(_: object) -> None:
@@ -235,6 +231,19 @@ def _prepare(begun: _Begun, servers: _Servers, stack: ExitStack, note: Note) -> 
     run_record.write(folder, record)
     store = earlier(options, folder, record, asked, note)
     return _Ready(folder, record, datasets, asked, journal, total, options.batch, store)
+
+
+def fitted(begun: Begun, servers: Servers) -> tuple[tuple[Dataset, ...], list[str], list[str]]:
+    """The datasets as these servers are asked them, notes on what goes out differently from what was asked
+    for, and lines on how the references ask. EndpointError if nothing is left."""
+    datasets, notes = begun.datasets, []
+    if begun.wants_masks and not servers.segments:
+        datasets, left_out = _without_masks(datasets, servers.infos[0])
+        notes.append(left_out)
+    notes += _changed(servers.settings)
+    model = f"{servers.settings.model} {servers.infos[0].root or ''}"
+    datasets, ways = as_reference(datasets, servers.settings.family, model, begun.options.profile)
+    return datasets, notes, ways
 
 
 async def _ask(ready: _Ready, progress: OnProgress | None, note: Note) -> Outcome:
@@ -270,9 +279,9 @@ def _conclude(ready: _Ready, outcome: Outcome) -> Run:
 def _record(
     options: Options,
     datasets: tuple[Dataset, ...],
-    servers: _Servers,
+    servers: Servers,
     notes: tuple[str, ...],
-    begun: _Begun,
+    begun: Begun,
 ) -> RunRecord:
     from sightbench.scorers.masks.boundary import core
     from sightbench.version import version

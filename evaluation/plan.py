@@ -1,25 +1,24 @@
-"""What an evaluation would ask, how often, and how much goes over the wire; nothing is sent."""
+"""What an evaluation would ask, how often, and how much goes over the wire; no sample is sent."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 from sightbench.client.probe import ServerInfo
+from sightbench.client.providers import chosen as chosen_provider
 from sightbench.client.run import preview, settle
 from sightbench.client.settings import Settings
 from sightbench.client.transport.address import label
-from sightbench.evaluation.evaluate import Note, chosen, embedded
+from sightbench.errors import EndpointError
+from sightbench.evaluation.evaluate import Begun, Note, Servers, begin, fitted, look
 from sightbench.evaluation.options import Options
-from sightbench.evaluation.reference import as_reference
 from sightbench.evaluation.selection import check
-from sightbench.evaluation.settings import settings
 from sightbench.sample import Sample
-
-EMBEDDED = "pixel-baseline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,8 @@ class PlannedRequests:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What would be asked. `profiles` is benchmark -> profile; `examples` is sample id -> its request with
-    the media data left out, one for answers and one for masks; `ways` are lines on how the references ask."""
+    the media data left out, one for answers and one for masks; `ways` are lines on how the references ask;
+    `seen`: the endpoints have said themselves what they are."""
 
     model: str
     endpoints: tuple[str, ...]
@@ -45,6 +45,7 @@ class Plan:
     profiles: Mapping[str, str]
     examples: Mapping[str, dict[str, Any]]
     ways: tuple[str, ...] = ()
+    seen: bool = False
 
     @property
     def requests(self) -> int:
@@ -56,14 +57,13 @@ class Plan:
 
 
 def plan(options: Options, note: Note) -> Plan:
-    """Reads all samples, and the media of one per task. An endpoint's own word on its engine and model is
-    not known, as nothing is sent. Raises what `evaluate` raises before it asks."""
-    options, _ = embedded(options, note)
-    datasets, _ = chosen(options, note)
-    if not options.endpoints:
-        options = replace(options, endpoint="http://127.0.0.1/v1", model=EMBEDDED)
-    server = ServerInfo(label(options.endpoints[0]), model=options.model or "MODEL")
-    settled = settle(settings(options), server, mode=options.media)
+    """Reads all samples, and the media of one per task. The endpoints are asked what they are, as a run asks
+    them before its first sample; a hosted service is not, and of what cannot be reached the options decide.
+    Raises what `evaluate` raises before it asks."""
+    with ExitStack() as stack:
+        begun = begin(options, stack, note)
+        servers, seen = asyncio.run(_look(begun, note))
+    settled = servers.settings
     counts: Counter[tuple[str, str, str]] = Counter()
     first: dict[tuple[str, str], Sample] = {}
 
@@ -71,9 +71,9 @@ def plan(options: Options, note: Note) -> Plan:
         counts[sample.benchmark, sample.task, sample.category] += 1
         first.setdefault((sample.benchmark, sample.task), sample)
 
-    datasets, ways = as_reference(datasets, settled.family, settled.model, options.profile)
+    datasets, notes, ways = fitted(begun, servers)
     datasets, remarks = check(datasets, count)
-    for line in remarks:
+    for line in (*notes, *remarks):
         note(line)
     sizes, examples = asyncio.run(_previews(first, settled))
     return Plan(
@@ -87,7 +87,25 @@ def plan(options: Options, note: Note) -> Plan:
         {dataset.selection.benchmark.name: dataset.profile for dataset in datasets},
         examples,
         tuple(ways),
+        seen,
     )
+
+
+async def _look(begun: Begun, note: Note) -> tuple[Servers, bool]:
+    """What a run would learn of its servers, and whether they said it themselves."""
+    asked = begun.settings
+    service = chosen_provider(asked.provider, asked.endpoints[0].url)
+    if service.hosted:
+        note(f"{service.name} is not asked now: what the model refuses is settled when the run starts")
+    else:
+        try:
+            return await look(begun), True
+        except EndpointError as error:
+            note(f"{error}; the request below is what a server of kind {service.name} would get")
+    info = ServerInfo(
+        label(asked.endpoints[0].url), model=asked.model or "MODEL", frame_lists=service.frame_lists
+    )
+    return Servers(settle(asked, info, mode=begun.options.media), (info,), segments=True), False
 
 
 async def _previews(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ import msgspec
 import orjson
 
 from sightbench import rle
+from sightbench.client.body import spoken
 from sightbench.client.journal import REPLIES, Journal, busy
 from sightbench.client.sampling import RequestOptions
 from sightbench.errors import UsageError
@@ -23,12 +23,13 @@ from sightbench.evaluation.selection import Dataset
 from sightbench.evaluation.studies.compare import compare
 from sightbench.families import Family, named
 from sightbench.flags import spelled
+from sightbench.program import command_line
 from sightbench.reports import entry as page
 from sightbench.reports.build import Built, build, build_zip
 from sightbench.reports.entry import Entry, Fact, Masks, Pairing
 from sightbench.reports.summary import Summary
 from sightbench.rle import MaskError, Rle
-from sightbench.sample import MaskTruth, Reply, Sample, Text, Turn
+from sightbench.sample import MaskTruth, Reply, Sample
 from sightbench.scorers.masks.definitions import DEFINITIONS, DYNBENCH_TOLERANCE
 from sightbench.scorers.masks.jf import score_object
 from sightbench.scorers.masks.truth import Cache
@@ -143,6 +144,7 @@ def _scored(run: Run) -> tuple[Summary, Iterable[Triple]]:
 def _entries(run: Run, triples: Iterable[Triple]) -> Iterator[Entry]:
     name = run.record.request.get("family")
     family = named(name) if isinstance(name, str) else Family()
+    system, suffix = (_text(run.record.request.get(name)) for name in ("system", "suffix"))
     tolerance = run.record.scoring.tolerance or DYNBENCH_TOLERANCE
     truths: dict[str, Cache] = {}
     for sample, reply, score in triples:
@@ -151,7 +153,8 @@ def _entries(run: Run, triples: Iterable[Triple]) -> Iterator[Entry]:
             if sample.benchmark not in truths:
                 truths[sample.benchmark] = true_masks(_dataset(run, sample))
             masks = _masks(sample.gold, reply, score, truths[sample.benchmark], tolerance)
-        yield Entry(sample, _turns(sample, family), reply, score, masks)
+        turns = spoken(sample, family, system, suffix, first=sample.follows is None)
+        yield Entry(sample, turns, reply, score, masks)
 
 
 def _dataset(run: Run, sample: Sample) -> Dataset:
@@ -191,16 +194,6 @@ def _masks(gold: MaskTruth, reply: Reply | None, score: Score, cache: Cache, tol
     return Masks(tuple(predicted), truth, per_frame.js, per_frame.fs, start)
 
 
-def _turns(sample: Sample, family: Family) -> tuple[Turn, ...]:
-    """The sample's turns with what its model's family adds, as client/body.py sends them."""
-    turns = list(sample.turns)
-    if sample.follows is None and family.system and not any(turn.role == "system" for turn in turns):
-        turns.insert(0, Turn("system", (Text(family.system),)))
-    if family.suffix:
-        turns[-1] = replace(turns[-1], parts=(*turns[-1].parts, Text(family.suffix)))
-    return tuple(turns)
-
-
 def _facts(record: RunRecord) -> Iterator[Fact]:
     """What a reader needs to repeat or to doubt the run, in reading order."""
     yield Fact("model", record.model)
@@ -234,7 +227,7 @@ def _command(run: Run) -> str:
     record = run.record
     request = dict(record.request)
     source = request.pop("imported", None)
-    words = ["python", "bench.py"]
+    words = [*command_line()]
     if source is not None:
         words += ["grade"] if Path(str(source)).is_file() else ["import"]
     elif record.model != EMBEDDED:
@@ -261,6 +254,10 @@ def _command(run: Run) -> str:
             continue
         words += ["--media" if name == "mode" else spelled(name), _word(value)]
     return shlex.join([*words, "--out", str(run.folder)])
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _word(value: Any) -> str:

@@ -16,6 +16,7 @@ from sightbench.evaluation.judging import answer_of, grader, rule_of, scorer_of
 from sightbench.evaluation.selection import Dataset, broken_notes
 from sightbench.evaluation.tiles import tile_note
 from sightbench.files import replace_file
+from sightbench.program import program
 from sightbench.reports import tables
 from sightbench.reports.submission import Answer
 from sightbench.reports.summary import BenchmarkSummary, Summary, totals
@@ -211,7 +212,7 @@ def _notes(
         limit = dataset.limit
         yield f"asked for the first {limit} only; this metric means something else on a part of the data."
     if benchmark.submission and all(row.sample.gold is None for row in rows):
-        yield f"no gold: write the submission with `bench.py export RUN --format {benchmark.submission}`."
+        yield f"no gold: write the submission with `{program()} export RUN --format {benchmark.submission}`."
     if dataset.control is not None:
         shows = control(dataset.control).shows
         yield f"under the control {dataset.control}: {shows}; no score of the benchmark."

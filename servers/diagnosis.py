@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from sightbench.program import command_line
+
 _TAIL = 400_000
 
 _KNOWN: tuple[tuple[str, str], ...] = (
@@ -36,7 +38,7 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     (
         r"LocalEntryNotFoundError|offline mode is enabled|couldn't connect to|Cannot reach https?://"
         r"|Name or service not known|Temporary failure in name",
-        "the weights are not here and the hub cannot be reached: python bench.py download MODEL where it can",
+        "the weights are not here and the hub cannot be reached: {command} download MODEL where it can",
     ),
     (
         r"RepositoryNotFoundError|is not a local folder and is not a valid model identifier",
@@ -68,7 +70,8 @@ def diagnose(log: Path, code: int, begin: int = 0) -> str:
     for pattern, line in _KNOWN:
         match = re.search(pattern, text)
         if match is not None:
-            return line.format_map({key: " ".join(value.split()) for key, value in match.groupdict().items()})
+            told = {key: " ".join(value.split()) for key, value in match.groupdict().items()}
+            return line.format_map({"command": " ".join(command_line()), **told})
     if code == -9 or code == 137:
         return "killed from outside: most likely the machine ran out of memory (dmesg says)"
     for line in reversed(text.splitlines()):

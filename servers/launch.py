@@ -1,4 +1,4 @@
-"""`launch_server.sh MODEL`: a model's name -> the right engine with the right flags, and a bench.py line."""
+"""`launch_server.sh MODEL`: a model's name -> an engine with the right flags, and what to type next."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sightbench.errors import SightbenchError, UsageError
-from sightbench.families import ENGINES, EngineName, Table, load
+from sightbench.families import ENGINES, EngineFlags, EngineName, Table, load
+from sightbench.program import command_line
 from sightbench.servers import engines, mask_engine
 from sightbench.servers.engines import CPU, Process, Wish
 from sightbench.servers.keys import key_in
@@ -33,9 +34,10 @@ from sightbench.servers.supervise import (
 from sightbench.servers.target import Target, resolve
 
 ALL_TILES = -1
+CUT_INTO = {12: "MMMU_DEV_VAL", 18: "DocVQA_VAL", 24: "OCRBench"}
+"""A benchmark whose reference cuts images into so many tiles; six, as most do, where none stands here."""
 LOGS = Path("runs") / "servers"
 _CHECKOUT = (Path(__file__).resolve().parents[1] / "bench.py").exists()
-_BENCH = ("python", "bench.py") if _CHECKOUT else ("sightbench",)
 _PROGRAM = "launch_server.sh" if _CHECKOUT else "sightbench-serve"
 _COMMANDS = {"vllm": engines.vllm, "sglang": engines.sglang, "transformers": engines.transformers}
 
@@ -229,15 +231,21 @@ def launch(
             stage.append(process)
     urls = tuple(process.url for process in stages[-1] if process.url is not None)
     notes: tuple[str, ...] = ()
+    if dry and steps and engine == "masks":
+        notes = (mask_engine.PLACEHOLDERS,)
     if wish.key_env is None and engines.value("--api-key", wish.extra) is None and not _local(wish.host):
-        notes = (f"everybody who reaches port {wish.port} may ask; --api-key-env NAME asks for a key",)
+        notes += (f"everybody who reaches port {wish.port} may ask; --api-key-env NAME asks for a key",)
     if replicas > 1 and router is not None:
         stages.append([engines.router(wish, urls, router)])
         urls = (engines.local_url(wish.host, wish.port),)
     elif replicas > 1 and wish.key_env is not None:
-        notes += ("vllm-router is left out, it would need the key too: give bench.py every --endpoint",)
+        notes += (
+            "vllm-router is left out, it would need the key too: give every --endpoint to the evaluation",
+        )
     elif replicas > 1:
-        notes += ("vllm-router is not installed (pip install vllm-router): give bench.py every --endpoint",)
+        notes += (
+            "vllm-router is not installed (pip install vllm-router): give every --endpoint to the evaluation",
+        )
     return Launch(steps, tuple(map(tuple, stages)), urls, notes)
 
 
@@ -248,7 +256,7 @@ def _local(host: str) -> bool:
 def bench_lines(
     target: Target, engine: EngineName, wish: Wish, urls: Sequence[str], table: Table
 ) -> list[str]:
-    """The bench.py line to run next, one per model that is served (the model, and each adapter)."""
+    """The line to type next, one per model that is served (the model, and each adapter)."""
     endpoints = [word for url in urls for word in ("--endpoint", f"{url}/v1")]
     # Behind another name the client cannot tell the family.
     flags = target.family.serving.engines[engine]
@@ -262,18 +270,25 @@ def bench_lines(
             alias = ["--alias", adapter.name]
         elif adapter is not None:
             model = adapter.name
-        words = [*_BENCH, *endpoints, "--model", model, *alias]
+        words = [*command_line(), *endpoints, "--model", model, *alias]
         if table.of_name(model) != target.family:
             words += ["--family", target.family.name]
         if wish.key_env is not None:
             words += ["--api-key-env", wish.key_env]
         if extra:
             words += ["--extra-body", json.dumps(extra)]
-        # More tiles or pixels than frames need are for benchmarks of images.
-        images = wish.pixels is not None or (flags.cuts_tiles and wish.tiles != 1)
-        task = "all" if target.family.masks else "NAME" if images else "qa"
-        lines.append(shlex.join([*words, "--task", task, "--data", "DIR"]))
+        lines.append(shlex.join([*words, "--task", _task(target, flags, wish), "--data", "DIR"]))
     return lines
+
+
+def _task(target: Target, flags: EngineFlags, wish: Wish) -> str:
+    """A task that the server is right for as it was started: Dyn-Bench's, or a set of images."""
+    if target.family.masks:
+        return "all"
+    # More tiles or pixels than frames need are for benchmarks of images.
+    if wish.pixels is not None or (flags.cuts_tiles and wish.tiles != 1):
+        return CUT_INTO.get(wish.tiles or 0, "MMStar")
+    return "qa"
 
 
 def tiles_of(target: Target, engine: EngineName, wanted: int | None) -> int | None:

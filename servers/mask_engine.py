@@ -26,6 +26,12 @@ GPU_SHARE = 0.8
 GATEWAY_GRACE = 60.0
 """Seconds the gateway has to answer what is in hand; a little more than it gives itself."""
 
+PLACEHOLDERS = (
+    "the 0 in eagle_aux_hidden_state_layer_ids and in seg_token_ids are placeholders: the split checkpoint "
+    "knows the number of its layers and the id of [SEG], and the launcher reads them there"
+)
+"""What a person must know who copies command lines that were made before the checkpoint was split."""
+
 _ENGINE_PORT = 100
 """The engine listens that far above its gateway."""
 

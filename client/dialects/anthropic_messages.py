@@ -30,7 +30,7 @@ def text(words: str) -> bytes:
     return b'{"type":"text","text":%b}' % orjson.dumps(words)
 
 
-def image(mime: str, data: bytes, identity: str | None) -> bytes:
+def image(mime: str, data: bytes, identity: str | None, detail: str | None = None) -> bytes:
     """A content part of `data`, which is base64."""
     source = b'{"type":"base64","media_type":"%b","data":"%b"}' % (mime.encode(), data)
     return b'{"type":"image","source":%b}' % source

@@ -36,7 +36,7 @@ def text(words: str) -> bytes:
     return b'{"text":%b}' % orjson.dumps(words)
 
 
-def image(mime: str, data: bytes, identity: str | None) -> bytes:
+def image(mime: str, data: bytes, identity: str | None, detail: str | None = None) -> bytes:
     """A content part of `data`, which is base64."""
     return b'{"inlineData":{"mimeType":"%b","data":"%b"}}' % (mime.encode(), data)
 

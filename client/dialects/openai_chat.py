@@ -15,15 +15,17 @@ def text(words: str) -> bytes:
     return b'{"type":"text","text":%b}' % orjson.dumps(words)
 
 
-def image(mime: str, data: bytes, identity: str | None) -> bytes:
-    """A content part of `data`, which is base64; `identity` is what an engine may cache it by."""
-    return referred(b'"data:%b;base64,%b"' % (mime.encode(), data), identity)
+def image(mime: str, data: bytes, identity: str | None, detail: str | None = None) -> bytes:
+    """A content part of `data`, which is base64; `identity` is what an engine may cache it by, `detail` how
+    closely it is to be looked at (None: not said)."""
+    return referred(b'"data:%b;base64,%b"' % (mime.encode(), data), identity, detail)
 
 
-def referred(url: bytes, identity: str | None) -> bytes:
+def referred(url: bytes, identity: str | None, detail: str | None = None) -> bytes:
     """A content part of an image at a URL (as a JSON string)."""
     uuid = b',"uuid":"%b"' % identity.encode() if identity else b""
-    return b'{"type":"image_url","image_url":{"url":%b}%b}' % (url, uuid)
+    look = b',"detail":"%b"' % detail.encode() if detail else b""
+    return b'{"type":"image_url","image_url":{"url":%b%b}%b}' % (url, look, uuid)
 
 
 def request(messages: Sequence[Message], parameters: Mapping[str, Any]) -> tuple[Fragment, ...]:

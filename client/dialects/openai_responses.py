@@ -20,10 +20,10 @@ def text(words: str) -> bytes:
     return b'{"type":"input_text","text":%b}' % orjson.dumps(words)
 
 
-def image(mime: str, data: bytes, identity: str | None) -> bytes:
-    """A content part of `data`, which is base64. `detail` is required: its default is auto."""
+def image(mime: str, data: bytes, identity: str | None, detail: str | None = None) -> bytes:
+    """A content part of `data`, which is base64. `detail` is required there: its default is auto."""
     url = b"data:%b;base64,%b" % (mime.encode(), data)
-    return b'{"type":"input_image","detail":"auto","image_url":"%b"}' % url
+    return b'{"type":"input_image","detail":"%b","image_url":"%b"}' % ((detail or "auto").encode(), url)
 
 
 def request(messages: Sequence[Message], parameters: Mapping[str, Any]) -> tuple[Fragment, ...]:

@@ -22,15 +22,17 @@ class Dialect:
     `path` is where requests go under the API's base, {model} being the model's name. The key goes out in
     `key_header` ("Authorization": as a bearer token), with `headers` beside it. `text` and `image` write a
     content part, `video` one of a whole file where the service takes such; `request` writes the body,
-    `completion` reads a body of HTTP status 200 and raises msgspec.DecodeError for what is none.
+    `completion` reads a body of HTTP status 200 and raises msgspec.DecodeError for what is none. `detail`
+    tells whether an image may say how closely it is to be looked at.
     """
 
     path: str
     text: Callable[[str], bytes]
-    image: Callable[[str, bytes, str | None], bytes]
+    image: Callable[[str, bytes, str | None, str | None], bytes]
     request: Callable[[Sequence[Message], Mapping[str, Any]], tuple[Fragment, ...]]
     completion: Callable[[bytes], Completion | Failure]
     video: VideoPart | None = None
+    detail: bool = False
     key_header: str = "Authorization"
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -46,6 +48,7 @@ DIALECTS: Mapping[str, Dialect] = {
         openai_chat.image,
         openai_chat.request,
         chat_completion,
+        detail=True,
     ),
     # https://platform.claude.com/docs/en/api/overview#authentication, .../api/versioning
     "anthropic-messages": Dialect(
@@ -72,5 +75,6 @@ DIALECTS: Mapping[str, Dialect] = {
         openai_responses.image,
         openai_responses.request,
         openai_responses.completion,
+        detail=True,
     ),
 }

@@ -21,7 +21,8 @@ MARGIN = 1.0
 _TOLD = {
     "temperature": "sampling", "top_p": "sampling", "top_k": "sampling", "repetition_penalty": "sampling",
     "max_tokens": "sampling", "extra_body": "sampling", "seed": "sampling",
-    "frames": "frames", "fps": "frames", "max_pixels": "frames",
+    "frames": "frames", "fps": "frames", "min_pixels": "frames", "max_pixels": "frames",
+    "detail": "frames", "system": "prompt", "suffix": "prompt",
 }  # fmt: skip
 
 

@@ -17,8 +17,8 @@ from sightbench.scorers.score import Metric
 from sightbench.scorers.statistics.comparison import Difference
 
 AXES: Mapping[str, Callable[[str], object]] = {
-    "model": str, "frames": int, "fps": float, "max_pixels": int, "temperature": float, "top_p": float,
-    "max_tokens": int, "seed": int, "profile": str, "control": str,
+    "model": str, "frames": int, "fps": float, "min_pixels": int, "max_pixels": int, "temperature": float,
+    "top_p": float, "max_tokens": int, "seed": int, "profile": str, "control": str,
 }  # fmt: skip
 """What can be swept, by the name of its flag, and how its values are read."""
 

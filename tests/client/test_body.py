@@ -25,6 +25,7 @@ from sightbench.client.probe import ServerInfo
 from sightbench.client.providers import PROVIDERS, provider
 from sightbench.client.run import preview, settle
 from sightbench.client.settings import Settings
+from sightbench.errors import UsageError
 from sightbench.families import Family
 from sightbench.sample import Image, Media, Sample, Slice, Text, Turn, Video
 from tests.client.samples import about, picture, run, text, to
@@ -352,3 +353,58 @@ def test_a_benchmarks_own_number_of_frames_is_taken_from_a_file(
     part = Video("v", file=tmp_path / "v.mp4", span=span, segments=4)
     assert encode(part, Plan()).sent.indices == tuple(indices)
     assert encode(part, Plan(frames=2)).sent.count == 2
+
+
+SPEAKING = Family(system="Think.", suffix=" Answer in brackets.")
+
+
+@pytest.mark.parametrize(
+    ("said", "system", "question"),
+    [
+        ({}, "Think.", "Which? Answer in brackets."),
+        ({"system": "Be brief."}, "Be brief.", "Which? Answer in brackets."),
+        ({"system": ""}, None, "Which? Answer in brackets."),
+        ({"suffix": "One word."}, "Think.", "Which?\nOne word."),
+        ({"suffix": ""}, "Think.", "Which?"),
+    ],
+)
+async def test_what_the_run_says_goes_before_what_the_family_says(said, system, question) -> None:
+    body = await made(text("a"), to("http://x", **said), SPEAKING)
+    wanted = [] if system is None else [{"role": "system", "content": system}]
+    assert as_json(body)["messages"] == [*wanted, {"role": "user", "content": question}]
+    plain = await made(text("a"), None, SPEAKING)
+    assert (body.fingerprint == plain.fingerprint) == (not said)
+
+
+async def test_a_runs_system_prompt_takes_the_place_of_a_benchmarks_own() -> None:
+    own = replace(text("a"), turns=(Turn("system", (Text("You are in a room."),)), *text("a").turns))
+    (system, _) = as_json(await made(own, to("http://x", system="Be brief.")))["messages"]
+    assert system == {"role": "system", "content": "Be brief."}
+
+
+async def test_what_wants_masks_goes_out_as_it_is(video: Video) -> None:
+    wanted = about(video, "a", "Please segment it.", wants="masks")
+    told = to("http://x", system="Be brief.", suffix="One word.", detail="low", min_pixels=10**6)
+    assert (await made(wanted, told)).fingerprint == (await made(wanted)).fingerprint
+
+
+async def test_detail_stands_in_every_image_and_makes_another_request(tmp_path: Path) -> None:
+    sample = picture("a", jpeg(tmp_path / "a.jpg"))
+    low = await made(sample, to("http://x", detail="low"))
+    assert as_json(low)["messages"][0]["content"][0]["image_url"]["detail"] == "low"
+    assert len({low.fingerprint, (await made(sample)).fingerprint}) == 2
+    responses = await made(sample, to("http://x", detail="high", provider="openai-responses"))
+    assert as_json(responses)["input"][0]["content"][0]["detail"] == "high"
+    with pytest.raises(UsageError, match="--detail: anthropic's API has no such thing"):
+        settle(to("https://api.anthropic.com", detail="low"), ServerInfo("x", model="m"))
+
+
+async def test_small_images_are_enlarged_to_the_least_pixels(tmp_path: Path) -> None:
+    small, large = jpeg(tmp_path / "a.jpg"), jpeg(tmp_path / "b.jpg", size=(200, 100))
+    told = to("http://x", min_pixels=3072, max_pixels=10_000)
+    sizes = []
+    for path in (small, large):
+        body = await made(picture("a", path), told)
+        with Pillow.open(io.BytesIO(data_of(as_json(body)["messages"][0]["content"][0]))) as image:
+            sizes.append(image.size)
+    assert sizes == [(64, 48), (141, 70)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,8 +37,9 @@ EXPECTED = (
 
 
 @pytest.fixture
-def dry(capsys: pytest.CaptureFixture[str]):
-    """Runs a dry run; (exit code, command lines without the program's folder, comments, stderr)."""
+def dry(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    """A dry run of launch_server.sh; (exit code, commands without the program's folder, comments, stderr)."""
+    monkeypatch.setattr(sys, "argv", ["launch_server.sh"])
 
     def run(*words: str) -> tuple[int, list[list[str]], list[str], str]:
         code = launch.main([*words, "--dry-run"] if "--" not in words else _before_the_cut(words))
@@ -65,6 +67,14 @@ def test_every_name_of_the_benchmark_resolves_in_launcher_and_client_alike(model
     assert f"family {expected}," in comments[0]
     assert client_family(model).name == expected
     assert comments[-1].startswith("# then: python bench.py --endpoint http://127.0.0.1:8000/v1")
+
+
+@pytest.mark.parametrize(
+    ("typed", "line"), [("launch_server.sh", "python bench.py --"), ("sightbench-serve", "sightbench --")]
+)
+def test_the_next_line_is_for_the_command_that_was_typed(typed, line, dry, monkeypatch) -> None:
+    monkeypatch.setattr(sys, "argv", [f"/somewhere/{typed}"])
+    assert dry("OpenGVLab/InternVL3-8B")[2][-1].startswith(f"# then: {line}")
 
 
 @pytest.mark.parametrize("model", [model for family in TABLE.families for model in family.models])
@@ -145,6 +155,7 @@ def test_a_mask_model_is_downloaded_split_and_served_behind_the_gateway(dry) -> 
     assert json.loads(flag(engine, "--kv-transfer-config"))["kv_connector"] == "SegStatesConnector"
     assert flag(gateway, "--engine-url") == "http://127.0.0.1:7100" and flag(gateway, "--port") == "7000"
     assert "--task all" in comments[-1]
+    assert any("seg_token_ids are placeholders" in comment for comment in comments)
 
 
 @pytest.mark.parametrize(
@@ -262,7 +273,7 @@ def test_a_gateway_runs_on_the_engines_python_where_ours_has_no_torch(tmp_path, 
 def test_an_image_is_cut_into_as_many_tiles_as_asked_for(dry) -> None:
     _, (vllm,), comments, _ = dry("OpenGVLab/InternVL3-8B", "--tiles", "6")
     assert json.loads(flag(vllm, "--hf-overrides")) == {"max_dynamic_patch": 6}
-    assert "--task NAME" in comments[-1]
+    assert "--task MMStar" in comments[-1]
     _, (vllm,), _, _ = dry("OpenGVLab/InternVL3-8B-hf", "--tiles", "12")
     assert json.loads(flag(vllm, "--mm-processor-kwargs")) == {"crop_to_patches": True, "max_patches": 12}
     _, _, comments, _ = dry("OpenGVLab/InternVL3-8B", "--engine", "sglang", "--tiles", "24")
