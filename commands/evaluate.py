@@ -13,6 +13,7 @@ from sightbench.evaluation.evaluate import OnProgress
 from sightbench.evaluation.evaluate import evaluate as run_evaluation
 from sightbench.evaluation.options import Options
 from sightbench.evaluation.run import Run
+from sightbench.evaluation.shards.ledger import SHARDS
 from sightbench.program import program
 
 BASELINE_NOTE = (
@@ -71,5 +72,8 @@ def _shard_done(run: Run) -> int:
     print(
         f"shard {index} of {count}: {outcome.answered} answered, {outcome.kept} kept, {outcome.failed} failed"
     )
-    print(f"when all shards are done: {program()} merge {run.folder} ... --out RUN")
+    if run.folder.parent.name != SHARDS:
+        print(f"when all shards are done: {program()} merge {run.folder} ... --out RUN")
+    if outcome.stopped:
+        print(f"stopped: {outcome.stopped}; start the same command again to continue", file=sys.stderr)
     return 1 if outcome.failed or outcome.stopped else 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import platform
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,11 +28,14 @@ from sightbench.evaluation import run_record
 from sightbench.evaluation.options import Options
 from sightbench.evaluation.reference import as_reference
 from sightbench.evaluation.reuse import earlier
-from sightbench.evaluation.run import Run
+from sightbench.evaluation.run import Run, open_run
 from sightbench.evaluation.run_record import RunRecord, TextOnlyPrior, refuse_other_run
 from sightbench.evaluation.score import score_run
 from sightbench.evaluation.selection import Dataset, check, present, select
-from sightbench.evaluation.settings import settings, slurm_shard
+from sightbench.evaluation.settings import settings
+from sightbench.evaluation.shards import merge
+from sightbench.evaluation.shards.ledger import SHARDS
+from sightbench.evaluation.shards.part import Part, told
 from sightbench.evaluation.synthetic import default_set
 from sightbench.families import Family, named
 from sightbench.sample import Sample
@@ -66,7 +68,7 @@ def evaluate(options: Options, *, progress: OnProgress | None = None, note: Note
         servers = runner.run(look(begun))
         ready = _prepare(begun, servers, stack, note or _silent)
         outcome = runner.run(_ask(ready, progress, note or _silent))
-        return _conclude(ready, outcome)
+        return _conclude(ready, outcome, note or _silent)
 
 
 async def evaluate_async(
@@ -78,7 +80,7 @@ async def evaluate_async(
         servers = await look(begun)
         ready = await asyncio.to_thread(_prepare, begun, servers, stack, note or _silent)
         outcome = await _ask(ready, progress, note or _silent)
-        return await asyncio.to_thread(_conclude, ready, outcome)
+        return await asyncio.to_thread(_conclude, ready, outcome, note or _silent)
 
 
 NOWHERE = "http://localhost/v1"
@@ -87,7 +89,8 @@ NOWHERE = "http://localhost/v1"
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What is known before a server is asked anything: what is meant by the options, and what there is."""
+    """What is known before a server is asked anything: what is meant by the options, and what there is.
+    `part` is this process's, None: everything."""
 
     options: Options
     settings: Settings
@@ -95,6 +98,7 @@ class Begun:
     absent: tuple[str, ...]
     wants_masks: bool
     prior: TextOnlyPrior | None
+    part: Part | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,8 @@ class Servers:
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
+    """`shared` is the run that this one is a part of, where the parts come together by themselves."""
+
     folder: Path
     record: RunRecord
     datasets: tuple[Dataset, ...]
@@ -116,6 +122,7 @@ class _Ready:
     total: int
     batch: Exchange | None = None
     store: Store | None = None
+    shared: tuple[Path, Part] | None = None
 
     def samples(self) -> Iterator[Sample]:
         """Every sample of the run, in file order."""
@@ -150,9 +157,9 @@ def embedded(options: Options, note: Note) -> tuple[Options, TextOnlyPrior | Non
 
 def begin(options: Options, stack: ExitStack, note: Note) -> Begun:
     """Everything before a server is asked; `stack` ends the embedded baseline, if it is what answers."""
-    if options.shard is None and (part := slurm_shard(os.environ)):
-        note(f"srun started several tasks: this one asks part {part} and keeps a folder of its own (--shard)")
-        options = replace(options, shard=part)
+    mine = told(options.shard, note)
+    if mine and options.batch:
+        raise UsageError("--batch asks a run as a whole: give it one process, without --shard")
     wanted, prior = embedded(options, note)
     datasets, absent = chosen(wanted, note)
     if not wanted.endpoints:
@@ -161,7 +168,7 @@ def begin(options: Options, stack: ExitStack, note: Note) -> Begun:
         wanted = replace(wanted, endpoint=stack.enter_context(running()))
     asked = settings(wanted)
     wants_masks = any(_has_samples(dataset.only(masks=True)) for dataset in datasets)
-    return Begun(wanted, asked, datasets, absent, wants_masks, prior)
+    return Begun(wanted, asked, datasets, absent, wants_masks, prior, mine)
 
 
 def chosen(options: Options, note: Note) -> tuple[tuple[Dataset, ...], tuple[str, ...]]:
@@ -219,7 +226,8 @@ def _prepare(begun: Begun, servers: Servers, stack: ExitStack, note: Note) -> _R
     for line in (*notes, *ways, *remarks):
         note(line)
     options, asked = begun.options, servers.settings
-    folder = options.folder(asked.model)
+    whole = options.folder(asked.model)
+    folder = merge.shard_folder(whole, begun.part) if begun.part else whole
     journal = stack.enter_context(Journal.open(folder))
     for line in journal.notes():
         note(line)
@@ -230,7 +238,11 @@ def _prepare(begun: Begun, servers: Servers, stack: ExitStack, note: Note) -> _R
         record = replace(record, started=before.started or record.started)
     run_record.write(folder, record)
     store = earlier(options, folder, record, asked, note)
-    return _Ready(folder, record, datasets, asked, journal, total, options.batch, store)
+    shared = None
+    if begun.part and folder.parent == whole / SHARDS:
+        merge.begin(whole, begun.part, note)
+        shared = (whole, begun.part)
+    return _Ready(folder, record, datasets, asked, journal, total, options.batch, store, shared)
 
 
 def fitted(begun: Begun, servers: Servers) -> tuple[tuple[Dataset, ...], list[str], list[str]]:
@@ -268,12 +280,19 @@ async def _ask(ready: _Ready, progress: OnProgress | None, note: Note) -> Outcom
     )
 
 
-def _conclude(ready: _Ready, outcome: Outcome) -> Run:
-    """Scores the run, unless it is a shard: those are scored when they are merged."""
+def _conclude(ready: _Ready, outcome: Outcome, note: Note) -> Run:
+    """The run, scored; a part of one as it is, unless it is the last: then the whole, merged and scored."""
+    run = Run(ready.folder, ready.record, ready.datasets, outcome)
     if not ready.settings.shard:
-        record = ready.record
-        score_run(ready.folder, ready.journal, ready.datasets, record.to_json(), record.scoring)
-    return Run(ready.folder, ready.record, ready.datasets, outcome)
+        score_run(run.folder, ready.journal, run.datasets, run.record.to_json(), run.record.scoring)
+    elif ready.shared and not outcome.stopped:
+        ready.journal.sync()
+        whole, mine = ready.shared
+        finished = merge.finish(run, whole, mine, note)
+        if finished == mine.count:
+            return replace(open_run(whole), outcome=outcome)
+        note(f"{finished} of {mine.count} parts are done; the last one makes {whole} by itself")
+    return run
 
 
 def _record(

@@ -75,9 +75,10 @@ class Options(RequestOptions):
     )
     shard: str | None = flag(
         None,
-        "Only part I of N, split by video (from 0). Tasks of one srun take theirs by themselves.",
+        "Only part I of N, split by video (from 0); auto: as Slurm, Kubernetes, MPI or torchrun say. "
+        "Tasks of one srun take theirs by themselves.",
         "what to ask",
-        metavar="I/N",
+        metavar="I/N|auto",
     )
     scenes: int = flag(40, "Scenes to render when there is no --data.", "what to ask", least=1)
 
@@ -204,8 +205,6 @@ class Options(RequestOptions):
         name = "-".join((self.alias or model.rsplit("/", 1)[-1], *self.named_tasks))
         if self.control:
             name += "-" + self.control
-        if self.shard:
-            name += "-" + self.shard.replace("/", "of")
         return Path("runs") / re.sub(r"[^A-Za-z0-9._+-]+", "_", name)
 
 

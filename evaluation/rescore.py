@@ -1,16 +1,11 @@
-"""A run scored again from its replies; shards brought together. Nothing is asked."""
+"""A run scored again from its replies. Nothing is asked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from sightbench.client import journal as replies
-from sightbench.client.journal import Journal, Merged
-from sightbench.evaluation import run_record
+from sightbench.client.journal import Journal
 from sightbench.evaluation.run import Run, open_run
-from sightbench.evaluation.run_record import refuse_other_run
 from sightbench.evaluation.score import score_run
 from sightbench.scorers.scoring_options import OnError, Unparsed, scoring_options
 
@@ -47,16 +42,3 @@ def score(
     with Journal.open(opened.folder, write=False) as journal:
         score_run(opened.folder, journal, opened.datasets, opened.record.to_json(), changed)
     return opened
-
-
-def merge(folders: Sequence[Path], out: Path, data: Path | None = None) -> tuple[Run, Merged]:
-    """Brings the shards of one run together in `out`; it is not scored yet. Raises RunFolderError if they
-    are not shards of one run."""
-    runs = [open_run(folder, data) for folder in folders]
-    for shard in runs[1:]:
-        refuse_other_run(shard.folder, runs[0].record, shard.record, same_model=True)
-    merged = replies.merge(folders, out)
-    run_record.write(
-        out, replace(runs[0].record, shard=None, merged=tuple(str(folder) for folder in folders))
-    )
-    return open_run(out, data), merged

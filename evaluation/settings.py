@@ -5,19 +5,21 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from sightbench.client.providers import chosen
 from sightbench.client.settings import Settings, Target
 from sightbench.client.transport.address import address, label
 from sightbench.errors import UsageError
 from sightbench.evaluation.options import Options, several
+from sightbench.evaluation.shards.part import part
 
 
 def settings(options: Options) -> Settings:
     """Settings as asked, before any server is probed. UsageError for an option that means nothing."""
     targets = tuple(_target(url) for url in options.endpoints)
     service = options.provider or "generic"
+    mine = part(options.shard, os.environ)
     return Settings(
         **options.request(),
         endpoints=targets,
@@ -36,35 +38,13 @@ def settings(options: Options) -> Settings:
         price_file=options.prices,
         insecure=options.insecure,
         same_model=options.same_model,
-        shard=split_shard(options.shard),
+        shard=(mine.index, mine.count) if mine else None,
     )
 
 
 def key_variable(service: str, targets: Sequence[Target]) -> str:
     """The environment variable of the provider's key; one service's key is never sent to another."""
     return chosen(service, targets[0].url).key_env if targets else chosen(service, "").key_env
-
-
-def slurm_shard(environment: Mapping[str, str]) -> str | None:
-    """ "i/n" where `srun` started n > 1 tasks of one step and this is the i-th from 0; else None.
-
-    The body of an sbatch script has SLURM_NTASKS and SLURM_PROCID too, but is one process: only a step's own
-    variable tells.
-    """
-    count, index = environment.get("SLURM_STEP_NUM_TASKS", ""), environment.get("SLURM_PROCID", "")
-    if not (count.isdecimal() and index.isdecimal()) or int(count) < 2:
-        return None
-    return f"{index}/{count}"
-
-
-def split_shard(text: str | None) -> tuple[int, int] | None:
-    """(index, count) of `--shard i/n`, counted from 0. Raises UsageError."""
-    if text is None:
-        return None
-    found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
-    if not found or int(found[1]) >= int(found[2]):
-        raise UsageError(f"--shard {text}: write i/n with 0 <= i < n, for example 0/4")
-    return int(found[1]), int(found[2])
 
 
 def _target(text: str) -> Target:

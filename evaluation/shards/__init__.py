@@ -1,0 +1,1 @@
+"""One run asked by several processes: which part is whose, and how the parts come together."""
