@@ -34,7 +34,8 @@ class ServerInfo:
     `engine` is "vllm", "sglang" or "generic". `served` are the model ids, empty when the server does not
     list them. `model` is the one asked for; `root` what it was loaded from, `max_model_len` its context in
     tokens, None where not told. `capabilities` holds "text" and "masks"; None: the server does not say.
-    `frame_lists` tells whether it takes a list of frames as one video, with all of them kept.
+    `frame_lists` tells whether it takes a list of frames as one video, with all of them kept. `base` is
+    what the model under an adapter was loaded from.
     """
 
     endpoint: str
@@ -46,6 +47,7 @@ class ServerInfo:
     max_model_len: int | None = None
     capabilities: tuple[str, ...] | None = None
     frame_lists: bool = False
+    base: str | None = None
 
     def record(self) -> dict[str, Any]:
         """What belongs into run.json."""
@@ -82,6 +84,26 @@ async def probe(
         )
     finally:
         await endpoint.close()
+
+
+async def models_at(settings: Settings) -> tuple[ModelCard, ...]:
+    """What the first endpoint of a run lists. Raises EndpointError where it cannot be asked or lists none."""
+    target = settings.endpoints[0]
+    endpoint = Endpoint(
+        target.url,
+        api_key=settings.api_key,
+        headers=settings.headers,
+        timeout=PROBE_SECONDS,
+        insecure=settings.insecure,
+        provider=chosen(settings.provider, target.url),
+    )
+    try:
+        cards = await _cards(endpoint)
+    finally:
+        await endpoint.close()
+    if not cards:
+        raise EndpointError(f"{endpoint.label} lists no models: name them")
+    return cards
 
 
 async def probe_all(settings: Settings) -> tuple[ServerInfo, ...]:
@@ -212,19 +234,27 @@ async def _named(endpoint: Endpoint, model: str | None) -> ServerInfo | None:
     raise EndpointError(explain(endpoint.label, failure, model))
 
 
-async def _describe(endpoint: Endpoint, model: str | None) -> ServerInfo:
+async def _cards(endpoint: Endpoint) -> tuple[ModelCard, ...] | None:
+    """The models an endpoint lists; None for one that has no such list."""
     try:
         response = await endpoint.request("GET", endpoint.url("/models"))
     except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as error:
         failure = from_exception(error, PROBE_SECONDS)
         raise EndpointError(explain(endpoint.label, failure)) from error
     cards = listed(response.status, response.body)
-    if isinstance(cards, Failure):
-        if cards.kind == "not_found":
-            # Some hosted servers do not list models; whether they know ours shows with the first request.
-            return ServerInfo(endpoint.label, model=model)
-        words = endpoint.redaction.text(cards.message)
-        raise EndpointError(explain(endpoint.label, replace(cards, message=words)))
+    if not isinstance(cards, Failure):
+        return cards
+    if cards.kind == "not_found":
+        return None
+    words = endpoint.redaction.text(cards.message)
+    raise EndpointError(explain(endpoint.label, replace(cards, message=words)))
+
+
+async def _describe(endpoint: Endpoint, model: str | None) -> ServerInfo:
+    cards = await _cards(endpoint)
+    if cards is None:
+        # Some hosted servers do not list models; whether they know ours shows with the first request.
+        return ServerInfo(endpoint.label, model=model)
     served = tuple(card.id for card in cards)
     chosen = model or (served[0] if len(served) == 1 else None)
     card = next((card for card in cards if card.id == chosen), None)
@@ -250,7 +280,14 @@ async def _describe(endpoint: Endpoint, model: str | None) -> ServerInfo:
         root=card.root,
         max_model_len=card.max_model_len,
         capabilities=card.capabilities,
+        base=_base(card, cards),
     )
+
+
+def _base(card: ModelCard, cards: tuple[ModelCard, ...]) -> str | None:
+    """What stands under an adapter: the place its parent was loaded from, else its parent's name."""
+    parent = next((other for other in cards if other.id == card.parent), None)
+    return card.parent if parent is None else parent.root or parent.id
 
 
 async def _engine(endpoint: Endpoint, card: ModelCard) -> tuple[str, str | None]:

@@ -33,6 +33,9 @@ __all__ = ["Outcome", "Settings", "Target", "ask", "preview", "settle"]
 
 log = logging.getLogger("sightbench.client")
 
+INTERRUPTED = "interrupted"
+"""Why an Outcome was stopped by Ctrl-C or SIGTERM."""
+
 _DRAIN_SECONDS = 4.0
 _SHOW_EVERY = 0.2
 _SYNC_EVERY = 5.0
@@ -208,7 +211,7 @@ class _Run:
                 if task.get_name().startswith(_WORKER):
                     task.cancel()
             return
-        self.stop("interrupted", drain=True)
+        self.stop(INTERRUPTED, drain=True)
 
     async def _feed(self, samples: Iterable[Sample]) -> None:
         loop = asyncio.get_running_loop()
@@ -271,8 +274,11 @@ def _template(settings: Settings) -> Template:
 
 def _family_of(model: str, server: ServerInfo) -> Family:
     found = family(model)
-    # A served name can be an alias ("tiny", "default"); what it was loaded from says more.
-    return found if found.match or server.root is None else family(server.root)
+    # A served name can be an alias ("tiny", "default") or an adapter's; what was loaded says more.
+    for loaded in (server.root, server.base):
+        if not found.match and loaded is not None:
+            found = family(loaded)
+    return found
 
 
 def _next(source: Iterator[Unit]) -> tuple[list[Unit], Exception | None]:

@@ -10,7 +10,7 @@ import click
 from sightbench.commands.flags import EvaluationFlag
 from sightbench.flags import Group
 
-SPREAD = ("--task",)
+SPREAD = ("--task", "--checkpoints")
 """Options that take several values in a row."""
 
 FIRST = [
@@ -76,7 +76,7 @@ class Front(click.Group):
 
 
 class Spread(click.Command):
-    """A command whose `--task` takes several values in a row."""
+    """A command whose `--task` and `--checkpoints` take several values in a row."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, spread(args, ()))

@@ -8,15 +8,18 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sightbench.errors import SightbenchError, UsageError
 from sightbench.families import ENGINES, EngineFlags, EngineName, Table, load
+from sightbench.files import replace_file
 from sightbench.program import command_line
 from sightbench.servers import engines, mask_engine
 from sightbench.servers.engines import CPU, Process, Wish
@@ -88,6 +91,8 @@ def parser() -> argparse.ArgumentParser:
     gateway_flags.declare(masks, optional=True)
     made.add_argument("--engine-venv", type=Path, help="virtual environment of the engine (or ENGINE_VENV)")
     made.add_argument("--log", type=Path, help=f"default: {LOGS}/NAME-PORT.log")
+    made.add_argument("--ready-file", type=Path, help="the bench.py lines go there too, once it is up")
+    made.add_argument("--exit-with-parent", action="store_true", help="stop when standard input is closed")
     made.add_argument("--dry-run", action="store_true", help="print every command line, start nothing")
     return made
 
@@ -169,14 +174,25 @@ def _main(options: argparse.Namespace, extra: tuple[str, ...]) -> int:
     print(f"starting {target.model} on {engine}{count} (log: {log})", flush=True)
 
     def ready() -> None:
-        print(f"{wish.name} is ready. Next:", flush=True)
-        for line in bench_lines(target, engine, wish, plan.urls, table):
-            print(f"  {line}", flush=True)
+        lines = bench_lines(target, engine, wish, plan.urls, table)
+        print("\n  ".join([f"{wish.name} is ready. Next:", *lines]), flush=True)
+        if options.ready_file is not None:
+            replace_file(options.ready_file, "\n".join(lines).encode())
+
+    if options.exit_with_parent:
+        threading.Thread(target=_watch_parent, daemon=True).start()
 
     code, why = serve(plan.stages, log, ready, options.start_timeout)
     if why is not None:
         print(f"error: {why}", file=sys.stderr)
     return code
+
+
+def _watch_parent() -> None:
+    """Whoever holds the other end of standard input is gone once it reads as closed, even after kill -9."""
+    while os.read(0, 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def engine_of(target: Target, wanted: EngineName | None) -> EngineName:

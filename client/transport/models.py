@@ -18,7 +18,7 @@ class ModelCard:
     """One entry of /models; None where the server does not say.
 
     `root` is what the model was loaded from, `max_model_len` its context in tokens, `capabilities` what it
-    can do ("text", "masks").
+    can do ("text", "masks"), `parent` the id of the model that an adapter was put on.
     """
 
     id: str
@@ -26,6 +26,7 @@ class ModelCard:
     max_model_len: int | None = None
     owned_by: str | None = None
     capabilities: tuple[str, ...] | None = None
+    parent: str | None = None
 
 
 class _List(msgspec.Struct):

@@ -301,6 +301,8 @@ def test_settings_follow_the_server_and_the_family() -> None:
     assert settle(to("http://x"), INFO, mode="images").mode == "images"
     assert settle(to("http://x"), replace(INFO, root=None)).family == "default"
     assert settle(to("http://x", model=""), INFO).model == "m"
+    adapter = replace(INFO, root="/out/lora_a_step5", base="/models/Qwen2.5-VL-7B-Instruct")
+    assert settle(to("http://x"), adapter).family == "qwen2.5-vl", "asked as the model under it is asked"
 
 
 def test_every_provider_has_its_own_name() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sightbench.client.probe import ServerInfo, agree, probe, probe_all, probe_masks
+from sightbench.client.probe import ServerInfo, agree, models_at, probe, probe_all, probe_masks
 from sightbench.client.transport.address import address
 from sightbench.errors import EndpointError, UsageError
 from sightbench.families import families, family, load, named
@@ -111,6 +111,18 @@ async def test_a_server_that_lists_no_models_is_taken_at_its_word(tmp_path: Path
     async with serving() as server:
         server.other["/v1/models"] = error(404)
         assert (await probe(server.url, model="tiny")).served == ()
+
+
+async def test_an_adapter_knows_the_model_under_it(tmp_path: Path) -> None:
+    cards = [
+        {"id": "tiny", "root": "/m/Qwen2.5-VL-7B-Instruct"},
+        {"id": "lora_a_step5", "root": "/out/lora_a_step5", "parent": "tiny"},
+    ]
+    async with serving() as server:
+        server.other["/v1/models"] = page({"data": cards})
+        assert (await probe(server.url, model="lora_a_step5")).base == "/m/Qwen2.5-VL-7B-Instruct"
+        assert (await probe(server.url, model="tiny")).base is None
+        assert [card.parent for card in await models_at(to(server.url))] == [None, "tiny"]
 
 
 async def test_nothing_listening_is_one_clear_line() -> None:

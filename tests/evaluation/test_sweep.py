@@ -11,8 +11,9 @@ import pytest
 
 import sightbench
 from sightbench.errors import UsageError
+from sightbench.evaluation.studies.checkpoints import natural
 from sightbench.evaluation.studies.repeats import repeats as runs_together
-from sightbench.evaluation.studies.sweep import natural, points, run, steps
+from sightbench.evaluation.studies.sweep import points, run, steps
 from sightbench.scorers.statistics.repeats import repeats
 from tests.faults.server import healthy, serving
 from tests.tasks import formats
@@ -55,12 +56,12 @@ async def test_a_sweep_continues_and_its_repeats_are_taken_together(tmp_path: Pa
         grid = points(options, ["seed=1,2"])
         runs = await asyncio.to_thread(run, grid)
         again = await asyncio.to_thread(run, grid)
-    assert all(one.outcome is not None and one.outcome.answered for one in runs)
-    assert all(one.outcome is not None and one.outcome.asked == 0 for one in again)
+    assert all(one.outcome is not None and one.outcome.answered for _, one in runs.done)
+    assert all(one.outcome is not None and one.outcome.asked == 0 for _, one in again.done)
     first, second = steps(grid, again)
     assert first.gain is None and second.gain is not None
     assert second.gain.value == (second.headline.value or 0) - (first.headline.value or 0)
-    together = runs_together(again)["MMStar"]
+    together = runs_together([one for _, one in again.done])["MMStar"]
     both = [first.headline.value or 0, second.headline.value or 0]
     assert together.tries == 2 and together.average.value == pytest.approx(sum(both) / 2)
 
