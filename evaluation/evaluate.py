@@ -253,7 +253,8 @@ def fitted(begun: Begun, servers: Servers) -> tuple[tuple[Dataset, ...], list[st
         datasets, left_out = _without_masks(datasets, servers.infos[0])
         notes.append(left_out)
     notes += _changed(servers.settings)
-    model = f"{servers.settings.model} {servers.infos[0].root or ''}"
+    first = servers.infos[0]
+    model = " ".join(filter(None, (servers.settings.model, first.root, first.base)))
     datasets, ways = as_reference(datasets, servers.settings.family, model, begun.options.profile)
     return datasets, notes, ways
 
