@@ -98,7 +98,8 @@ def points(
         options.out or Path("runs") / "-".join(["sweep", *(["checkpoints"] if checkpoints else []), *names])
     )
     made = []
-    for checkpoint, *values in product(checkpoints or (None,), *(values for _, values in axes)):
+    every = tuple(product(*(values for _, values in axes)))
+    for checkpoint, values in product(checkpoints or (None,), every):
         given = dict(zip(names, values, strict=True))
         label = ",".join(f"{name}={value}" for name, value in given.items())
         if checkpoint is not None:
