@@ -22,8 +22,20 @@ from sightbench.errors import UsageError
 @click.option("--unparsed", type=click.Choice(["wrong", "random"]), default="wrong", show_default=True)
 @unparsed_seed
 @click.option("--box-mode", help="Convention of the boxes in the answers.")
+@click.option(
+    "--total", is_flag=True, help='With --metric: a last line {"total": ...} with what all lines come to.'
+)
+@click.option(
+    "--reasoning",
+    type=click.Choice(["strip", "keep"]),
+    default="keep",
+    show_default=True,
+    help="With --metric: take <think>...</think> and its kin out of the answers first.",
+)
 @click.option("--tolerance", type=int, help="Of the boundaries in Dyn-Bench's F, in pixels.")
-@click.option("-h", "--help", "asked", is_flag=True, help="Show this, or with --metric the metric's fields.")
+@click.option(
+    "-h", "--help", "asked", is_flag=True, help="Show this and the metrics, or with --metric one's fields."
+)
 @click.pass_context
 def grade(
     ctx: click.Context,
@@ -39,11 +51,16 @@ def grade(
     unparsed_seed: int | None,
     box_mode: str | None,
     tolerance: int | None,
+    total: bool,
+    reasoning: Literal["strip", "keep"],
 ) -> None:
-    """Grade answers that already exist; nothing is asked."""
+    """Grade answers that already exist; nothing is asked.
+
+    With --metric each line of standard input is answered as soon as it has come.
+    """
     if asked or (metric is None) == (task is None):
         if metric is None:
-            click.echo(ctx.get_help(), err=not asked)
+            click.echo(_help(ctx), err=not asked)
             ctx.exit(0 if asked else 2)
         elif asked:
             from sightbench.evaluation.grade import describe, scorer_named
@@ -59,8 +76,14 @@ def grade(
             {"unparsed": unparsed, "box_mode": box_mode, "tolerance": tolerance}
             | ({} if unparsed_seed is None else {"seed": unparsed_seed})
         )
-        ctx.exit(filter_lines(sys.stdin.buffer, sys.stdout.buffer, metric, profile, scoring))
+        strip = reasoning == "strip"
+        lines, out_lines = sys.stdin.buffer, sys.stdout.buffer
+        ctx.exit(filter_lines(lines, out_lines, metric, profile, scoring, strip=strip, total=total))
     assert task is not None
+    if total or reasoning == "strip":
+        raise UsageError(
+            "--total and --reasoning go with --metric: a run has its total, and sets reasons aside"
+        )
     if predictions is None:
         raise UsageError("--task needs --predictions FILE: the answers to grade")
     from sightbench.commands.terminal import finish
@@ -69,3 +92,13 @@ def grade(
 
     run = import_predictions(task, data, predictions, out, profile).run
     ctx.exit(finish(score(run, unparsed=unparsed, seed=unparsed_seed, box_mode=box_mode)))
+
+
+def _help(ctx: click.Context) -> str:
+    """The command's help, and below it every metric."""
+    from sightbench.evaluation.grade import listed
+
+    formatter = ctx.make_formatter()
+    with formatter.section("Metrics (`grade --metric NAME -h` shows one's fields)"):
+        formatter.write_dl(listed())
+    return f"{ctx.get_help()}\n\n{formatter.getvalue().rstrip()}"

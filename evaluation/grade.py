@@ -1,23 +1,27 @@
-"""Answers judged one by one by the scorer of a metric, masks by J&F; without a run, and nothing is asked."""
+"""Answers judged one by one by the scorer of a metric, and summed up; without a run, and nothing is asked."""
 
 from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 import orjson
 
 from sightbench import rle
 from sightbench.errors import FieldError, UsageError
+from sightbench.reports.summary import metric_json
 from sightbench.rle import MaskError
-from sightbench.scorers.fields import described
+from sightbench.sample import Sample
+from sightbench.scorers.answer import set_aside_reasoning
+from sightbench.scorers.fields import AXES_HELP, described
 from sightbench.scorers.masks.definitions import DYNBENCH_TOLERANCE
 from sightbench.scorers.masks.jf import ObjectScore, score_object
-from sightbench.scorers.score import Grade
-from sightbench.scorers.scorer import Context, Profile, Scorer
+from sightbench.scorers.score import Grade, Row, Score
+from sightbench.scorers.scorer import Context, Profile, Scorer, answered
 from sightbench.scorers.scoring_options import OPTION_HELP, ScoringOptions, scoring_options
 from sightbench.scorers.table import SCORERS
 
@@ -41,22 +45,34 @@ def scorer_named(metric: str, profile: str | None) -> tuple[Scorer[Any, Any, Any
     return scorer, scorer.profiles[0] if profile is None else Profile(profile)
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What one line came to: `result` as it is printed, and the rows that a total is made of."""
+
+    result: dict[str, Any]
+    rows: tuple[Row, ...] = ()
+
+
 def grade_lines(
-    lines: Iterable[bytes], scorer: Scorer[Any, Any, Any], context: Context
-) -> Iterator[dict[str, Any]]:
-    """One result per non-blank line, in order: {score, parsed, status, rule, detail}, and `id` if it had one.
+    lines: Iterable[bytes], scorer: Scorer[Any, Any, Any], context: Context, *, strip: bool = False
+) -> Iterator[Judged]:
+    """One for each non-blank line, in order; its result is {score, parsed, status, rule, detail}, and `id` if
+    it had one. `strip` takes reasoning such as <think>...</think> out of the answers.
 
     A line that cannot be graded gives {"error", "line"} instead; the others are graded all the same.
     """
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
+        record: Any = None
         try:
-            yield _grade(_parsed(line), scorer, context)
+            record = _parsed(line)
+            yield _grade(record, number, scorer, context, strip=strip)
         except json.JSONDecodeError as error:
-            yield {"error": f"not JSON: {error}", "line": number}
+            yield Judged({"error": f"not JSON: {error}", "line": number})
         except Exception as error:  # whatever a line holds, the others are graded all the same
-            yield {"error": " ".join(str(error).split()) or type(error).__name__, "line": number}
+            said = " ".join(str(error).split()) or type(error).__name__
+            yield Judged({**_named(record), "error": said, "line": number})
 
 
 def _parsed(line: bytes) -> Any:
@@ -67,26 +83,89 @@ def _parsed(line: bytes) -> Any:
         return json.loads(line)
 
 
-def _grade(record: Any, scorer: Scorer[Any, Any, Any], context: Context) -> dict[str, Any]:
+def _named(record: Any) -> dict[str, Any]:
+    return {"id": record["id"]} if isinstance(record, dict) and "id" in record else {}
+
+
+def _grade(
+    record: Any, number: int, scorer: Scorer[Any, Any, Any], context: Context, *, strip: bool
+) -> Judged:
     if not isinstance(record, dict):
         raise FieldError("not a JSON object")
+    if strip:
+        record = _without_reasoning(record)
     columns = {key: value for key, value in record.items() if key not in REQUIRED}
+    context = _with_options_of(columns, context)
     prediction = None
     if scorer.judge_set is None or "rows" not in record:
         required = REQUIRED if scorer.needs_gold else REQUIRED[:1]
         missing = [name for name in required if name not in record]
         if missing:
             raise FieldError(f"missing field {', '.join(missing)}")
-        prediction = scorer.prediction(record["prediction"])
-    grade = scorer.grade(prediction, record.get("gold"), columns, _with_options_of(columns, context))
-    named = {"id": record["id"]} if "id" in record else {}
-    return named | {
+        prediction = scorer.prediction(answered(record["prediction"]))
+    grade = scorer.grade(prediction, record.get("gold"), columns, context)
+    result = _named(record) | {
         "score": grade.value,
         "parsed": grade.parsed,
         "status": grade.status,
         "rule": grade.rule,
         "detail": dict(grade.detail),
     }
+    if prediction is not None or "rows" not in record:
+        return Judged(result, (_row(record, str(number), number, grade),))
+    shared = {name: value for name, value in columns.items() if name != "rows"}
+    if not scorer.whole_set:
+        shared.setdefault("group", f"line {number}")
+    rows = []
+    for index, member in enumerate(record["rows"]):
+        whole = {**shared, **member}
+        given = {name: value for name, value in whole.items() if name not in REQUIRED}
+        gold = whole.get("gold", whole.get("answer"))
+        single = scorer.grade(scorer.prediction(whole["prediction"]), gold, given, context)
+        rows.append(_row({**whole, "gold": gold}, f"{number}/{index}", number, single))
+    return Judged(result, tuple(rows))
+
+
+def _without_reasoning(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The line with its answers as they are after the reasons."""
+    whole = dict(record)
+    if isinstance(whole.get("prediction"), str):
+        whole["prediction"] = set_aside_reasoning(whole["prediction"])[0]
+    if isinstance(whole.get("rows"), list):
+        rows = whole["rows"]
+        whole["rows"] = [_without_reasoning(row) if isinstance(row, Mapping) else row for row in rows]
+    return whole
+
+
+def _row(record: Mapping[str, Any], name: str, order: int, grade: Grade) -> Row:
+    """A line as aggregates see it: its columns are the sample's."""
+    columns = {key: value for key, value in record.items() if key not in REQUIRED}
+    known = {
+        key: str(columns[key]) for key in ("category", "group", "cluster") if columns.get(key) is not None
+    }
+    sample = Sample(
+        str(columns.get("id", name)),
+        "",
+        "",
+        known.get("category", ""),
+        (),
+        gold=record.get("gold"),
+        group=known.get("group"),
+        cluster=known.get("cluster"),
+        order=order,
+        meta=columns,
+    )
+    detail = {"rule": grade.rule, **grade.detail} if grade.rule else grade.detail
+    return Row(sample, Score(sample.id, grade.value, grade.parsed, grade.status, detail))
+
+
+def total_of(rows: Sequence[Row], scorer: Scorer[Any, Any, Any], context: Context) -> dict[str, Any]:
+    """What the rows come to: {name, value, unit, n, stderr, interval, parts}, or {"error"} if a column that
+    the total needs is missing."""
+    try:
+        return metric_json(scorer.aggregate(rows, context.profile))
+    except ValueError as error:
+        return {"error": " ".join(str(error).split())}
 
 
 def _with_options_of(line: Mapping[str, Any], context: Context) -> Context:
@@ -133,19 +212,47 @@ def grade(
 
 
 def filter_lines(
-    lines: BinaryIO, out: BinaryIO, metric: str, profile: str | None, scoring: ScoringOptions
+    lines: Iterable[bytes],
+    out: BinaryIO,
+    metric: str,
+    profile: str | None,
+    scoring: ScoringOptions,
+    *,
+    strip: bool = False,
+    total: bool = False,
 ) -> int:
-    """Grades `lines` into `out`. Returns the exit code: 1 if a line could not be graded."""
+    """Grades `lines` into `out`, each line as soon as it has come. Returns the exit code: 1 if a line could
+    not be graded.
+
+    With `total`, the last line is {"total": what all come to, "metric", "profile", and counts of lines}.
+    """
     scorer, whose = scorer_named(metric, profile)
     # One generator through the lines, as the references draw.
     draws = random.Random(scoring.seed) if scoring.unparsed == "random" else None
     context = Context(whose, scoring, draws)
-    bad = 0
-    for result in grade_lines(lines, scorer, context):
-        bad += "error" in result
-        out.write(_line(result))
-    out.flush()
+    rows: list[Row] = []
+    counts = Counter[str]()
+    for judged in grade_lines(lines, scorer, context, strip=strip):
+        counts["errors" if "error" in judged.result else "graded"] += 1
+        counts["unparsed"] += judged.result.get("status") == "unparsed"
+        if total:
+            rows += judged.rows
+        out.write(_line(judged.result))
+        # Whoever writes one line and waits for its grade (a co-process) must not wait for a full buffer.
+        out.flush()
+    bad = counts["errors"]
+    if total:
+        whole = total_of(rows, scorer, context)
+        bad += "error" in whole
+        told = {name: counts[name] for name in ("graded", "unparsed", "errors")}
+        out.write(_line({"total": whole, "metric": metric, "profile": str(whose), **told}))
+        out.flush()
     return 1 if bad else 0
+
+
+def listed() -> list[tuple[str, str]]:
+    """Every metric, and what it is."""
+    return [(name, scorer.help) for name, scorer in sorted(SCORERS.items())]
 
 
 def describe(scorer: Scorer[Any, Any, Any], profile: Profile) -> str:
@@ -161,8 +268,11 @@ def describe(scorer: Scorer[Any, Any, Any], profile: Profile) -> str:
     if scorer.kind == "text":
         lines += [
             "",
-            "A prediction is graded as it is; take reasoning such as <think>...</think> out of it before.",
+            "A prediction is graded as it is; with --reasoning strip, without <think>...</think>.",
         ]
+    axes = {name: AXES_HELP[name] for name in (*scorer.axes, "cluster") if name not in shown}
+    lines += ["", "With --total a line may also have:"]
+    lines += [f"  {name:16} {text}" for name, text in axes.items()]
     lines += ["", f"profiles: {', '.join(scorer.profiles)}; chosen: {profile}"]
     return "\n".join(lines)
 

@@ -37,6 +37,35 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True):
     id: Annotated[str | int, Meta(description="the sample's id, which a random choice depends on")] = ""
 
 
+AXES_HELP: Mapping[str, str] = {
+    "category": "numbers of each category stand below the total",
+    "l2-category": "as category, one level finer",
+    "l2_category": "as category, one level finer",
+    "split": "which split the row is of",
+    "group": "the set it belongs to (a circular set, a pair, four of a kind)",
+    "image": "the image, which several questions share",
+    "set_id": "the set of figures",
+    "figure_id": "the figure of the set",
+    "question_id": "the question of the set",
+    "index": "category_subcategory_visual_set_figure_question, instead of these three",
+    "subject": "natural, social or language science",
+    "hint": "a text that goes with the question, if there is one",
+    "grade": "the school grade",
+    "task": "the kind of task",
+    "subtask_type": "the kind of task, instead of category",
+    "skills": "what it takes: a list, each entry of which has its number",
+    "context": "what the picture shows",
+    "question_type": "multi_choice or free_form",
+    "answer_type": "text, integer, float or list",
+    "language": "of the question",
+    "source": "the data set the question is from",
+    "type": "the kind of question",
+    "data_type": "image or video",
+    "cluster": "what answers share (a video): the error follows it",
+}
+"""What a line of `grade --metric --total` may have for its total, by the name of the column."""
+
+
 def decode(columns: Mapping[str, object], kind: type[F]) -> F:
     """The fields of `kind` in a sample's columns. Raises FieldError that names the one that is wrong."""
     if "choices" in kind.__struct_fields__:

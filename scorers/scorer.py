@@ -102,6 +102,13 @@ def whole(prediction: Any, fields: Fields, context: Context) -> Extraction:
     return Extraction(prediction)
 
 
+def answered(prediction: Json) -> Json:
+    """The prediction; ValueError for null, which is no answer and never scored as one."""
+    if prediction is None:
+        raise ValueError('prediction: null is no answer; an empty answer is ""')
+    return prediction
+
+
 def text(prediction: Json) -> str:
     """A line's `prediction`; ValueError if it is no string."""
     if not isinstance(prediction, str):
@@ -120,6 +127,8 @@ class Scorer(Generic[P, G, F]):
     `aggregate` gets all rows in file order; rows whose value is None enter no number.
     `options` names those of ScoringOptions that change its grades.
     `strict` scorers read a reply as it came, where its family marks answers with a tag.
+    `axes` names the columns by which `aggregate` divides rows or puts them together (fields.py, AXES_HELP).
+    `whole_set`: what `judge_set` takes is all there is, and not one group of many.
     Without `needs_gold` the prediction is a judge's reply, which says by itself how good the answer was.
     """
 
@@ -139,6 +148,8 @@ class Scorer(Generic[P, G, F]):
     kind: Kind = "text"
     needs_gold: bool = True
     strict: bool = False
+    axes: tuple[str, ...] = ("category",)
+    whole_set: bool = False
     prediction: Callable[[Json], P] = text  # type: ignore[assignment]
     prediction_help: str = "the model's answer (a string)"
 
@@ -196,7 +207,7 @@ class Scorer(Generic[P, G, F]):
             if not isinstance(row, Mapping) or "prediction" not in row:
                 raise FieldError(f"rows[{index}]: expected an object with prediction and gold")
             try:
-                prediction = self.prediction("" if row["prediction"] is None else row["prediction"])
+                prediction = self.prediction(answered(row["prediction"]))
                 record = self.read(row.get("gold", row.get("answer")), {**shared, **row}, context.profile)
             except ValueError as error:
                 raise FieldError(f"rows[{index}]: {error}") from None

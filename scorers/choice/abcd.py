@@ -66,6 +66,7 @@ MMSI = Scorer(
     judge=_judge_abcd,
     aggregate=mmsi_accuracy,
     options=("unparsed", "seed"),
+    axes=("category", "group"),
 )
 EGOEXO = replace(
     MMSI,
@@ -73,5 +74,6 @@ EGOEXO = replace(
     help="EgoExo-Bench: the first capital A-D anywhere in the answer.",
     extract=_extract_egoexo,
     aggregate=egoexo_accuracy,
+    axes=("subtask_type", "category"),
 )
 SCORERS: tuple[Scorer[str, str, Any], ...] = (MMSI, EGOEXO)

@@ -189,5 +189,6 @@ CMMMU = Scorer(
     judge=_judge,
     aggregate=cmmmu_score,
     options=("unparsed", "seed"),
+    axes=("category", "type"),
 )
 SCORERS = (CMMMU,)

@@ -84,5 +84,6 @@ HALLUSIONBENCH = Scorer(
     rows_help="a figure's or a question's rows on one line: list of {prediction, gold}",
     aggregate=hallusionbench_score,
     options=("unparsed", "seed"),
+    axes=("set_id", "figure_id", "question_id", "index", "category", "l2-category"),
 )
 SCORERS = (HALLUSIONBENCH,)

@@ -210,5 +210,6 @@ MATHVISTA = Scorer(
     extract=_extract,
     judge=_judge,
     aggregate=mathvista_score,
+    axes=AXES,
 )
 SCORERS = (MATHVISTA,)

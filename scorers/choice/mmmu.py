@@ -270,5 +270,6 @@ MMMU = Scorer(
     judge=_judge,
     aggregate=mmmu_score,
     options=("unparsed", "seed"),
+    axes=("category", "split"),
 )
 SCORERS = (MMMU,)

@@ -260,6 +260,7 @@ CHOICE = Scorer(
     judge=judge_choice,
     aggregate=choice_accuracy,
     options=_DRAWN,
+    axes=_AXES,
 )
 CIRCULAR = replace(
     CHOICE,
@@ -268,6 +269,7 @@ CIRCULAR = replace(
     aggregate=circular_accuracy,
     judge_set=_circular_set,
     rows_help=_ROWS,
+    axes=("group", "category", "l2-category"),
 )
 MMVP = replace(
     CHOICE,
@@ -278,6 +280,7 @@ MMVP = replace(
     aggregate=mmvp_accuracy,
     judge_set=_pairs_right,
     rows_help=_ROWS,
+    axes=("group",),
 )
 SEED = Scorer(
     name="seed",
@@ -291,6 +294,7 @@ SEED = Scorer(
     judge=_judge_seed,
     aggregate=seed_accuracy,
     options=_DRAWN,
+    axes=("category", "data_type"),
 )
 CRPE = Scorer(
     name="crpe",
@@ -305,6 +309,7 @@ CRPE = Scorer(
     rows_help=_ROWS,
     aggregate=crpe_accuracy,
     options=_DRAWN,
+    axes=("group", "category"),
 )
 SCIENCEQA = Scorer(
     name="scienceqa",
@@ -318,6 +323,7 @@ SCIENCEQA = Scorer(
     judge=judge_choice,
     aggregate=scienceqa_accuracy,
     options=_DRAWN,
+    axes=("subject", "hint", "image", "grade"),
 )
 MMSTAR = Scorer(
     name="mmstar",
@@ -331,6 +337,7 @@ MMSTAR = Scorer(
     judge=_judge_mmstar,
     aggregate=mmstar_accuracy,
     options=_DRAWN,
+    axes=("category", "l2_category"),
 )
 SCORERS: tuple[Scorer[str, str, Any], ...] = (
     CHOICE,

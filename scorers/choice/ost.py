@@ -263,5 +263,6 @@ OST = Scorer(
     extract=_extract,
     judge=_judge,
     aggregate=ost_score,
+    axes=(),
 )
 SCORERS = (OST,)

@@ -357,6 +357,7 @@ YES_NO = Scorer(
     judge=judge_yes_no,
     aggregate=yes_no_accuracy,
     options=("unparsed", "seed"),
+    axes=("l2-category", "category"),
 )
 MME = Scorer(
     name="mme",
@@ -371,6 +372,8 @@ MME = Scorer(
     rows_help=_ROWS + "; consecutive rows are pairs",
     aggregate=mme_score,
     options=("unparsed", "seed"),
+    axes=("category", "group"),
+    whole_set=True,
 )
 POPE = Scorer(
     name="pope",
@@ -385,5 +388,7 @@ POPE = Scorer(
     rows_help=_ROWS,
     aggregate=pope_score,
     options=("unparsed", "seed"),
+    axes=("category", "image"),
+    whole_set=True,
 )
 SCORERS: tuple[Scorer[str, bool, Any], ...] = (YES_NO, MME, POPE)

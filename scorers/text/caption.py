@@ -261,4 +261,6 @@ CAPTION: Scorer[str, list[str], Fields] = Scorer(
     help="Captions after Penn Treebank tokenisation. With rows, the score is the corpus's CIDEr (about 0-10; "
     "0.95 is what reports call 95) and detail holds Bleu_1..4 and ROUGE_L. Alone, an image has no CIDEr: the "
     "score is its ROUGE-L.",
+    axes=("category",),
+    whole_set=True,
 )
