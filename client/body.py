@@ -139,6 +139,9 @@ def body(template: Template, sample: Sample, turns: Prompt, history: Sequence[Me
     fingerprint = hashlib.sha256()
     for fragment in fragments:
         fingerprint.update(fragment.data if fragment.identity is None else fragment.identity)
+    if template.settings.repeat is not None:
+        # Where a server takes no seed nothing else tells one draw from another.
+        fingerprint.update(b"repeat %d" % template.settings.repeat)
     whole = tuple(fragment.data for fragment in fragments if fragment.data)
     size = sum(map(len, whole))
     sent = Sent(size, tuple(encoded.sent for encoded in turns.media))

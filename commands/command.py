@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,13 @@ def _config(ctx: click.Context, _param: click.Parameter, path: Path | None) -> P
     help="With --dry-run: ask N samples, which the run keeps, and print what it will cost.",
 )
 @click.option(
+    "--repeats",
+    type=click.IntRange(1),
+    default=1,
+    metavar="K",
+    help="Ask everything K times, each with a seed of its own; `repeats RUN` shows them again.",
+)
+@click.option(
     "--confirm-above",
     type=click.FloatRange(0),
     metavar="USD",
@@ -104,6 +112,7 @@ def cli(
     /,
     dry_run: bool,
     calibrate: int | None,
+    repeats: int,
     confirm_above: float | None,
     quiet: bool,
     **flags: Any,
@@ -117,20 +126,26 @@ def cli(
     from sightbench.evaluation.options import Options
 
     options = Options(**flags)
+    if repeats > 1:
+        options = replace(options, seed=options.seed or 0)
     if dry_run:
         from sightbench.commands.plan import show
 
         show(options)
+        if repeats > 1:
+            click.echo(f"all of it {repeats} times (--repeats)")
         if calibrate is not None:
             from sightbench.commands.terminal import note
             from sightbench.evaluation.costs.calibrate import calibrate as learn
 
             click.echo(str(learn(options, calibrate, note)))
     else:
-        from sightbench.commands.evaluate import confirmed, evaluate
+        from sightbench.commands.evaluate import confirmed, evaluate, evaluate_repeats
 
-        if confirm_above is not None and not confirmed(options, confirm_above):
+        if confirm_above is not None and not confirmed(options, confirm_above, repeats):
             ctx.exit(1)
+        if repeats > 1:
+            ctx.exit(evaluate_repeats(options, repeats, quiet=quiet))
         ctx.exit(evaluate(options, quiet=quiet))
 
 

@@ -32,14 +32,34 @@ def evaluate(options: Options, *, quiet: bool = False) -> int:
     return code
 
 
-def confirmed(options: Options, dollars: float) -> bool:
+def evaluate_repeats(options: Options, count: int, *, quiet: bool = False) -> int:
+    """Asks everything `count` times and prints what the answers say together; the exit code as `evaluate`."""
+    from sightbench.evaluation.studies.repeats import ask_repeats, repeats
+    from sightbench.reports.repeats import lines
+
+    with progress_display(quiet) as progress:
+        runs = ask_repeats(options, count, progress=progress, note=note)
+    if shards := [run for run in runs if run.record.shard]:
+        return max(_shard_done(run) for run in shards)
+    code = finish(runs[0])
+    if len(runs) < count or not all(run.summary.complete for run in runs):
+        print("Not every repeat is complete: start the same command again to continue.", file=sys.stderr)
+        code = 1
+    if len(runs) > 1:
+        print("\n".join(lines(repeats(runs))))
+    return code
+
+
+def confirmed(options: Options, dollars: float, repeats: int = 1) -> bool:
     """Whether the run may be paid for: what it will cost is learned from five samples, and asked about if it
     may be more than `dollars` or has no price. Raises UsageError where nobody can be asked."""
     from sightbench.evaluation.costs.calibrate import calibrate
 
     bill = calibrate(options, 5, note)
     print(str(bill))
-    if bill.estimate is not None and bill.estimate.high <= dollars:
+    if repeats > 1:
+        print(f"and that {repeats} times (--repeats)")
+    if bill.estimate is not None and bill.estimate.high * repeats <= dollars:
         return True
     if not sys.stdin.isatty():
         raise UsageError(

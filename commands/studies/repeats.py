@@ -1,7 +1,8 @@
-"""`repeats`: runs of the same questions under several seeds, taken together."""
+"""`repeats`: several answers to each question, taken together."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -12,15 +13,22 @@ from sightbench.commands.parameters import RUN_FOLDER, data_option
 @click.command()
 @click.argument("runs", type=RUN_FOLDER, nargs=-1, required=True)
 @data_option
-def repeats(runs: tuple[Path, ...], data: Path | None) -> None:
-    """Mean, share of variance from decoding, pass@k, majority vote and consistency of repeated runs."""
+@click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
+def repeats(runs: tuple[Path, ...], data: Path | None, as_json: bool) -> None:
+    """Mean, shares of variance, pass@k, majority vote and consistency: of one run that was asked with
+    --repeats, or of several that differ in their seed.
+    """
+    import orjson
+
     from sightbench.evaluation.run import open_run
     from sightbench.evaluation.studies.repeats import repeats as taken_together
-    from sightbench.reports.tables import precision, value
+    from sightbench.evaluation.studies.repeats import with_repeats
+    from sightbench.reports.repeats import lines, to_json
 
-    for name, found in taken_together([open_run(run, data) for run in runs]).items():
-        click.echo(f"{name}: {found.n:,} questions asked {found.tries} times")
-        for metric in (found.average, *(at for _, at in found.pass_at), found.majority, found.consistency):
-            click.echo(f"  {metric.name:18} {value(metric):>12}  {precision(metric)}")
-        if found.decoding is not None:
-            click.echo(f"  {100 * found.decoding:.0f} % of the variance of an answer is from decoding")
+    folders = with_repeats(runs[0]) if len(runs) == 1 else runs
+    found = taken_together([open_run(folder, data) for folder in folders])
+    if as_json:
+        sys.stdout.buffer.write(orjson.dumps(to_json(found), option=orjson.OPT_INDENT_2) + b"\n")
+        return
+    for line in lines(found):
+        click.echo(line)

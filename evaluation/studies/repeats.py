@@ -1,17 +1,53 @@
-"""Runs of the same questions under several seeds, taken together."""
+"""The same questions asked several times: as a run with its repeats below it, and taken together."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import orjson
 
 from sightbench.errors import UsageError
+from sightbench.evaluation.evaluate import Note, OnProgress, evaluate
+from sightbench.evaluation.options import Options
 from sightbench.evaluation.run import Run
+from sightbench.evaluation.shards.ledger import SHARDS
 from sightbench.evaluation.studies.compare import Judged, answered, judged
 from sightbench.scorers.statistics.repeats import Repeats
 from sightbench.scorers.statistics.repeats import repeats as taken_together
+
+REPEATS = "repeats"
+"""Where in a run's folder its second and later repeats lie, each a run folder of its own."""
+
+
+def ask_repeats(
+    options: Options, count: int, *, progress: OnProgress | None = None, note: Note | None = None
+) -> tuple[Run, ...]:
+    """Asks everything `count` times, with a seed of its own each time where the server takes seeds.
+
+    The first time is the run itself, in its folder as ever; the others are runs in `repeats/2` and so on
+    below it. The same call continues them, and a larger `count` adds to them. Ends early if one is stopped.
+    """
+    seed = options.seed or 0
+    first = evaluate(replace(options, seed=seed), progress=progress, note=note)
+    runs = [first]
+    folder = first.folder.parent.parent if first.folder.parent.name == SHARDS else first.folder
+    for number in range(2, count + 1):
+        if runs[-1].outcome is not None and runs[-1].outcome.stopped:
+            break
+        if note is not None:
+            note(f"repeat {number} of {count}")
+        asked = replace(options, seed=seed + number - 1, repeat=number, out=folder / REPEATS / str(number))
+        runs.append(evaluate(asked, progress=progress, note=note))
+    return tuple(runs)
+
+
+def with_repeats(folder: Path) -> tuple[Path, ...]:
+    """The folder of a run, and those of the repeats below it in their order."""
+    below = [path for path in (folder / REPEATS).glob("*") if path.name.isdigit()]
+    return (folder, *sorted(below, key=lambda path: int(path.name)))
 
 
 def repeats(runs: Sequence[Run]) -> dict[str, Repeats]:
@@ -20,10 +56,12 @@ def repeats(runs: Sequence[Run]) -> dict[str, Repeats]:
     Raises UsageError for fewer than two runs, other models or other questions, or nothing in common.
     """
     if len(runs) < 2:
-        raise UsageError("repeats need two runs or more of the same questions (sweep --over seed=1,2,3)")
+        raise UsageError(
+            "repeats need a run that was asked with --repeats, or two runs of the same questions"
+        )
     if len({run.record.model for run in runs}) > 1:
         raise UsageError("these runs are of different models; `compare` is for those")
-    asked = [{**run.record.request, "seed": None} for run in runs]
+    asked = [{**run.record.request, "seed": None, "repeat": None} for run in runs]
     if any(request != asked[0] for request in asked):
         raise UsageError("these runs were asked differently; repeats may differ in their seed only")
     first, *others = (judged(run) for run in runs)

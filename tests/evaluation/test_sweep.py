@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -12,10 +14,11 @@ import pytest
 import sightbench
 from sightbench.errors import UsageError
 from sightbench.evaluation.studies.checkpoints import natural
+from sightbench.evaluation.studies.repeats import ask_repeats, with_repeats
 from sightbench.evaluation.studies.repeats import repeats as runs_together
 from sightbench.evaluation.studies.sweep import points, run, steps
 from sightbench.scorers.statistics.repeats import repeats
-from tests.faults.server import healthy, serving
+from tests.faults.server import Request, Response, completion, error, healthy, serving
 from tests.tasks import formats
 
 
@@ -64,6 +67,51 @@ async def test_a_sweep_continues_and_its_repeats_are_taken_together(tmp_path: Pa
     together = runs_together([one for _, one in again.done])["MMStar"]
     both = [first.headline.value or 0, second.headline.value or 0]
     assert together.tries == 2 and together.average.value == pytest.approx(sum(both) / 2)
+
+
+async def test_everything_is_asked_k_times_with_a_seed_each_and_more_can_be_added(tmp_path: Path) -> None:
+    data = formats.make("MMStar", tmp_path / "data")
+    async with serving(healthy) as server:
+        options = sightbench.Options(
+            endpoint=server.url, model="tiny", task="MMStar", data=data, out=tmp_path / "run", temperature=0.7
+        )
+        two = await asyncio.to_thread(ask_repeats, options, 2)
+        asked = len(server.requests)
+        three = await asyncio.to_thread(ask_repeats, options, 3)
+        seeds = [request.json["seed"] for request in server.requests]
+    each = asked // 2
+    assert seeds == [0] * each + [1] * each + [2] * each, "what was answered is not asked again"
+    assert [one.folder for one in three] == list(with_repeats(tmp_path / "run"))
+    assert len(two) == 2 and three[2].folder == tmp_path / "run" / "repeats" / "3"
+    journals = [read_replies(one.folder) for one in three]
+    assert len({reply["ask"] for replies in journals for reply in replies}) == 3 * each
+    found = runs_together([sightbench.open_run(folder) for folder in with_repeats(tmp_path / "run")])
+    assert found["MMStar"].tries == 3 and found["MMStar"].n == each
+    with pytest.raises(UsageError, match="--repeats"):
+        runs_together(three[:1])
+
+
+async def test_repeats_of_a_server_that_takes_no_seed_are_requests_of_their_own(tmp_path: Path) -> None:
+    data = formats.make("MMStar", tmp_path / "data")
+
+    def script(request: Request, number: int) -> Response:
+        return error(400, "seed: Extra inputs are not permitted") if "seed" in request.json else answer()
+
+    def answer() -> Response:
+        return Response(body=completion("A"))
+
+    async with serving(script) as server:
+        options = sightbench.Options(
+            endpoint=server.url, model="tiny", task="MMStar", data=data, out=tmp_path / "run"
+        )
+        options = replace(options, provider="openai")
+        runs = await asyncio.to_thread(ask_repeats, options, 2)
+    first, second = (read_replies(run.folder) for run in runs)
+    assert not {reply["ask"] for reply in first} & {reply["ask"] for reply in second}
+
+
+def read_replies(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "replies.jsonl").read_text().splitlines()]
 
 
 def test_pass_at_k_is_the_share_of_all_choices_of_k_tries_with_a_right_one() -> None:
