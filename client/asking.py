@@ -13,10 +13,9 @@ from sightbench.client.dialects.messages import Message
 from sightbench.client.hosted.prices import dollars
 from sightbench.client.hosted.purse import purse
 from sightbench.client.journal import Journal
-from sightbench.client.limits import Pace
 from sightbench.client.media import MediaCache, MediaError
 from sightbench.client.order import Unit
-from sightbench.client.pool import Member, open_pool
+from sightbench.client.pool import Member, Turn, open_pool
 from sightbench.client.progress import Progress
 from sightbench.client.store import Store
 from sightbench.client.transport.completion import Completion
@@ -49,7 +48,6 @@ class Asker:
         self._store = store
         self._answered = journal.index()
         self._media = MediaCache(template.plan)
-        self._pace = Pace(template.settings.rpm, template.settings.tpm)
         self._trials = Trials(template)
         self._on_stop = on_stop
 
@@ -141,20 +139,17 @@ class Asker:
         tries = 0
         avoid: Member | None = None
         while True:
-            charged = 0.0 if self._pace.free else await self._pace.acquire(request.tokens)
-            member = await self.pool.acquire(affinity, avoid)
+            turn = await self.pool.acquire(affinity, avoid, request.tokens)
             if self.stopping:
-                self.pool.release(member, None)
+                self.pool.release(turn, None)
                 return None
             tries += 1
-            attempt = await self._send(member, request, headers)
+            member = turn.member
+            attempt = await self._send(turn, request, headers)
             result = attempt.result
             if isinstance(result, Completion):
-                used = result.usage.total_tokens
-                self._pace.settle(request.tokens, charged, used)
-                self._spend(used)
+                self._spend(result.usage.total_tokens)
                 return self._keep(_answered(sample, request, result, attempt, tries, member), attempt)
-            self._pace.settle(request.tokens, charged, None)
             decision = decide(
                 result,
                 tries,
@@ -183,8 +178,9 @@ class Asker:
             if decision.delay:
                 await asyncio.sleep(decision.delay)
 
-    async def _send(self, member: Member, request: Body, headers: Mapping[str, str]) -> Attempt:
+    async def _send(self, turn: Turn, request: Body, headers: Mapping[str, str]) -> Attempt:
         """One attempt; an answer only if the model is still the same one and the connection in order."""
+        member = turn.member
         self.counts.in_flight += 1
         attempt = None
         try:
@@ -193,7 +189,7 @@ class Asker:
             )
         finally:
             self.counts.in_flight -= 1
-            self.pool.release(member, attempt)
+            self.pool.release(turn, attempt)
         if not isinstance(attempt.result, Completion):
             return attempt
         if self._template.provider.hosted:

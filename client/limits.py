@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable
-
-from asyncio_throttle.throttler import Throttler
+from sightbench.client.transport.quota import Quota, Quotas
 
 _BURST_SECONDS = 0.25
 """A budget per minute is spent evenly: no more than a quarter of a second of it at once."""
+
+_CRUMB = 1e-6
+_LITTLE = 0.2
+_SLOWEST = 0.05
 
 _START = 8
 _PAYS = 1.1
@@ -19,62 +19,78 @@ _WINDOW = 64
 _ROUNDS_BETWEEN_TRIALS = 8
 
 
-class Pace:
-    """Requests and tokens per minute. One request at a time stands at the gate, in order of arrival:
-    a crowd of waiters, each polling, would cost more than the requests themselves.
+class _Bucket:
+    """What may be spent now: fills evenly, and never holds more than a moment's worth."""
 
-    Tokens are guessed before and corrected after: a request may pass while the account is not in debt,
-    and the guesses follow what the server counts.
+    def __init__(self, per_minute: float | None, now: float) -> None:
+        self.per_minute = self._given = per_minute
+        self.brake = 1.0
+        self.level = 0.0
+        self._at = now
+
+    def wait(self, need: float, now: float) -> float:
+        """Seconds until it holds `need`."""
+        if self.per_minute is None:
+            return 0.0
+        rate = self.per_minute / 60 * self.brake
+        most = max(need, self.per_minute / 60 * _BURST_SECONDS)
+        self.level = min(most, self.level + (now - self._at) * rate)
+        self._at = now
+        return 0.0 if self.level >= need - _CRUMB else (need - self.level) / rate
+
+    def take(self, amount: float) -> float:
+        """Spends what there is, or more; returns what was charged, nothing where there is no budget."""
+        if self.per_minute is None:
+            return 0.0
+        self.level -= amount
+        return amount
+
+    def told(self, quota: Quota | None, other: Quota | None = None) -> None:
+        """Never faster than the service says (`quota`), and slower in proportion once little of its budgets
+        is left."""
+        shares = [one.left for one in (quota, other) if one is not None and one.per_minute]
+        if shares:
+            self.brake = min(1.0, max(_SLOWEST, min(shares) / _LITTLE))
+        if quota is not None and quota.per_minute:
+            self.per_minute = min(quota.per_minute, self._given or quota.per_minute)
+
+
+class Budget:
+    """Requests and tokens per minute, for one endpoint or the whole run; None: as many as it takes.
+
+    Tokens are guessed before and corrected after: a request may go while the account is not in debt, and the
+    guesses follow what the server counts. What a service says of its own budgets (`told`) goes before: its
+    limits where they are lower or none were given, and its own count, so that where it counts otherwise than
+    we do the pace falls before anything is refused.
     """
 
-    def __init__(
-        self, rpm: float | None, tpm: float | None, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._gate = asyncio.Lock()
-        self._turn: Callable[[], Awaitable[None]] | None = None
-        if rpm:
-            burst = max(1, int(rpm / 60 * _BURST_SECONDS))
-            period = burst * 60 / rpm
-            self._turn = Throttler(burst, period, retry_interval=min(0.05, period / 50)).acquire
-        self._tokens_per_s = tpm / 60 if tpm else None
-        self._clock = clock
-        self._account = 0.0
-        self._at = clock()
+    def __init__(self, rpm: float | None, tpm: float | None, now: float) -> None:
+        self._requests = _Bucket(rpm, now)
+        self._requests.level = 1.0
+        self._tokens = _Bucket(tpm, now)
         self._ratio = 1.0
 
-    @property
-    def free(self) -> bool:
-        """True when there is no budget at all, so that nobody has to stand in line."""
-        return self._turn is None and self._tokens_per_s is None
+    def wait(self, now: float) -> float:
+        """Seconds until a request may go; 0.0: now."""
+        return max(self._requests.wait(1.0, now), self._tokens.wait(0.0, now))
 
-    async def acquire(self, guess: int) -> float:
-        """Waits for a turn; returns the tokens charged for it, to be handed to `settle`."""
-        async with self._gate:
-            if self._turn is not None:
-                await self._turn()
-            if self._tokens_per_s is None:
-                return 0.0
-            if self._level() < 0:
-                await asyncio.sleep(-self._account / self._tokens_per_s)
-            charged = guess * self._ratio
-            self._account -= charged
-            return charged
+    def take(self, guess: int) -> float:
+        """Charges a request of about `guess` tokens; returns the tokens charged, to be handed to `settle`."""
+        self._requests.take(1.0)
+        return self._tokens.take(guess * self._ratio)
 
     def settle(self, guess: int, charged: float, used: float | None) -> None:
-        """Corrects the account by what the request really used; None: nothing was used (it failed)."""
-        if self._tokens_per_s is None:
+        """Corrects the account by what the request really used."""
+        if used is None:
             return
-        self._account += charged - (used or 0.0)
+        self._tokens.take(used - charged)
         if used and guess:
             self._ratio += 0.1 * (used / guess - self._ratio)
 
-    def _level(self) -> float:
-        assert self._tokens_per_s is not None
-        now = self._clock()
-        earned = (now - self._at) * self._tokens_per_s
-        self._account = min(self._account + earned, self._tokens_per_s * _BURST_SECONDS)
-        self._at = now
-        return self._account
+    def told(self, quotas: Quotas) -> None:
+        """What the service says of its budgets."""
+        self._requests.told(quotas.requests)
+        self._tokens.told(quotas.tokens, quotas.output)
 
 
 class Fixed:

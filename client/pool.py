@@ -19,10 +19,11 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from sightbench.client.limits import Adaptive, Controller, Fixed
+from sightbench.client.limits import Adaptive, Budget, Controller, Fixed
 from sightbench.client.progress import clock
 from sightbench.client.providers import Provider
 from sightbench.client.settings import Settings
+from sightbench.client.transport.completion import Completion
 from sightbench.client.transport.endpoint import Attempt, Endpoint
 from sightbench.client.transport.failures import kind
 from sightbench.client.transport.same_model import SameModel
@@ -45,6 +46,7 @@ class Member:
     weight: float
     controller: Controller
     same_model: SameModel
+    budget: Budget = field(default_factory=lambda: Budget(None, None, 0.0))
     in_flight: int = 0
     failures: int = 0
     unreached: bool = False
@@ -55,25 +57,49 @@ class Member:
     watch: asyncio.Task[None] | None = None
 
     def free(self, now: float) -> bool:
-        return self.alive and now >= self.paused_until and self.in_flight < self.controller.limit
+        return self.wait(now) <= 0
+
+    def wait(self, now: float) -> float:
+        """Seconds until it may have another request, infinite where that is not up to the clock."""
+        if not self.alive or self.in_flight >= self.controller.limit:
+            return math.inf
+        return max(self.paused_until - now, self.budget.wait(now))
 
     @property
     def load(self) -> float:
         return self.in_flight / self.weight
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One request at `member`: its `tokens` as they were guessed, and what the budgets were charged."""
+
+    member: Member
+    tokens: int = 0
+    charged: float = 0.0
+    charged_run: float = 0.0
+
+
 @dataclass(slots=True)
 class _Waiter:
     affinity: str
     avoid: Member | None
-    turn: asyncio.Future[Member] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    tokens: int
+    turn: asyncio.Future[Turn] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 class Pool:
-    """Hands out endpoints; `acquire` waits until one may have another request, `release` says how it went."""
+    """Hands out endpoints; `acquire` waits until one may have another request, `release` says how it went.
 
-    def __init__(self, members: Sequence[Member], provider: Provider, patience: float) -> None:
+    `budget` is that of the run as a whole, beside those of the members.
+    """
+
+    def __init__(
+        self, members: Sequence[Member], provider: Provider, patience: float, budget: Budget | None = None
+    ) -> None:
         self.members = tuple(members)
+        self._budget = budget or Budget(None, None, 0.0)
+        self._alarm: asyncio.TimerHandle | None = None
         self._provider = provider
         self._patience = patience
         self._waiters: deque[_Waiter] = deque()
@@ -88,8 +114,9 @@ class Pool:
         """How many requests may be in flight over all endpoints."""
         return sum(member.controller.limit for member in self.members)
 
-    async def acquire(self, affinity: str, avoid: Member | None = None) -> Member:
-        """An endpoint for a request about `affinity`, another than `avoid` where there is one.
+    async def acquire(self, affinity: str, avoid: Member | None = None, tokens: int = 0) -> Turn:
+        """An endpoint for a request of about `tokens` about `affinity`, another than `avoid` where there is
+        one.
 
         Raises EndpointError once all of them have been dead for longer than the pool's patience.
         """
@@ -97,29 +124,33 @@ class Pool:
             raise self._given_up
         member = None if self._waiters else self._pick(affinity, avoid)
         if member is not None:
-            member.in_flight += 1
-            return member
-        waiter = _Waiter(affinity, avoid)
+            return self._begin(member, tokens)
+        waiter = _Waiter(affinity, avoid, tokens)
         self._waiters.append(waiter)
+        self._wake()
         try:
             return await waiter.turn
         except asyncio.CancelledError:
             if waiter.turn.done() and not waiter.turn.cancelled() and waiter.turn.exception() is None:
-                waiter.turn.result().in_flight -= 1
+                waiter.turn.result().member.in_flight -= 1
                 self._serve()
             raise
 
-    def release(self, member: Member, attempt: Attempt | None) -> None:
+    def release(self, turn: Turn, attempt: Attempt | None) -> None:
         """The request is over; `attempt` None: it was given up by us, which says nothing about the server."""
         now = time.monotonic()
+        member = turn.member
         in_flight = member.in_flight
         member.in_flight -= 1
         if attempt is not None:
+            self._settle(turn, attempt)
             self._learn(member, attempt, in_flight, now)
         if self._waiters:
             self._serve()
 
     async def close(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
         tasks = [task for member in self.members for task in (member.check, member.watch) if task is not None]
         for task in tasks:
             task.cancel()
@@ -177,8 +208,24 @@ class Pool:
             ):
                 member.check = asyncio.create_task(self._check(member))
 
+    def _begin(self, member: Member, tokens: int) -> Turn:
+        member.in_flight += 1
+        return Turn(member, tokens, member.budget.take(tokens), self._budget.take(tokens))
+
+    def _settle(self, turn: Turn, attempt: Attempt) -> None:
+        """What the request really used: nothing if it failed, what was guessed where nobody says."""
+        used: float | None = 0.0
+        if isinstance(attempt.result, Completion):
+            used = attempt.result.usage.total_tokens
+        turn.member.budget.settle(turn.tokens, turn.charged, used)
+        self._budget.settle(turn.tokens, turn.charged_run, used)
+        if attempt.quotas is not None:
+            turn.member.budget.told(attempt.quotas)
+
     def _pick(self, affinity: str, avoid: Member | None) -> Member | None:
         now = time.monotonic()
+        if self._budget.wait(now) > 0:
+            return None
         free = [member for member in self.members if member.free(now)]
         if not free:
             return None
@@ -201,14 +248,25 @@ class Pool:
                 continue
             member = self._pick(waiter.affinity, waiter.avoid)
             if member is None:
+                self._wake()
                 return
             self._waiters.popleft()
-            member.in_flight += 1
-            waiter.turn.set_result(member)
+            waiter.turn.set_result(self._begin(member, waiter.tokens))
+
+    def _wake(self) -> None:
+        """Serves the waiters again when the first pause or budget lets a request through."""
+        now = time.monotonic()
+        seconds = max(self._budget.wait(now), min(member.wait(now) for member in self.members))
+        if not math.isfinite(seconds):
+            # An answer, or an endpoint that is back, will serve them.
+            return
+        loop = asyncio.get_running_loop()
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = loop.call_later(max(seconds, 0.001), self._serve)
 
     def _pause(self, member: Member, seconds: float, now: float) -> None:
         member.paused_until = max(member.paused_until, now + seconds)
-        asyncio.get_running_loop().call_later(seconds + 0.001, self._serve)
 
     async def _check(self, member: Member) -> None:
         """Asks a suspect whether it lives; when it does not, it gets no requests until it does. One that
@@ -294,7 +352,8 @@ def open_pool(
             else Fixed(max(1, settings.concurrency))
         )
         members.append(Member(endpoint, target.weight, limit, SameModel(endpoint, settings.model)))
-    return Pool(members, provider, settings.patience)
+    run = Budget(settings.rpm, settings.tpm, time.monotonic())
+    return Pool(members, provider, settings.patience, run)
 
 
 def gauge_sums(text: str) -> Mapping[str, float]:

@@ -31,6 +31,7 @@ from sightbench.client.transport.connection import (
     WatchedResponse,
     watch,
 )
+from sightbench.client.transport.quota import Quotas, quotas
 from sightbench.client.transport.retry import retry_after
 from sightbench.redaction import Redaction, url_secrets
 from sightbench.sample import Failure
@@ -57,13 +58,15 @@ class Response:
 class Attempt:
     """One attempt: an answer or a failure, how long it took, how long the server asks us to wait.
 
-    `connection` is set where nothing but the order of answers on it ties this one to its question.
+    `connection` is set where nothing but the order of answers on it ties this one to its question; `quotas`
+    are the budgets that the answer's headers tell of.
     """
 
     result: Completion | Failure
     seconds: float
     retry_after: float | None = None
     connection: WatchedConnection | None = None
+    quotas: Quotas | None = None
 
 
 class Endpoint:
@@ -150,6 +153,7 @@ class Endpoint:
             response.status, response.headers, response.body, self.provider.name, self.dialect.completion
         )
         wait = retry_after(response.headers, time.time())
+        told = quotas(response.headers, time.time())
         if wait is None and isinstance(result, Failure):
             wait = asked_to_wait(response.body)
         status, echo, connection = response.status, response.headers.get("x-request-id"), response.connection
@@ -167,7 +171,7 @@ class Endpoint:
                 self._unproven = True
         if isinstance(result, Completion):
             result = redacted(result, self.redaction)
-        return Attempt(self._hidden(result), time.monotonic() - started, wait, connection)
+        return Attempt(self._hidden(result), time.monotonic() - started, wait, connection, told)
 
     async def request(
         self,

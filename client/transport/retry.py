@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
 from sightbench.client.transport.failures import kind
+from sightbench.client.transport.quota import quotas
 from sightbench.sample import Failure
 
 _LONGEST = 366 * 86_400.0
@@ -79,46 +78,8 @@ def _asked_wait(headers: Mapping[str, str], now: float) -> float | None:
         except (ValueError, TypeError, OverflowError, IndexError):
             # Dates of years and time zones that no calendar has.
             return None
-    return exhausted(headers, now)
-
-
-def exhausted(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds until a budget that `x-ratelimit-*` or `anthropic-ratelimit-*` calls empty is refilled, None if
-    none is."""
-    if not any("ratelimit" in name.lower() for name in headers):
-        return None
-    waits = [
-        _duration(headers.get(f"x-ratelimit-reset-{what}", ""), now)
-        for what in ("requests", "tokens")
-        if headers.get(f"x-ratelimit-remaining-{what}") == "0"
-    ]
-    # https://platform.claude.com/docs/en/api/rate-limits: the same, with the reset as an RFC 3339 time
-    waits += [
-        _until(headers.get(f"anthropic-ratelimit-{what}-reset", ""), now)
-        for what in ("requests", "tokens", "input-tokens", "output-tokens")
-        if headers.get(f"anthropic-ratelimit-{what}-remaining") == "0"
-    ]
-    known = [wait for wait in waits if wait is not None]
-    return max(known) if known else None
-
-
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-
-
-def _duration(text: str, now: float) -> float | None:
-    """Seconds in "1.5", "20ms" or "6m0s"; or until an epoch time."""
-    if (value := _number(text)) is not None:
-        return max(0.0, value - now) if value > 1e9 else value
-    found = _DURATION.findall(text)
-    return sum(float(number) * _UNITS[unit] for number, unit in found) if found else None
-
-
-def _until(text: str, now: float) -> float | None:
-    try:
-        return max(0.0, datetime.fromisoformat(text).timestamp() - now)
-    except ValueError:
-        return None
+    told = quotas(headers, now)
+    return None if told is None else told.exhausted()
 
 
 def _number(text: str) -> float | None:

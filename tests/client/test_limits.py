@@ -2,54 +2,130 @@
 
 from __future__ import annotations
 
-import asyncio
-import itertools
 import random
+from datetime import UTC, datetime
 
 import pytest
 
-from sightbench.client.limits import Adaptive, Pace
+from sightbench.client.limits import Adaptive, Budget
+from sightbench.client.transport.quota import Quota, Quotas, quotas
 
 
-async def test_a_budget_of_requests_is_spent_evenly_and_in_order() -> None:
-    pace = Pace(rpm=3000, tpm=None)
-    loop = asyncio.get_running_loop()
-    at: list[tuple[int, float]] = []
-
-    async def one(number: int) -> None:
-        await pace.acquire(1)
-        at.append((number, loop.time()))
-
-    await asyncio.gather(*(one(number) for number in range(60)))
-    assert [number for number, _ in at] == list(range(60))
-    # 50 a second, a quarter of a second's worth at once: never more than that in any quarter.
-    for (_, early), (_, late) in itertools.pairwise(at[::13]):
-        assert late - early >= 0.24
-
-
-async def test_a_budget_of_tokens_follows_what_requests_really_use(monkeypatch: pytest.MonkeyPatch) -> None:
+def spend(budget: Budget, count: int, guess: int, used: float | None = None) -> list[float]:
+    """Sends as fast as the budget lets and answers at once; when each request went, in seconds."""
     now = 0.0
-    waited: list[float] = []
+    at = []
+    for _ in range(count):
+        while (wait := budget.wait(now)) > 0:
+            now += wait
+        at.append(now)
+        budget.settle(guess, budget.take(guess), used)
+    return at
 
-    async def sleep(seconds: float) -> None:
-        nonlocal now
-        now += seconds
-        waited.append(seconds)
 
-    monkeypatch.setattr(asyncio, "sleep", sleep)
-    pace = Pace(rpm=None, tpm=60_000, clock=lambda: now)
-    assert not pace.free and Pace(None, None).free
-    for _ in range(200):
-        charged = await pace.acquire(100)
-        pace.settle(100, charged, 500.0)
+def test_a_budget_of_requests_is_spent_evenly() -> None:
+    at = spend(Budget(3000, None, 0.0), 1000, 1)
+    # 50 a second, a quarter of a second's worth at once: never more than that above the even pace.
+    assert at[-1] == pytest.approx(999 / 50, rel=0.01)
+    assert max(number - 50 * when for number, when in enumerate(at)) <= 13
+    budget = Budget(3000, None, 0.0)
+    assert budget.wait(600.0) == 0.0
+    later = [600.0 + when for when in spend(budget, 100, 1)]
+    assert later[-1] >= 600.0
+
+
+def test_a_budget_of_tokens_follows_what_requests_really_use() -> None:
+    budget = Budget(None, 60_000, 0.0)
     # 200 requests of 500 tokens at 1,000 a second take 100 s, however wrong the first guesses were.
-    assert 98 <= now <= 101
-    charged = await pace.acquire(100)
-    assert 450 <= charged <= 501
-    pace.settle(100, charged, None)
-    before = len(waited)
-    pace.settle(100, await pace.acquire(100), 500.0)
-    assert len(waited) - before <= 1
+    assert spend(budget, 200, 100, 500.0)[-1] == pytest.approx(100, abs=1.5)
+    assert 450 <= budget.take(100) <= 501
+
+
+def test_a_budget_that_is_not_there_holds_nobody_up() -> None:
+    assert spend(Budget(None, None, 0.0), 1000, 10**6, 10.0**9)[-1] == 0.0
+
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("headers", "requests", "tokens"),
+    [
+        # https://developers.openai.com/api/docs/guides/rate-limits, the sample values of its table
+        (
+            {
+                "x-ratelimit-limit-requests": "60",
+                "x-ratelimit-remaining-requests": "59",
+                "x-ratelimit-reset-requests": "1s",
+                "x-ratelimit-limit-tokens": "150000",
+                "x-ratelimit-remaining-tokens": "149984",
+                "x-ratelimit-reset-tokens": "6m0s",
+            },
+            60.0,
+            None,
+        ),
+        # https://console.groq.com/docs/rate-limits: requests are a day's, tokens a minute's
+        (
+            {
+                "x-ratelimit-limit-requests": "14400",
+                "x-ratelimit-remaining-requests": "14370",
+                "x-ratelimit-reset-requests": "2m59.56s",
+                "x-ratelimit-limit-tokens": "18000",
+                "x-ratelimit-remaining-tokens": "17997",
+                "x-ratelimit-reset-tokens": "7.66ms",
+            },
+            None,
+            18000.0,
+        ),
+        # https://platform.claude.com/docs/en/api/rate-limits
+        (
+            {
+                "anthropic-ratelimit-requests-limit": "4000",
+                "anthropic-ratelimit-requests-remaining": "3999",
+                "anthropic-ratelimit-requests-reset": "2026-11-21T12:00:01Z",
+                "anthropic-ratelimit-input-tokens-limit": "2000000",
+                "anthropic-ratelimit-input-tokens-remaining": "1998000",
+                "anthropic-ratelimit-input-tokens-reset": "2026-11-21T12:00:01Z",
+            },
+            4000.0,
+            2000000.0,
+        ),
+    ],
+)
+def test_services_say_what_they_allow_a_minute(
+    headers: dict[str, str], requests: float | None, tokens: float | None
+) -> None:
+    found = quotas(headers, NOW)
+    assert found is not None and found.requests is not None and found.tokens is not None
+    assert (found.requests.per_minute, found.tokens.per_minute) == (requests, tokens)
+    assert quotas({"content-type": "application/json"}, NOW) is None
+
+
+def test_a_budget_nobody_gave_is_learned_and_a_given_one_is_never_raised() -> None:
+    told = Quotas(requests=Quota(600, 590, 1.0, 600))
+    budget = Budget(None, None, 0.0)
+    budget.told(told)
+    assert spend(budget, 200, 1)[-1] == pytest.approx(20, abs=0.5)
+    careful = Budget(60, None, 0.0)
+    careful.told(told)
+    assert spend(careful, 50, 1)[-1] == pytest.approx(49, abs=1)
+
+
+def test_the_pace_falls_when_the_service_counts_more_than_we_do() -> None:
+    """We count 100 tokens a request, the service 160, and refills 1,000 a second: at its own pace the run
+    would drain the service's budget; so slowed it ends at 1,000 / 160 requests a second, with some left."""
+    budget = Budget(None, 60_000, 0.0)
+    left, now, sent = 60_000.0, 0.0, 0
+    while now < 600:
+        while (wait := budget.wait(now)) > 0:
+            now += wait
+            left = min(60_000.0, left + wait * 1000)
+        sent += 1
+        left -= 160
+        assert left > 0, "refused"
+        budget.settle(100, budget.take(100), 100.0)
+        budget.told(Quotas(tokens=Quota(60_000, left, 1.0, 60_000)))
+    assert sent >= 0.98 * 600 * 1000 / 160
 
 
 class Server:

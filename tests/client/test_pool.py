@@ -32,9 +32,9 @@ async def test_a_video_stays_with_its_endpoint_and_videos_spread_by_weight() -> 
     for index in range(2000):
         taken = set()
         for _ in range(3):
-            member = await members.acquire(f"video {index}")
-            members.release(member, OK)
-            taken.add(member.endpoint.label)
+            turn = await members.acquire(f"video {index}")
+            members.release(turn, OK)
+            taken.add(turn.member.endpoint.label)
         assert len(taken) == 1
         homes.update(taken)
     assert [round(homes[f"http://host{i}/v1"] / 2000, 1) for i in range(3)] == pytest.approx(
@@ -45,7 +45,7 @@ async def test_a_video_stays_with_its_endpoint_and_videos_spread_by_weight() -> 
 
 async def test_one_video_asked_about_very_often_spills_over() -> None:
     members = pool(1, 1, 1)
-    taken = Counter([(await members.acquire("the video")).endpoint.label for _ in range(90)])
+    taken = Counter([(await members.acquire("the video")).member.endpoint.label for _ in range(90)])
     # Up to twice the mean stays where the caches are.
     assert len(taken) == 3 and max(taken.values()) <= 2 * 30 + 1
     await members.close()
@@ -57,9 +57,9 @@ async def test_a_full_pool_makes_wait_in_order_and_a_cancelled_waiter_loses_no_p
     served: list[int] = []
 
     async def waiter(number: int) -> None:
-        member = await members.acquire("a")
+        turn = await members.acquire("a")
         served.append(number)
-        members.release(member, OK)
+        members.release(turn, OK)
 
     tasks = [asyncio.create_task(waiter(number)) for number in range(4)]
     await asyncio.sleep(0)
@@ -75,10 +75,11 @@ async def test_a_retry_goes_elsewhere_and_a_pause_keeps_requests_away() -> None:
     members = pool(1, 1)
     first = await members.acquire("a")
     members.release(first, Attempt(Failure("server_error", "x", 500), 0.1))
-    other = await members.acquire("a", avoid=first)
-    assert other is not first
+    other = await members.acquire("a", avoid=first.member)
+    assert other.member is not first.member
     members.release(other, Attempt(Failure("rate_limited", "x", 429), 0.1, retry_after=30.0))
-    assert all([await members.acquire("a", avoid=first) is first for _ in range(5)])
+    again = [await members.acquire("a", avoid=first.member) for _ in range(5)]
+    assert all(turn.member is first.member for turn in again)
     await members.close()
 
 
