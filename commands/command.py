@@ -25,6 +25,7 @@ from sightbench.commands.merge import merge
 from sightbench.commands.models import models
 from sightbench.commands.report import report
 from sightbench.commands.score import score
+from sightbench.commands.studies.audit import audit
 from sightbench.commands.studies.compare import compare
 from sightbench.commands.studies.leaderboard import leaderboard
 from sightbench.commands.studies.plan import plan
@@ -158,6 +159,7 @@ for command in (
     leaderboard,
     sweep,
     repeats,
+    audit,
     tasks,
     models,
     grade,

@@ -35,7 +35,7 @@ def evaluate(options: Options, *, quiet: bool = False) -> int:
 def evaluate_repeats(options: Options, count: int, *, quiet: bool = False) -> int:
     """Asks everything `count` times and prints what the answers say together; the exit code as `evaluate`."""
     from sightbench.evaluation.studies.repeats import ask_repeats, repeats
-    from sightbench.reports.repeats import lines
+    from sightbench.reports.studies.repeats import lines
 
     with progress_display(quiet) as progress:
         runs = ask_repeats(options, count, progress=progress, note=note)

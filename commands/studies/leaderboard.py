@@ -34,7 +34,7 @@ def leaderboard(
     """A table of models and benchmarks, with intervals and ranks the tests stand behind."""
     from sightbench.evaluation.run import open_run
     from sightbench.evaluation.studies.leaderboard import leaderboard as board
-    from sightbench.reports.leaderboard import FORMS
+    from sightbench.reports.studies.leaderboard import FORMS
 
     names = dict(_alias(text) for text in alias)
     opened = []

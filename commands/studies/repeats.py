@@ -23,7 +23,7 @@ def repeats(runs: tuple[Path, ...], data: Path | None, as_json: bool) -> None:
     from sightbench.evaluation.run import open_run
     from sightbench.evaluation.studies.repeats import repeats as taken_together
     from sightbench.evaluation.studies.repeats import with_repeats
-    from sightbench.reports.repeats import lines, to_json
+    from sightbench.reports.studies.repeats import lines, to_json
 
     folders = with_repeats(runs[0]) if len(runs) == 1 else runs
     found = taken_together([open_run(folder, data) for folder in folders])

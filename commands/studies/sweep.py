@@ -59,7 +59,7 @@ def sweep(
     from sightbench.evaluation.studies import sweep as study
     from sightbench.evaluation.studies.checkpoints import checkpoints as found
     from sightbench.evaluation.studies.sweep_files import leave, lines
-    from sightbench.reports.sweep import render
+    from sightbench.reports.studies.sweep import render
 
     options = Options(**flags)
     if models is not None:

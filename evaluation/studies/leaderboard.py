@@ -9,7 +9,7 @@ from sightbench.errors import UsageError
 from sightbench.evaluation.run import Run
 from sightbench.evaluation.score import headline
 from sightbench.evaluation.studies.compare import Judged, judged, paired
-from sightbench.reports.leaderboard import Board, Cell
+from sightbench.reports.studies.leaderboard import Board, Cell
 from sightbench.scorers.score import Row
 from sightbench.scorers.statistics.comparison import compared
 from sightbench.scorers.statistics.paired import FLIPS

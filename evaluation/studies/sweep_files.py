@@ -10,8 +10,8 @@ import orjson
 from sightbench.evaluation.report import leave_page
 from sightbench.evaluation.studies.sweep import Point, Swept, steps
 from sightbench.files import replace_file
-from sightbench.reports.sweep import Line, to_json
-from sightbench.reports.sweep_page import page
+from sightbench.reports.studies.sweep import Line, to_json
+from sightbench.reports.studies.sweep_page import page
 
 
 def lines(grid: Sequence[Point], swept: Swept) -> list[Line]:

@@ -16,7 +16,7 @@ from sightbench.evaluation.run import Run
 from sightbench.evaluation.studies.budget import budgets
 from sightbench.evaluation.studies.compare import compare
 from sightbench.evaluation.studies.leaderboard import leaderboard
-from sightbench.reports.leaderboard import FORMS
+from sightbench.reports.studies.leaderboard import FORMS
 from tests.paths import ROOT
 from tests.tasks import formats
 

@@ -6,7 +6,7 @@ import html
 import math
 from collections.abc import Callable, Sequence
 
-from sightbench.reports.sweep import PICKED, Line, best, by_benchmark, cells
+from sightbench.reports.studies.sweep import PICKED, Line, best, by_benchmark, cells
 
 _WIDE, _HIGH = 640, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 16, 14, 44
