@@ -26,6 +26,7 @@ from sightbench.client.settings import Settings
 from sightbench.client.transport.completion import Completion
 from sightbench.client.transport.endpoint import Attempt, Endpoint
 from sightbench.client.transport.failures import kind
+from sightbench.client.transport.opening import opened
 from sightbench.client.transport.same_model import SameModel
 from sightbench.errors import EndpointError
 from sightbench.sample import Failure
@@ -334,25 +335,18 @@ def open_pool(
     settings: Settings, provider: Provider, on_stray: Callable[[Sequence[str]], None] = lambda names: None
 ) -> Pool:
     """Connections to every endpoint of the settings; nothing is sent yet. `on_stray`: see Endpoint."""
+    now = time.monotonic()
     members = []
     for target in settings.endpoints:
-        endpoint = Endpoint(
-            target.url,
-            api_key=settings.api_key,
-            headers=settings.headers,
-            timeout=settings.timeout,
-            insecure=settings.insecure,
-            on_stray=on_stray,
-            provider=provider,
-            model=settings.model,
-        )
+        endpoint = opened(settings, target, provider=provider, on_stray=on_stray)
         limit = (
             Adaptive(settings.max_concurrency)
             if settings.concurrency == "auto"
             else Fixed(max(1, settings.concurrency))
         )
-        members.append(Member(endpoint, target.weight, limit, SameModel(endpoint, settings.model)))
-    run = Budget(settings.rpm, settings.tpm, time.monotonic())
+        own = Budget(target.rpm, target.tpm, now)
+        members.append(Member(endpoint, target.weight, limit, SameModel(endpoint, settings.model), own))
+    run = Budget(settings.rpm, settings.tpm, now)
     return Pool(members, provider, settings.patience, run)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -14,17 +13,19 @@ import orjson
 
 from sightbench.client.body import MAX_MASK_REPLY
 from sightbench.client.providers import chosen
-from sightbench.client.settings import Settings
+from sightbench.client.settings import Settings, Target
 from sightbench.client.transport.completion import Completion
 from sightbench.client.transport.endpoint import Endpoint, from_exception
 from sightbench.client.transport.error_codes import ErrorBody, read_error
 from sightbench.client.transport.failures import explain, from_body
 from sightbench.client.transport.models import ModelCard, listed
+from sightbench.client.transport.opening import opened
 from sightbench.errors import EndpointError, SightbenchError
 from sightbench.sample import Failure
 from sightbench.terminal import plain
 
 PROBE_SECONDS = 30.0
+MASK_PROBE_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,7 @@ async def probe(
     key: str | None = None,
     *,
     model: str | None = None,
-    headers: Mapping[str, str] | None = None,
     insecure: bool = False,
-    seconds: float = PROBE_SECONDS,
     provider: str = "generic",
 ) -> ServerInfo:
     """Asks one endpoint what it serves. `model` None: the only one it serves.
@@ -69,14 +68,12 @@ async def probe(
     Raises EndpointError with one line when it cannot be reached, refuses the key, or does not serve
     `model` (the line lists what it does serve).
     """
-    endpoint = Endpoint(
-        url,
-        api_key=key,
-        headers=headers,
-        timeout=seconds,
-        insecure=insecure,
-        provider=chosen(provider, url),
-    )
+    target = Target(url, api_key=key)
+    settings = Settings(endpoints=(target,), model=model or "", insecure=insecure, provider=provider)
+    return (await probe_all(settings))[0]
+
+
+async def _probe(endpoint: Endpoint, model: str | None) -> ServerInfo:
     try:
         info = await _named(endpoint, model) or await _describe(endpoint, model)
         return replace(
@@ -112,7 +109,7 @@ async def probe_all(settings: Settings) -> tuple[ServerInfo, ...]:
     Raises EndpointError when one fails, or two disagree on what the model is or how long its context is.
     """
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_probe_or_error(target.url, settings)) for target in settings.endpoints]
+        tasks = [group.create_task(_probe_or_error(target, settings)) for target in settings.endpoints]
     results = [task.result() for task in tasks]
     for result in results:
         if isinstance(result, SightbenchError):
@@ -149,29 +146,21 @@ def agree(infos: tuple[ServerInfo, ...], same_model: bool = False) -> None:
             )
 
 
-async def probe_masks(
-    url: str,
-    key: str | None = None,
-    *,
-    model: str,
-    headers: Mapping[str, str] | None = None,
-    insecure: bool = False,
-    seconds: float = 120.0,
-) -> bool:
-    """Whether the endpoint answers a tiny segmentation request with masks (possibly none): for servers
+async def probe_masks(settings: Settings) -> bool:
+    """Whether the first endpoint answers a tiny segmentation request with masks (possibly none): for servers
     whose /models does not list capabilities. Raises EndpointError when it cannot be reached."""
     content = [
         {"type": "image_url", "image_url": {"url": "data:image/png;base64," + _tiny_png()}},
         {"type": "text", "text": "Please segment the object closest to the camera."},
     ]
     body = {
-        "model": model,
+        "model": settings.model,
         "messages": [{"role": "user", "content": content}],
         "max_tokens": 8,
         "temperature": 0,
         "mask_options": {"return_masks": True},
     }
-    endpoint = Endpoint(url, api_key=key, headers=headers, timeout=seconds, insecure=insecure)
+    endpoint = opened(settings, settings.endpoints[0], timeout=MASK_PROBE_SECONDS)
     try:
         data = orjson.dumps(body)
         result = (await endpoint.ask((data,), len(data), {}, limit=MAX_MASK_REPLY)).result
@@ -184,16 +173,11 @@ async def probe_masks(
     return False
 
 
-async def _probe_or_error(url: str, settings: Settings) -> ServerInfo | SightbenchError:
+async def _probe_or_error(target: Target, settings: Settings) -> ServerInfo | SightbenchError:
+    known = chosen(settings.provider, target.url)
     try:
-        return await probe(
-            url,
-            settings.api_key,
-            model=settings.model or None,
-            headers=settings.headers,
-            insecure=settings.insecure,
-            provider=settings.provider,
-        )
+        endpoint = opened(settings, target, provider=known, timeout=PROBE_SECONDS)
+        return await _probe(endpoint, settings.model or None)
     except SightbenchError as error:
         return error
 

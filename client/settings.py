@@ -9,7 +9,8 @@ from typing import Literal
 
 from sightbench.client.hosted.negotiation import Change
 from sightbench.client.sampling import RequestOptions
-from sightbench.client.transport.address import label
+from sightbench.client.transport.address import address
+from sightbench.client.transport.credential import Credential
 
 Mode = Literal["images", "video", "file"]
 """How frames go out: one image part each, one video part of encoded frames, or `file://` references."""
@@ -17,13 +18,24 @@ Mode = Literal["images", "video", "file"]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One endpoint: its base URL (`http://host:8000/v1`, `unix:///run/vllm.sock`), its share of the load."""
+    """One endpoint: its base URL (`http://host:8000/v1`, `unix:///run/vllm.sock`), its share of the load; its
+    own key with the name of the variable it came from, and its own budgets per minute, None: the run's."""
 
     url: str
     weight: float = 1.0
+    api_key: str | None = None
+    key_env: str | None = None
+    rpm: float | None = None
+    tpm: float | None = None
+
+    @property
+    def label(self) -> str:
+        """What people and files call it: no credentials, and the variable of its key where it has its own."""
+        where = address(self.url).label
+        return where if self.key_env is None else f"{where}#env={self.key_env}"
 
     def __repr__(self) -> str:
-        return f"Target({label(self.url)!r}, weight={self.weight:g})"
+        return f"Target({self.label!r}, weight={self.weight:g})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +49,14 @@ class Settings(RequestOptions):
     not to for samples that want text. `lookahead` is how many samples are read ahead to
     bring questions about one video together; `shard` is (index, count), by video. `provider` is an entry of
     the providers' table ("generic": the one an endpoint's URL belongs to); `changes` are what a model's
-    refusals did to the parameters.
+    refusals did to the parameters; `credential` prints headers that go out with every request.
     """
 
     endpoints: tuple[Target, ...]
     model: str
     api_key: str | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    credential: Credential | None = field(default=None, repr=False)
     provider: str = "generic"
     changes: tuple[Change, ...] = ()
     mode: Mode = "images"

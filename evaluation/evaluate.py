@@ -199,17 +199,7 @@ async def look(begun: Begun) -> Servers:
         # Else a mask server would also draw what an answer to a question mentions.
         settled = replace(settled, text_mask_options=segments)
     else:
-        segments = (
-            begun.wants_masks
-            and not provider(settled.provider).hosted
-            and await probe_masks(
-                settled.endpoints[0].url,
-                settled.api_key,
-                model=settled.model,
-                headers=settled.headers,
-                insecure=settled.insecure,
-            )
-        )
+        segments = begun.wants_masks and not provider(settled.provider).hosted and await probe_masks(settled)
     return Servers(settled, infos, segments)
 
 

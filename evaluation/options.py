@@ -27,7 +27,8 @@ class Options(RequestOptions):
 
     endpoint: str | Sequence[str] = flag(
         (),
-        "OpenAI-compatible base URL; repeat for several, URL*2 has weight 2.",
+        "Base URL; repeat for several. URL*2 has weight 2, URL#env=KEY2,rpm=500,tpm=9000 its own key and "
+        "limits per minute.",
         "where",
         metavar="URL",
         shown="the embedded baseline",
@@ -96,6 +97,12 @@ class Options(RequestOptions):
     )
     header: str | Sequence[str] = flag(
         (), "Extra request header; VALUE may be $VARIABLE.", "where", metavar="NAME:VALUE"
+    )
+    header_command: str | None = flag(
+        None,
+        "Command that prints a token or NAME: VALUE, run again when it ends or is refused.",
+        "where",
+        metavar="CMD",
     )
     insecure: bool = flag(False, "Do not verify TLS certificates.", "where")
     same_model: bool = flag(False, "Endpoints serve the same weights from different places.", "where")

@@ -6,10 +6,12 @@ import math
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sightbench.client.providers import chosen
 from sightbench.client.settings import Settings, Target
 from sightbench.client.transport.address import address, label
+from sightbench.client.transport.credential import Credential
 from sightbench.errors import UsageError
 from sightbench.evaluation.options import Options, several
 from sightbench.evaluation.shards.part import part
@@ -27,6 +29,7 @@ def settings(options: Options) -> Settings:
         api_key=os.environ.get(options.api_key_env or key_variable(service, targets)) or None,
         provider=chosen(service, targets[0].url).name if options.provider else service,
         headers=dict(_header(header) for header in several(options.header)),
+        credential=Credential(options.header_command) if options.header_command else None,
         concurrency=options.concurrency,
         rpm=options.rpm,
         tpm=options.tpm,
@@ -48,12 +51,36 @@ def key_variable(service: str, targets: Sequence[Target]) -> str:
 
 
 def _target(text: str) -> Target:
-    found = re.fullmatch(r"(.+)\*(\d+(?:\.\d+)?)", text)
-    url, weight = (found[1], float(found[2])) if found else (text, 1.0)
+    """`URL*2#env=KEY2,rpm=500,tpm=200000`; only the URL is needed."""
+    where, marked, own = text.partition("#")
+    found = re.fullmatch(r"(.+)\*(\d+(?:\.\d+)?)", where)
+    url, weight = (found[1], float(found[2])) if found else (where, 1.0)
     address(url)
     if weight == 0 or not math.isfinite(weight):
         raise UsageError(f"--endpoint {label(url)}*{found[2] if found else ''}: a weight is above 0")
-    return Target(url, weight)
+    target = Target(url, weight)
+    for piece in own.split(",") if marked else ():
+        target = _with(target, *piece.partition("=")[::2])
+    return target
+
+
+def _with(target: Target, name: str, value: str) -> Target:
+    """The target with what stands after its #. What is not known is not shown: it may be a key."""
+    if name == "env":
+        if not os.environ.get(value):
+            raise UsageError(f"--endpoint {target.label}#env: the environment has no variable of that name")
+        return replace(target, api_key=os.environ[value], key_env=value)
+    if name not in ("rpm", "tpm"):
+        raise UsageError(
+            f"--endpoint {target.label}: after # stand env, rpm and tpm, for example #env=KEY2,rpm=500"
+        )
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise UsageError(f"--endpoint {target.label}#{name}: a number above 0")
+    return replace(target, rpm=number) if name == "rpm" else replace(target, tpm=number)
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ import asyncio
 import mmap
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -114,8 +115,10 @@ class Http:
             refused = read_error(orjson.loads(raw))
         except orjson.JSONDecodeError:
             refused = None
+        hidden = self._endpoint.redaction.text
         if refused is None:
-            return from_status(status, plain(raw[:200].decode(errors="replace"))), None
+            return from_status(status, plain(hidden(raw[:200].decode(errors="replace")))), None
+        refused = replace(refused, message=hidden(refused.message))
         return from_body(status, refused, self._endpoint.provider.name), refused.retry_after
 
     def _loaded(self, raw: bytes) -> dict[str, Any]:

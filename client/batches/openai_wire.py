@@ -15,7 +15,10 @@ import openai
 import orjson
 
 from sightbench.client.batches.service import Frame, Limits, Progress, Read, Result
+from sightbench.client.transport.credential import Credential
+from sightbench.client.transport.endpoint import AGENT
 from sightbench.errors import EndpointError
+from sightbench.redaction import Redaction, url_secrets
 from sightbench.sample import Failure
 from sightbench.terminal import plain
 
@@ -26,19 +29,30 @@ _ENDED = frozenset({"completed", "expired"})
 
 
 class OpenAIBatches:
-    """`url` is the API's base, `key` may be None for a server that needs none."""
+    """`url` is the API's base, `key` may be None for a server that needs none; `credential`: see Endpoint."""
 
     name = "openai"
     limits = LIMITS
     frame = Frame()
 
     def __init__(
-        self, url: str, key: str | None, headers: Mapping[str, str] | None = None, label: str = ""
+        self,
+        url: str,
+        key: str | None,
+        headers: Mapping[str, str] | None = None,
+        label: str = "",
+        credential: Credential | None = None,
     ) -> None:
         self._label = label or url
+        self._secrets = (key, *(headers or {}).values(), *url_secrets(url))
+        self._credential = credential
         # Creating is never repeated blindly: whether it happened is asked first.
         self._client = openai.AsyncOpenAI(
-            base_url=url, api_key=key or "none", default_headers=dict(headers or {}), max_retries=0
+            base_url=url,
+            api_key=key or "none",
+            default_headers={"User-Agent": AGENT, **(headers or {})},
+            max_retries=0,
+            http_client=None if credential is None else _WithToken(credential),
         )
         self._patient = self._client.with_options(max_retries=5)
 
@@ -106,10 +120,32 @@ class OpenAIBatches:
         try:
             yield
         except openai.APIStatusError as error:
-            words = plain(error.message)
+            words = self._shown(error.message)
             raise EndpointError(f"{self._label}: batch: HTTP {error.status_code}: {words}") from error
         except (openai.OpenAIError, orjson.JSONDecodeError) as error:
-            raise EndpointError(f"{self._label}: batch: {plain(str(error))}") from error
+            raise EndpointError(f"{self._label}: batch: {self._shown(str(error))}") from error
+
+    def _shown(self, words: str) -> str:
+        printed = () if self._credential is None else self._credential.secrets
+        return plain(Redaction((*self._secrets, *printed)).text(words))
+
+
+class _WithToken(openai.DefaultAsyncHttpxClient):
+    """The SDK's HTTP client with a credential's headers on every request, and another token after a 401."""
+
+    def __init__(self, credential: Credential) -> None:
+        super().__init__()
+        self._credential = credential
+
+    async def send(self, request: Any, **options: Any) -> Any:
+        token = await self._credential.token()
+        request.headers.update(token.headers)
+        response = await super().send(request, **options)
+        if response.status_code == 401 and (other := await self._credential.renewed(token)):
+            await response.aclose()
+            request.headers.update(other.headers)
+            response = await super().send(request, **options)
+        return response
 
 
 def result(row: Mapping[str, Any], read: Read) -> Result:

@@ -22,9 +22,8 @@ from sightbench.client.providers import Provider, provider
 from sightbench.client.run import Outcome
 from sightbench.client.settings import Settings
 from sightbench.client.store import Store
-from sightbench.client.transport.address import label
 from sightbench.client.transport.completion import Completion, parse
-from sightbench.client.transport.endpoint import Endpoint
+from sightbench.client.transport.opening import opened
 from sightbench.errors import UsageError
 from sightbench.families import named
 from sightbench.sample import Failure, Sample
@@ -51,9 +50,10 @@ async def ask_batches(
     """
     started = time.monotonic()
     template = Template(settings, provider(settings.provider), named(settings.family or "generic"))
-    place = Place(
-        "file" if exchange == "file" else label(settings.endpoints[0].url), settings.provider, settings.model
-    )
+    if len(settings.endpoints) > 1:
+        raise UsageError("--batch asks one endpoint: leave the other --endpoint flags out")
+    where = "file" if exchange == "file" else settings.endpoints[0].label
+    place = Place(where, settings.provider, settings.model)
     ledger = Ledger(folder)
     service = batch_service(exchange, settings, ledger)
     cache = MediaCache(template.plan)
@@ -101,25 +101,17 @@ def batch_service(exchange: Exchange, settings: Settings, ledger: Ledger) -> Ser
     if exchange == "file":
         return FileBatches(ledger.folder)
     service = provider(settings.provider)
-    url = settings.endpoints[0].url
+    target = settings.endpoints[0]
     if service.batches == "openai":
         from sightbench.client.batches.openai_wire import OpenAIBatches
 
-        return OpenAIBatches(url, settings.api_key, settings.headers, label(url))
+        key = target.api_key or settings.api_key
+        return OpenAIBatches(target.url, key, settings.headers, target.label, settings.credential)
     if service.batches is None:
         raise UsageError(
             f"{service.name} has no batch API that is known here: leave --batch out, or write --batch file"
         )
-    endpoint = Endpoint(
-        url,
-        api_key=settings.api_key,
-        headers=settings.headers,
-        timeout=settings.timeout,
-        insecure=settings.insecure,
-        provider=service,
-        model=settings.model,
-    )
-    http = Http(endpoint)
+    http = Http(opened(settings, target, provider=service))
     if service.batches == "anthropic":
         return AnthropicBatches(http)
     return (

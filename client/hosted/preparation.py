@@ -14,9 +14,10 @@ from sightbench.client.dialects.messages import Message
 from sightbench.client.hosted.negotiation import Change, negotiate
 from sightbench.client.providers import provider
 from sightbench.client.settings import Settings
-from sightbench.client.transport.endpoint import Endpoint, from_exception
+from sightbench.client.transport.endpoint import from_exception
 from sightbench.client.transport.error_codes import ErrorBody, read_error
 from sightbench.client.transport.failures import explain, from_body, kind
+from sightbench.client.transport.opening import opened
 from sightbench.errors import EndpointError
 from sightbench.families import named
 from sightbench.sample import Sample, Text, Turn
@@ -36,15 +37,7 @@ async def prepare(settings: Settings) -> Settings:
     template = Template(settings, service, named(settings.family or "generic"))
     sample = Sample("probe", "", "", "", (Turn("user", (Text(ASKED),)),))
     target = settings.endpoints[0]
-    endpoint = Endpoint(
-        target.url,
-        api_key=settings.api_key,
-        headers=settings.headers,
-        timeout=settings.timeout,
-        insecure=settings.insecure,
-        provider=service,
-        model=settings.model,
-    )
+    endpoint = opened(settings, target, provider=service)
 
     async def ask(parameters: Mapping[str, Any]) -> ErrorBody | None:
         fragments = template.dialect.request((Message("user", ASKED),), parameters)

@@ -31,15 +31,18 @@ from sightbench.client.transport.connection import (
     WatchedResponse,
     watch,
 )
+from sightbench.client.transport.credential import Credential
 from sightbench.client.transport.quota import Quotas, quotas
 from sightbench.client.transport.retry import retry_after
 from sightbench.redaction import Redaction, url_secrets
 from sightbench.sample import Failure
 from sightbench.terminal import plain
+from sightbench.version import version
 
 REPLY_BYTES = 16 * 2**20
 """What is read of a reply unless a request says otherwise."""
 
+AGENT = f"sightbench/{version()}"
 CONNECT_SECONDS = 60.0
 _WRITE_BYTES = 256 * 1024
 
@@ -73,6 +76,7 @@ class Endpoint:
     """A connection pool to one address. Everything that is sent goes through `request`.
 
     `provider` None is the one the URL belongs to; `model` is needed where the dialect has it in the path.
+    `label` is what people and files call it, None: its address; `credential` prints headers of its own.
 
     `on_stray` is called with the names of answers that turn out to have come over a connection on which more
     was sent than asked for; none of them can be trusted.
@@ -89,16 +93,21 @@ class Endpoint:
         on_stray: Callable[[Sequence[str]], None] = lambda names: None,
         provider: Provider | None = None,
         model: str = "",
+        label: str | None = None,
+        credential: Credential | None = None,
     ) -> None:
         self.address = address(url)
         self.provider = provider or provider_of(self.address.base)
         self.dialect = DIALECTS[self.provider.dialect]
-        self.label = self.address.label
-        self.redaction = Redaction((api_key, *(headers or {}).values(), *url_secrets(url)))
+        self.label = label or self.address.label
+        self._secrets = (api_key, *(headers or {}).values(), *url_secrets(url))
+        self._redaction = Redaction(self._secrets)
+        self._credential = credential
+        self._redacted: tuple[str, ...] = ()
         self.timeout = timeout
         self._ids = RequestIds()
         self._unproven = False
-        given = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "sightbench"}
+        given = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": AGENT}
         given.update(self.dialect.headers)
         if api_key:
             given.update(self.dialect.key(api_key))
@@ -116,6 +125,14 @@ class Endpoint:
             response_class=WatchedResponse,
         )
         self.asked = self.url(self.dialect.path.format(model=model.removeprefix("models/")))
+
+    @property
+    def redaction(self) -> Redaction:
+        """What takes this endpoint's secrets out of text, those of its credential among them."""
+        if self._credential is not None and self._credential.secrets != self._redacted:
+            self._redacted = self._credential.secrets
+            self._redaction = Redaction((*self._secrets, *self._redacted))
+        return self._redaction
 
     def url(self, path: str) -> URL:
         """`path` under the API's base (`/models`)."""
@@ -182,8 +199,27 @@ class Endpoint:
         headers: Mapping[str, str] | None = None,
         limit: int = REPLY_BYTES,
     ) -> Response:
-        """What the server answers. Raises what aiohttp raises, and ReplyTooLarge past `limit` bytes (counted
-        after decompression)."""
+        """What the server answers. Raises what aiohttp raises, ReplyTooLarge past `limit` bytes (counted
+        after decompression), and EndpointError when the credential's command fails."""
+        if self._credential is None:
+            return await self._exchange(method, url, fragments, size, headers or {}, limit)
+        token = await self._credential.token()
+        sent = {**(headers or {}), **token.headers}
+        response = await self._exchange(method, url, fragments, size, sent, limit)
+        if response.status == 401 and (other := await self._credential.renewed(token)):
+            sent = {**(headers or {}), **other.headers}
+            response = await self._exchange(method, url, fragments, size, sent, limit)
+        return response
+
+    async def _exchange(
+        self,
+        method: str,
+        url: URL,
+        fragments: Sequence[bytes],
+        size: int,
+        headers: Mapping[str, str],
+        limit: int,
+    ) -> Response:
         data = _Spliced(fragments, size) if fragments else None
         async with self._session.request(
             method, url, data=data, headers=headers, allow_redirects=False

@@ -62,12 +62,12 @@ async def test_a_mask_request_shows_whether_a_silent_server_segments() -> None:
         serving() as plain,
         serving(lambda request, number: error(400, "unknown field mask_options")) as strict,
     ):
-        assert await probe_masks(masks.url, model="tiny")
-        assert not await probe_masks(plain.url, model="tiny")
-        assert not await probe_masks(strict.url, model="tiny")
+        assert await probe_masks(to(masks.url))
+        assert not await probe_masks(to(plain.url))
+        assert not await probe_masks(to(strict.url))
         assert masks.requests[0].json["mask_options"] == {"return_masks": True}
     with pytest.raises(EndpointError, match="cannot be reached"):
-        await probe_masks("http://127.0.0.1:9/v1", model="tiny")
+        await probe_masks(to("http://127.0.0.1:9/v1"))
 
 
 async def test_a_model_nobody_serves_is_an_error_that_lists_those_served() -> None:

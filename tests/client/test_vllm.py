@@ -80,7 +80,7 @@ def answered(folder: Path, count: int) -> None:
 def test_the_server_is_what_it_is_taken_for(vllm: Server) -> None:
     info = asyncio.run(probe(vllm.url))
     assert (info.engine, info.model, info.max_model_len, info.frame_lists) == ("vllm", "tiny", 16384, True)
-    assert not asyncio.run(probe_masks(vllm.url, model="tiny"))
+    assert not asyncio.run(probe_masks(to(vllm.url)))
     with pytest.raises(EndpointError, match=r"'nope'.*tiny"):
         asyncio.run(probe(vllm.url, model="nope"))
 
