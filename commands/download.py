@@ -1,4 +1,4 @@
-"""`download`: models, and benchmarks' files from the hub or as VLMEvalKit's tables."""
+"""`download`: models, and benchmarks' files where their references take them from."""
 
 from __future__ import annotations
 
@@ -13,23 +13,20 @@ import click
 @click.option(
     "--kind", type=click.Choice(["model", "dataset"]), help="What an ORGANISATION/NAME is.  [default: model]"
 )
-def download(names: tuple[str, ...], out: Path | None, kind: str | None) -> None:
+@click.option(
+    "--cache-dir",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Keep the files here, shared with the hub's own programs; the folder gets links to them.",
+)
+def download(names: tuple[str, ...], out: Path | None, kind: str | None, cache_dir: Path | None) -> None:
     """Download models, or benchmarks' files; a broken download continues.
 
-    A benchmark comes from the hub, or as VLMEvalKit's table (MMStar, OCRBench, ...), whose MD5 is checked.
+    A benchmark (or a group of them) comes from where its reference's pages say: the hub, VLMEvalKit's tables
+    with their MD5, InternVL's converted files. What no address gives is said in a line. HF_ENDPOINT names
+    another hub.
     """
-    from sightbench.evaluation.download import fetch, table_of
-    from sightbench.servers.download import BENCHMARKS
-    from sightbench.servers.download import download as from_the_hub
-    from sightbench.tasks.web_files import VLABENCH_PROMPTS
+    from sightbench.evaluation.download import bring
 
     for name in names:
-        table = None if kind or name.lower() in BENCHMARKS else table_of(name)
-        if table is not None:
-            click.echo(str(fetch(table, out or Path("data"))))
-            continue
-        folder = from_the_hub(name, "dataset" if kind == "dataset" else None, out)
-        if name.lower() == "vlabench":
-            for prompt in VLABENCH_PROMPTS:
-                fetch(prompt, folder)
-        click.echo(str(folder))
+        click.echo(str(bring(name, out, kind, cache_dir, lambda line: click.echo(line, err=True))))

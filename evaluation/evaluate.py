@@ -31,7 +31,7 @@ from sightbench.evaluation.reuse import earlier
 from sightbench.evaluation.run import Run, open_run
 from sightbench.evaluation.run_record import RunRecord, TextOnlyPrior, refuse_other_run
 from sightbench.evaluation.score import score_run
-from sightbench.evaluation.selection import Dataset, check, present, select
+from sightbench.evaluation.selection import Dataset, check, data_folder, present, select
 from sightbench.evaluation.settings import settings
 from sightbench.evaluation.shards import merge
 from sightbench.evaluation.shards.ledger import SHARDS
@@ -173,6 +173,8 @@ def begin(options: Options, stack: ExitStack, note: Note) -> Begun:
 
 def chosen(options: Options, note: Note) -> tuple[tuple[Dataset, ...], tuple[str, ...]]:
     """The datasets that are meant and there, and the names of those of a group that are not."""
+    if options.download:
+        options = _downloaded(options, note)
     selected = select(
         *(options.tasks, options.data, options.profile, options.limit),
         skip_broken=options.skip_broken,
@@ -183,6 +185,17 @@ def chosen(options: Options, note: Note) -> tuple[tuple[Dataset, ...], tuple[str
     if absent:
         note(f"left out, not below {datasets[0].data}: {', '.join(absent)} (--strict refuses)")
     return datasets, tuple(absent)
+
+
+def _downloaded(options: Options, note: Note) -> Options:
+    """The options once what is missing of the named benchmarks' files has been fetched."""
+    from sightbench.evaluation.download import complete
+
+    names = [name for name in options.tasks or ("all",) if isinstance(name, str) and not is_path(name)]
+    folder = data_folder(options.data) or Path("data")
+    folder.mkdir(parents=True, exist_ok=True)
+    complete((selection.benchmark for selection in catalog.resolve(names)), folder, note)
+    return replace(options, data=folder)
 
 
 async def look(begun: Begun) -> Servers:

@@ -63,6 +63,9 @@ class Options(RequestOptions):
         shown="choice where there are options, else exact_match",
         metavar="NAME",
     )
+    download: bool = flag(
+        False, "First fetch what is missing of the benchmarks' files into --data.", "what to ask"
+    )
     strict: bool = flag(False, "Refuse a group of which a benchmark's files are not there.", "what to ask")
     skip_broken: bool = flag(
         False, "Leave out rows that cannot be asked; they are counted and listed.", "what to ask"

@@ -138,14 +138,12 @@ def select(
         return tuple(by_path)
     own = (Selection(entry) for entry in tasks if isinstance(entry, Benchmark))
     selections = (*catalog.resolve(names), *own)
-    if data is None and os.environ.get(LMU_DATA):
-        # VLMEvalKit's variable for the folder of its tables.
-        data = Path(os.environ[LMU_DATA])
+    data = data_folder(data)
     if data is None:
         raise UsageError(
             f"--data is missing: the folder with the benchmark's files (`{program()} tasks NAME` lists them)"
         )
-    folder = _folder(Path(data))
+    folder = _folder(data)
     datasets = list(by_path)
     for selection in selections:
         state = digest(selection.benchmark, folder)
@@ -153,6 +151,13 @@ def select(
             Dataset(selection, folder, _profile(selection, profile), state, limit, skip_broken=skip_broken)
         )
     return tuple(datasets)
+
+
+def data_folder(data: Path | str | None) -> Path | None:
+    """The folder of --data, else VLMEvalKit's variable for the folder of its tables, if it is set."""
+    if data is None:
+        return Path(os.environ[LMU_DATA]) if os.environ.get(LMU_DATA) else None
+    return Path(data)
 
 
 def _by_path(

@@ -1,4 +1,4 @@
-"""Models and benchmarks from the Hugging Face hub into a folder: `bench.py download`, or
+"""Repositories of the Hugging Face hub into a folder: `bench.py download`, or
 `python -m sightbench.servers.download MODEL --out DIR`. What is there already is not fetched again."""
 
 from __future__ import annotations
@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,86 +19,103 @@ from sightbench.servers.target import known_id, lacking
 Kind = Literal["model", "dataset"]
 Fetch = Callable[..., Any]
 
-BENCHMARKS: dict[str, tuple[str, str]] = {
-    "dynbench": ("yu2hi13/Dyn-Bench", ""),
-    "mmmu": ("MMMU/MMMU", "data/MMMU/MMMU"),
-    "mmvp": ("MMVP/MMVP", "data/MMVP"),
-    "llava-bench": ("liuhaotian/llava-bench-in-the-wild", "data/llava-bench-in-the-wild"),
-    "vlabench": ("VLABench/vlm_evaluation_v1.0", "dataset/vlm_evaluation_v1.0"),
-    "ost_bench_multi_round": ("rbler/OST-Bench", ""),
-}
-"""Benchmarks whose files are a dataset of the hub as they are: its id, and where below --data they belong.
-The others come from their own sites or as tables: `bench.py tasks NAME` says which files go where."""
-
 _UNREACHABLE = {
     "LocalEntryNotFoundError", "OfflineModeIsEnabled", "ConnectionError", "Timeout", "TransportError",
+    "TransportException",
 }  # fmt: skip
-"""Names of errors of huggingface_hub and of the two HTTP clients it has used, or of their base classes."""
+"""Names of errors of huggingface_hub and of the HTTP clients it has used, or of their base classes."""
 
 _USELESS = ("*.gitattributes", "*.md5", "original/*", "*.onnx", "*.h5", "*.msgpack", "*.tflite")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What `download` fetches: a repository of the hub, of which kind, the folder it goes into by default,
-    and where in that folder its files belong."""
+    """A repository of the hub, of which kind, and the folder it goes into by default; of a data set only the
+    files of `patterns`, where there are any."""
 
     id: str
     kind: Kind
     folder: Path
-    inside: str = ""
+    patterns: tuple[str, ...] = ()
 
 
-def source(name: str) -> Source:
-    """The repository a benchmark's or a model's name means; ORGANISATION/NAME stands for a model.
+def source(name: str, kind: Kind | None = None) -> Source:
+    """The repository a name means; ORGANISATION/NAME stands for a model unless `kind` says otherwise.
 
     Raises UsageError for a name nobody knows.
     """
-    benchmark = BENCHMARKS.get(name.lower().replace("dyn-bench", "dynbench"))
-    if benchmark is not None:
-        return Source(benchmark[0], "dataset", Path("data") / name.lower(), benchmark[1])
-    model = known_id(name, load()) or name
-    if model.count("/") != 1 or model.startswith(("/", ".")):
+    wanted = name if kind == "dataset" else known_id(name, load()) or name
+    if wanted.count("/") != 1 or wanted.startswith(("/", ".")):
         raise UsageError(
-            f"{name}: neither a model (ORGANISATION/NAME) nor a benchmark of the hub "
-            f"({', '.join(BENCHMARKS)}); `{program()} tasks {name}` says where another benchmark's files go"
+            f"{name}: neither a model (ORGANISATION/NAME) nor a benchmark; `{program()} tasks` lists the "
+            "benchmarks"
         )
-    return Source(model, "model", Path("models") / model.replace("/", "--"))
+    if kind == "dataset":
+        return Source(name, kind, Path("data") / name.replace("/", "--"))
+    return Source(wanted, "model", Path("models") / wanted.replace("/", "--"))
 
 
 def download(
-    name: str, kind: Kind | None = None, dest: Path | None = None, *, fetch: Fetch | None = None
+    name: str,
+    kind: Kind | None = None,
+    dest: Path | None = None,
+    *,
+    cache: Path | None = None,
+    fetch: Fetch | None = None,
 ) -> Path:
-    """Fetches what `name` means into `dest` (else models/NAME or data/NAME) and returns that folder: what
-    `launch_server.sh` takes for a model, and `--data` for a benchmark.
+    """Fetches a model, or with `kind` a data set, by its name; see `fetch_repository`."""
+    wanted = source(name, kind)
+    return fetch_repository(wanted, dest or wanted.folder, cache=cache, fetch=fetch)
 
-    `kind` "dataset" says that an ORGANISATION/NAME is one of the hub's datasets; None: by the name.
-    An interrupted download is continued. With HF_HUB_OFFLINE nothing is fetched: the folder must be whole
-    already. `fetch` is huggingface_hub.snapshot_download. Raises UsageError for an unknown name or when
-    huggingface_hub is missing, SightbenchError with the reason when the hub does not give it.
+
+def fetch_repository(
+    wanted: Source, folder: Path, *, cache: Path | None = None, fetch: Fetch | None = None
+) -> Path:
+    """Fetches a repository into `folder` and returns that: what `launch_server.sh` takes for a model, and
+    `--data` for a benchmark.
+
+    An interrupted download is continued. With `cache` the files lie there as the hub's own programs keep
+    them, and `folder` has links to them. With HF_HUB_OFFLINE nothing is fetched: all must be there already.
+    `fetch` is huggingface_hub.snapshot_download. Raises UsageError when huggingface_hub is missing,
+    SightbenchError with the reason when the hub does not give it.
     """
-    wanted = source(name)
-    if kind == "dataset" and wanted.kind == "model":
-        wanted = Source(name, kind, Path("data") / name.replace("/", "--"))
-    folder = dest or wanted.folder
-    if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
+    if cache is None and os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
         return _offline(wanted, folder)
     fetch = fetch or _snapshot_download()
+    place = {"local_dir": str(folder)} if cache is None else {"cache_dir": str(cache)}
+    chosen = {"allow_patterns": list(wanted.patterns)} if wanted.patterns else {}
     try:
-        fetch(
+        came = fetch(
             repo_id=wanted.id,
             repo_type=wanted.kind,
-            local_dir=str(folder / wanted.inside),
             ignore_patterns=list(_USELESS),
+            **place,
+            **chosen,
         )
     except KeyboardInterrupt:
-        raise SightbenchError(f"{wanted.id}: stopped; the same command continues in {folder}") from None
+        raise SightbenchError(
+            f"{wanted.id}: stopped; the same command continues in {cache or folder}"
+        ) from None
     except Exception as error:
         # huggingface_hub raises its own errors, its HTTP client's, and OSError; all end here.
-        raise SightbenchError(f"{wanted.id}: {_reason(error, wanted, folder)}") from None
+        raise SightbenchError(f"{wanted.id}: {_reason(error, wanted, cache or folder)}") from None
+    if cache is not None:
+        _link(sorted(Path(came).iterdir()), folder)
     if wanted.kind == "model" and (lacks := lacking(folder)):
         raise SightbenchError(f"{wanted.id}: what came is not whole: {lacks}")
     return folder
+
+
+def _link(entries: Sequence[Path], folder: Path) -> None:
+    """Puts links to the entries into the folder. SightbenchError for a name that something else has."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for entry in entries:
+        link = folder / entry.name
+        if link.is_symlink():
+            link.unlink()
+        elif link.exists():
+            raise SightbenchError(f"{link} is there and no link: take it away, or leave --cache-dir out")
+        link.symlink_to(entry.resolve() if entry.is_file() else entry.absolute())
 
 
 def _offline(wanted: Source, folder: Path) -> Path:
@@ -118,10 +135,17 @@ def _offline(wanted: Source, folder: Path) -> Path:
 
 def _snapshot_download() -> Fetch:
     try:
-        from huggingface_hub import snapshot_download
+        from huggingface_hub import HfApi, snapshot_download
     except ImportError as error:
         raise UsageError("downloading needs huggingface_hub: pip install 'sightbench[download]'") from error
-    fetch: Fetch = snapshot_download
+
+    def fetch(**asked: Any) -> str:
+        if "local_dir" not in asked:
+            return str(snapshot_download(**asked))
+        # Without the hub, snapshot_download takes any folder that is there for the whole.
+        state = HfApi().repo_info(asked["repo_id"], repo_type=asked["repo_type"]).sha
+        return str(snapshot_download(**asked, revision=state))
+
     return fetch
 
 

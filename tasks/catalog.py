@@ -145,6 +145,14 @@ def names() -> tuple[str, ...]:
     return tuple(_index())
 
 
+def known(name: str) -> tuple[Benchmark, ...]:
+    """The benchmarks that a name means, however it is spelled; empty for a name nobody knows."""
+    try:
+        return tuple(selection.benchmark for selection in resolve([name]))
+    except UsageError:
+        return ()
+
+
 def read(
     selection: Selection, data: Path, profile: str | None = None, problems: Problems | None = None
 ) -> Iterator[Sample]:

@@ -10,11 +10,13 @@ SITE = "https://opencompass.openxlab.space/utils/"
 
 @dataclass(frozen=True, slots=True)
 class WebFile:
-    """A file of a benchmark: its address, its name below --data, and its MD5 where it is known."""
+    """A file of a benchmark: its address, its name below --data, its MD5 where it is known, and of an archive
+    the folder that comes out of it."""
 
     url: str
     name: str
     md5: str | None = None
+    makes: str | None = None
 
 
 _LISTED = """

@@ -1,8 +1,9 @@
 """EgoExo-Bench: a table whose questions hold <video> and <image> where their `medias` belong.
 
 What the benchmark's authors offer for download is taken before the source videos: the frames in
-`videos/processed_frames/question<index>_video<n>/`, then `videos/processed_video/`, with .mp4 or .jpg
-after the same name. Of a video as many frames are taken as its `nframes` says.
+`videos/processed_frames/question<index>_video<n>/`, then `videos/processed_video/` (`processed_videos/`,
+and all below `videos/EgoExoBench/`, in VLMEvalKit's tree), with .mp4 or .jpg after the same name. Of a
+video as many frames are taken as its `nframes` says.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ def read(source: Source) -> Iterator[Sample]:
         source.data / "videos",
         source.path.parent / "videos",
         source.path.parent.parent / "videos",
+        source.data / "videos" / "EgoExoBench",
         source.data,
     )
     for row in tsv.rows(source.path, source.problems, ()):
@@ -90,8 +92,8 @@ def _processed(name: str, kind: str, segments: int, roots: Sequence[Path]) -> Pa
             frames = tuple(sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES))
             if frames:
                 return Image(frames[0]) if kind == "image" else Video(id=name, frames=frames)
-    for root in roots:
-        picture, film = (root / "processed_video" / f"{name}{suffix}" for suffix in (".jpg", ".mp4"))
+    for folder in (root / kept for root in roots for kept in ("processed_video", "processed_videos")):
+        picture, film = (folder / f"{name}{suffix}" for suffix in (".jpg", ".mp4"))
         if kind == "image" and picture.is_file():
             return Image(picture)
         if film.is_file():

@@ -58,20 +58,39 @@ def test_a_model_goes_into_models_under_its_name() -> None:
     assert (asked["repo_id"], asked["repo_type"]) == ("Qwen/Qwen3-VL-8B-Instruct", "model")
 
 
-def test_a_benchmark_goes_where_its_reader_looks(tmp_path: Path) -> None:
+def test_a_data_set_of_the_hub_goes_into_data_under_its_name(tmp_path: Path) -> None:
     hub = Hub()
-    assert download("mmmu", dest=tmp_path / "all", fetch=hub) == tmp_path / "all"
-    assert download("Dyn-Bench", fetch=hub) == Path("data/dyn-bench")
     assert download("someone/set", "dataset", fetch=hub) == Path("data/someone--set")
+    assert download("someone/set", "dataset", tmp_path / "all", fetch=hub) == tmp_path / "all"
     assert [(a["repo_type"], a["local_dir"]) for a in hub.asked] == [
-        ("dataset", str(tmp_path / "all/data/MMMU/MMMU")),
-        ("dataset", "data/dyn-bench"),
         ("dataset", "data/someone--set"),
+        ("dataset", str(tmp_path / "all")),
     ]
 
 
+class CachingHub(Hub):
+    """Keeps what it has as the hub's own programs do, and says where."""
+
+    def __call__(self, **asked: Any) -> str:
+        place = Path(asked["cache_dir"]) / "models--a--b/snapshots/abc"
+        return super().__call__(**asked, local_dir=str(place))
+
+
+def test_with_a_cache_the_files_lie_there_and_the_folder_has_links(tmp_path: Path) -> None:
+    hub = CachingHub()
+    for _ in range(2):
+        folder = download("a/b", cache=tmp_path / "cache", fetch=hub)
+        assert folder == Path("models/a--b")
+        assert (folder / "one.safetensors").is_symlink()
+        assert (folder / "one.safetensors").resolve().is_relative_to(tmp_path / "cache")
+    Path("elsewhere").mkdir()
+    Path("elsewhere/config.json").write_text("{}")
+    with pytest.raises(SightbenchError, match=r"elsewhere/config.json is there and no link"):
+        download("a/b", dest=Path("elsewhere"), cache=tmp_path / "cache", fetch=hub)
+
+
 def test_a_name_nobody_knows_is_a_mistake() -> None:
-    with pytest.raises(UsageError, match=r"neither a model .* nor a benchmark .*sightbench tasks nothing"):
+    with pytest.raises(UsageError, match=r"neither a model .* nor a benchmark; `sightbench tasks` lists"):
         source("nothing")
 
 
