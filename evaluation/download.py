@@ -27,7 +27,7 @@ HUB = "https://huggingface.co"
 RECORD = ".sightbench-downloads"
 """What was begun and what is done of the hub's data sets in a folder: a line each, appended."""
 
-Say = Callable[[str], None]
+Say = Callable[[str], object]
 """Called with one line for each file that came or was there."""
 
 
