@@ -19,6 +19,7 @@ setup(
                 "scorers/masks/boundary_core.h",
                 "scorers/masks/boundary_runs.h",
                 "scorers/masks/boundary_bits.h",
+                "scorers/masks/overlap.h",
             ],
             define_macros=[("Py_LIMITED_API", "0x030B0000")],
             extra_compile_args=["-O3", "-std=gnu11"],

@@ -35,7 +35,7 @@ from sightbench import rle
 from sightbench.scorers.masks import boundary
 from sightbench.scorers.masks.jf import score_object
 from sightbench.scorers.masks.scorer import JF
-from sightbench.scorers.masks.truth import Truth, _files, open_cache
+from sightbench.scorers.masks.truth import Truth, open_cache
 
 Frames = list[np.ndarray]
 Pair = tuple[Frames, Frames]
@@ -244,8 +244,7 @@ def whole_set(pairs: list[Pair], console: Console, objects: int = 3000, frames: 
             for n in range(len(replies) - 1, objects, len(pairs)):
                 for i in range(frames):
                     (root / "masks" / f"frame_{i:04d}_obj{n}.png").touch()
-                files = _files(str(root / "masks"), f"object_{n}", frames)
-                cache._keep(("masks", f"object_{n}", frames), files, masks)
+                cache._keep(cache._job((str(root / "masks"), f"object_{n}", frames)), masks)
         with (root / "replies.jsonl").open("wb") as journal:
             for n in range(objects):
                 masks = [{"object_id": 0, "token_index": 4, "rles": replies[n % len(replies)]}]

@@ -24,7 +24,8 @@ F = TypeVar("F", bound=Fields)
 
 
 class Profile(StrEnum):
-    """Whose rule is reproduced; the second half are whose J and F (masks/definitions.py)."""
+    """Whose rule is reproduced; the second part are whose J and F (masks/definitions.py), the third whose
+    reading of referring segmentation."""
 
     OFFICIAL = "official"
     INTERNVL = "internvl"
@@ -40,6 +41,12 @@ class Profile(StrEnum):
     VOS_BENCHMARK = "vos-benchmark"
     SA_V = "sa-v"
     MOSEV2 = "mosev2"
+
+    SA2VA = "sa2va"
+    SA2VA_PAPER = "sa2va-paper"
+    UNIPIXEL = "unipixel"
+    VISA = "visa"
+    LISA = "lisa"
 
     __hash__ = str.__hash__  # an enumeration's own is Python code, and every answer looks its rule up
 

@@ -205,6 +205,27 @@ def levels(masks: Sequence[Rle]) -> list[Rle]:
 
     The first is their union; each further one exists only if some pixel is that often covered.
     """
+    at, depth = _depths(masks)
+    deepest = max(1, int(depth.max(initial=0)))
+    return [_turning(masks[0], at, depth >= level) for level in range(1, deepest + 1)]
+
+
+def exactly_one(masks: Sequence[Rle]) -> Rle:
+    """Where just one of the masks (of one size, at least one of them) is foreground."""
+    at, depth = _depths(masks)
+    return _turning(masks[0], at, depth == 1)
+
+
+def summed(masks: Sequence[Rle]) -> Rle:
+    """What pycocotools encodes of the masks' uint8 sum: foreground and background swap wherever the sum
+    changes, so that an overlap turns the rest of the mask inside out until the sum changes again."""
+    at, depth = _depths(masks)
+    changes = np.flatnonzero(np.diff(depth % 256, prepend=0))
+    return from_lengths(*masks[0][:2], np.diff(np.concatenate(([0], at[changes], [masks[0].h * masks[0].w]))))
+
+
+def _depths(masks: Sequence[Rle]) -> tuple[Lengths, Lengths]:
+    """Where the number of masks that cover a pixel may change, and that number from there on."""
     h, w = masks[0].h, masks[0].w
     if any((mask.h, mask.w) != (h, w) for mask in masks):
         raise MaskError("masks of one frame differ in size")
@@ -214,13 +235,12 @@ def levels(masks: Sequence[Rle]) -> list[Rle]:
     order = np.argsort(at)
     at, depth = at[order], np.cumsum(step[order])
     settled = np.append(at[1:] != at[:-1], True) & (at < h * w)
-    at, depth = at[settled], depth[settled]
-    found = []
-    for level in range(1, max(1, int(depth.max(initial=0))) + 1):
-        inside = np.concatenate(([False], depth >= level))
-        turns = at[np.flatnonzero(inside[1:] != inside[:-1])]
-        found.append(from_lengths(h, w, np.diff(np.concatenate(([0], turns, [h * w])))))
-    return found
+    return at[settled], depth[settled]
+
+
+def _turning(like: Rle, at: Lengths, inside: npt.NDArray[np.bool_]) -> Rle:
+    turns = at[np.flatnonzero(np.diff(inside, prepend=False))]
+    return from_lengths(like.h, like.w, np.diff(np.concatenate(([0], turns, [like.h * like.w]))))
 
 
 def union(masks: Sequence[Rle]) -> Rle:

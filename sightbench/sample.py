@@ -75,7 +75,45 @@ class MaskTruth:
     frames: int
 
 
-Gold: TypeAlias = "MaskTruth | Json"
+@dataclass(frozen=True, slots=True)
+class RleTruth:
+    """Where an expression's true masks lie in a file of RLEs by annotation: the union of `annotations`.
+
+    `size` is the frames' (height, width); a frame without a mask is empty. `foreground` are the annotations
+    of the video's whole foreground, in `foreground_file` or, without one, in `file`.
+    """
+
+    file: str
+    annotations: tuple[str, ...]
+    frames: int
+    size: tuple[int, int]
+    foreground: tuple[str, ...] = ()
+    foreground_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelTruth:
+    """Where true masks lie in images, one a frame: `files` below `folder`, "" where a frame's mask is empty.
+
+    `labels` are the palette indices that make up the object; none: whatever is brighter than 0. `voids` says
+    that pixels of index 255 count for nothing.
+    """
+
+    folder: str
+    files: tuple[str, ...]
+    size: tuple[int, int]
+    labels: tuple[int, ...] = ()
+    voids: bool = False
+
+    @property
+    def frames(self) -> int:
+        return len(self.files)
+
+
+StoredMasks = MaskTruth | RleTruth | LabelTruth
+"""True masks of a video, by where they lie."""
+
+Gold: TypeAlias = "StoredMasks | Json"
 """What is right: where the true masks lie, or a letter, texts, a number, a box, a plan as the file has it."""
 
 Kind = Literal["text", "masks"]

@@ -1,6 +1,7 @@
 /* The Python face of the counting core: scorers._boundary, in the limited API (one build for 3.11 and later).
  *
  *     counts(preds, gts, voids, inner, element, core) -> list of 7-tuples, one per frame
+ *     overlaps(frames) -> list of tuples of 2^n pixel counts, one per frame of n masks (overlap.h)
  *     variants() -> the names `core` may have here, the fastest first
  *
  * scorers/boundaries.py says what the integers are; masks are (h, w, counts) tuples. The interpreter lock is
@@ -14,6 +15,7 @@
 #include <Python.h>
 
 #include "boundary_core.h"
+#include "overlap.h"
 
 /* the words of scorers/rle.py, so that either core refuses a mask alike */
 static const char *const REASONS[] = {
@@ -177,6 +179,68 @@ done:
     return result;
 }
 
+static PyObject *py_overlaps(PyObject *module, PyObject *given) {
+    (void)module;
+    PyObject *frames = PySequence_Tuple(given), *list = NULL;
+    if (!frames)
+        return NULL;
+    overlay o;
+    memset(&o, 0, sizeof o);
+    Py_ssize_t count = PyTuple_Size(frames);
+    list = PyList_New(count);
+    for (Py_ssize_t frame = 0; list && frame < count; frame++) {
+        PyObject *masks = PyTuple_GetItem(frames, frame), *counted = NULL;
+        Py_ssize_t n = PyTuple_Check(masks) ? PyTuple_Size(masks) : 0;
+        mask_text of[MAX_OVERLAID];
+        const unsigned char *text[MAX_OVERLAID];
+        size_t size[MAX_OVERLAID];
+        uint64_t pixels[1 << MAX_OVERLAID];
+        int error = BOUNDARY_OK, culprit = 0;
+        if (n < 1 || n > MAX_OVERLAID) {
+            PyErr_SetString(PyExc_TypeError, "a frame must be a tuple of 1 to 3 masks");
+            goto failed;
+        }
+        for (Py_ssize_t i = 0; i < n; i++) {
+            if (mask_of(PyTuple_GetItem(masks, i), &of[i]))
+                goto failed;
+            if (of[i].h != of[0].h || of[i].w != of[0].w) {
+                PyErr_SetString(PyExc_TypeError, "the masks of a frame must be of one size");
+                goto failed;
+            }
+            text[i] = of[i].text;
+            size[i] = of[i].n;
+        }
+        Py_BEGIN_ALLOW_THREADS
+        error = count_overlaps(&o, text, size, (int)n, of[0].h, of[0].w, pixels, &culprit);
+        Py_END_ALLOW_THREADS
+        if (error) {
+            PyObject *args = Py_BuildValue("(nis)", frame, culprit, REASONS[error]);
+            if (args) {
+                PyErr_SetObject(PyExc_ValueError, args);
+                Py_DECREF(args);
+            }
+            goto failed;
+        }
+        counted = PyTuple_New((Py_ssize_t)1 << n);
+        for (Py_ssize_t i = 0; counted && i < (Py_ssize_t)1 << n; i++) {
+            PyObject *number = PyLong_FromUnsignedLongLong(pixels[i]);
+            if (!number || PyTuple_SetItem(counted, i, number)) {
+                Py_DECREF(counted);
+                goto failed;
+            }
+        }
+        if (!counted || PyList_SetItem(list, frame, counted))
+            goto failed;
+        continue;
+    failed:
+        Py_DECREF(list);
+        list = NULL;
+    }
+    release_overlay(&o);
+    Py_DECREF(frames);
+    return list;
+}
+
 static PyObject *py_variants(PyObject *module, PyObject *unused) {
     (void)module;
     (void)unused;
@@ -185,6 +249,7 @@ static PyObject *py_variants(PyObject *module, PyObject *unused) {
 
 static PyMethodDef METHODS[] = {
     {"counts", py_counts, METH_VARARGS, "counts(preds, gts, voids, inner, element, core) -> list of 7-tuples"},
+    {"overlaps", py_overlaps, METH_O, "overlaps(frames) -> list of tuples of 2^n pixel counts"},
     {"variants", py_variants, METH_NOARGS, "variants() -> the cores of this machine, the fastest first"},
     {NULL, NULL, 0, NULL},
 };

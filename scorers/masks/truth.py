@@ -1,4 +1,4 @@
-"""Ground-truth masks as RLE, read from image files once and kept in one file per dataset.
+"""Ground-truth masks as RLE; those in image files are read once and kept in one file per dataset.
 
 Decoding a mask image costs 50 to 170 times what scoring it does. The cache is a text file of one
 line per object, `checksum<TAB>JSON`, that is only ever appended to, a line per write: two runs can
@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,12 @@ from PIL import Image
 
 from sightbench import rle
 from sightbench.rle import Rle
-from sightbench.sample import MaskTruth
+from sightbench.sample import LabelTruth, MaskTruth, RleTruth, StoredMasks
+from sightbench.scorers.masks import stored
 
 FILE_NAME = ".sightbench-masks.jsonl"
+VOID = 255
+"""The palette index of pixels that belong to nothing in DAVIS's unsupervised annotations."""
 ABSENT_SIZE = (480, 640)  # what Dyn-Bench makes of a first mask that is not there
 
 Object = tuple[str, str, int]
@@ -40,10 +43,17 @@ File = tuple[str, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """An object's ground truth, a mask per frame, and what was odd about its files."""
+    """An object's ground truth, a mask per frame, and what was odd about its files.
+
+    Where it is the union of several, `deeper` holds per frame where at least 2, 3, ... of them lie.
+    `foreground` is all foreground of the video, `voids` what counts in no mask; empty where there is none.
+    """
 
     rles: tuple[Rle, ...]
     notes: tuple[str, ...] = ()
+    deeper: tuple[tuple[Rle, ...], ...] = ()
+    foreground: tuple[Rle, ...] = ()
+    voids: tuple[Rle, ...] = ()
 
 
 def read_truth(mask_dir: str | Path, object_id: str, num_frames: int) -> Truth:
@@ -56,12 +66,45 @@ def read_truth(mask_dir: str | Path, object_id: str, num_frames: int) -> Truth:
     return _read(Path(mask_dir), _files(str(mask_dir), object_id, num_frames))
 
 
-TruthOf = Callable[[MaskTruth], Truth]
+TruthOf = Callable[[StoredMasks], Truth]
 
 
-def truth_of(gold: MaskTruth) -> Truth:
-    """The true masks of an object, read from their files: `read_truth` where there is no cache."""
-    return read_truth(gold.folder, gold.object, gold.frames)
+def truth_of(gold: StoredMasks) -> Truth:
+    """The true masks of an object, from where they lie. DatasetError for a file that is no such file."""
+    if isinstance(gold, MaskTruth):
+        return read_truth(gold.folder, gold.object, gold.frames)
+    return _of_rles(gold) if isinstance(gold, RleTruth) else _of_labels(gold, _read_labels)
+
+
+def _of_rles(gold: RleTruth) -> Truth:
+    layers = stored.layers(gold.file, gold.annotations, gold.frames, gold.size)
+    foreground: tuple[Rle, ...] = ()
+    if gold.foreground:
+        file = gold.foreground_file or gold.file
+        foreground = tuple(layer[0] for layer in stored.layers(file, gold.foreground, gold.frames, gold.size))
+    return Truth(
+        tuple(layer[0] for layer in layers),
+        deeper=tuple(layer[1:] for layer in layers) if any(len(layer) > 1 for layer in layers) else (),
+        foreground=foreground,
+    )
+
+
+def _of_labels(gold: LabelTruth, read: Callable[[LabelTruth, tuple[int, ...]], Truth]) -> Truth:
+    truth = read(gold, gold.labels)
+    return replace(truth, voids=read(gold, (VOID,)).rles) if gold.voids else truth
+
+
+def _read_labels(gold: LabelTruth, labels: tuple[int, ...]) -> Truth:
+    return Truth(tuple(stored.labelled(Path(gold.folder), name, labels, gold.size) for name in gold.files))
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One line of the cache: its name, the state of its files, and how it is made from them."""
+
+    key: tuple[str, str, int]
+    files: Sequence[File]
+    read: Callable[[], Truth]
 
 
 @dataclass(slots=True)
@@ -74,36 +117,54 @@ class Cache:
 
     def object_rles(self, mask_dir: str | Path, object_id: str, num_frames: int) -> Truth:
         """What `read_truth` gives, from the cache where it holds, else read and kept."""
-        files = _files(str(mask_dir), object_id, num_frames)
-        key = (self._relative(mask_dir), object_id, num_frames)
-        known = self._load(key, files)
-        if known is not None:
-            return known
-        truth = _read(Path(mask_dir), files)
-        self._keep(key, files, truth)
-        return truth
+        return self._kept(self._job((str(mask_dir), object_id, num_frames)))
 
-    def truth(self, gold: MaskTruth) -> Truth:
-        """`object_rles` of a sample's gold."""
-        return self.object_rles(gold.folder, gold.object, gold.frames)
+    def truth(self, gold: StoredMasks) -> Truth:
+        """The masks of a sample's gold: of image files as kept here, of files of RLEs as they are there."""
+        if isinstance(gold, MaskTruth):
+            return self.object_rles(gold.folder, gold.object, gold.frames)
+        if isinstance(gold, LabelTruth):
+            return _of_labels(gold, lambda gold, labels: self._kept(self._label_job(gold, labels)))
+        return truth_of(gold)
 
-    def build(self, objects: Iterable[Object], jobs: int | None = None) -> int:
+    def build(self, objects: Iterable[Object | LabelTruth], jobs: int | None = None) -> int:
         """Read what the cache lacks of these objects, `jobs` at a time; how many there were.
 
         Threads suffice: Pillow decodes and numpy encodes outside the interpreter lock.
         """
-        stale = []
-        for mask_dir, object_id, num_frames in dict.fromkeys(objects):
-            files = _files(mask_dir, object_id, num_frames)
-            key = (self._relative(mask_dir), object_id, num_frames)
-            if self._load(key, files) is None:
-                stale.append((Path(mask_dir), key, files))
+        wanted = []
+        for entry in dict.fromkeys(objects):
+            if isinstance(entry, LabelTruth):
+                wanted.append(self._label_job(entry, entry.labels))
+                wanted += [self._label_job(entry, (VOID,))] if entry.voids else []
+            else:
+                wanted.append(self._job(entry))
+        stale = [job for job in {job.key: job for job in wanted}.values() if self._load(job) is None]
         with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:
-            for (_, key, files), truth in zip(
-                stale, pool.map(lambda job: _read(job[0], job[2]), stale), strict=True
-            ):
-                self._keep(key, files, truth)
+            for job, truth in zip(stale, pool.map(lambda job: job.read(), stale), strict=True):
+                self._keep(job, truth)
         return len(stale)
+
+    def _job(self, entry: Object) -> _Job:
+        mask_dir, object_id, num_frames = entry
+        files = _files(mask_dir, object_id, num_frames)
+        key = (self._relative(mask_dir), object_id, num_frames)
+        return _Job(key, files, lambda: _read(Path(mask_dir), files))
+
+    def _label_job(self, gold: LabelTruth, labels: tuple[int, ...]) -> _Job:
+        files = [_stat(gold.folder, name) for name in gold.files]
+        chosen = zlib.crc32("\n".join(gold.files).encode(errors="surrogateescape"))
+        which = ",".join(map(str, labels)) or "above 0"
+        name = f"labels {which} of {chosen:08x} at {gold.size[0]}x{gold.size[1]}"
+        key = (self._relative(gold.folder), name, len(files))
+        return _Job(key, files, lambda: _read_labels(gold, labels))
+
+    def _kept(self, job: _Job) -> Truth:
+        known = self._load(job)
+        if known is None:
+            known = job.read()
+            self._keep(job, known)
+        return known
 
     def _relative(self, mask_dir: str | Path) -> str:
         # relative, so that a dataset that is moved or mounted elsewhere keeps its cache
@@ -119,10 +180,10 @@ class Cache:
                     self._lines[key] = (path, at, len(line))
                 at += len(line)
 
-    def _load(self, key: tuple[str, str, int], files: Sequence[File]) -> Truth | None:
-        if key not in self._lines:
+    def _load(self, job: _Job) -> Truth | None:
+        if job.key not in self._lines:
             return None
-        path, at, length = self._lines[key]
+        path, at, length = self._lines[job.key]
         entry = None
         with suppress(OSError), path.open("rb") as lines:
             lines.seek(at)
@@ -130,19 +191,19 @@ class Cache:
         if (
             entry is None
             or entry["pillow"] != PIL.__version__
-            or entry["files"] != [[*file] for file in files]
+            or entry["files"] != [[*file] for file in job.files]
         ):
             return None
         return Truth(tuple(Rle(*mask) for mask in entry["rles"]), tuple(entry["notes"]))
 
-    def _keep(self, key: tuple[str, str, int], files: Sequence[File], truth: Truth) -> None:
+    def _keep(self, job: _Job, truth: Truth) -> None:
         if self.path is None:
             return
         entry = {
-            "dir": key[0],
-            "object": key[1],
+            "dir": job.key[0],
+            "object": job.key[1],
             "pillow": PIL.__version__,
-            "files": files,
+            "files": job.files,
             "rles": [tuple(mask) for mask in truth.rles],
             "notes": truth.notes,
         }
@@ -160,7 +221,7 @@ class Cache:
             self.path = None  # a full disk costs the cache, not the score
             return
         if written == len(line):
-            self._lines[key] = (self.path, end - written + 1, len(line) - 1)
+            self._lines[job.key] = (self.path, end - written + 1, len(line) - 1)
 
 
 def open_cache(dataset_root: str | Path, user_cache: Path | None = None) -> Cache:
@@ -202,8 +263,15 @@ def _files(mask_dir: str, object_id: str, num_frames: int) -> list[File]:
 
 def _file(mask_dir: str, stem: str) -> File:
     for name in (f"{stem}.png", f"{stem}.jpg"):
-        with suppress(OSError):
-            stat = os.stat(os.path.join(mask_dir, name))
+        if (found := _stat(mask_dir, name))[0]:
+            return found
+    return "", 0, 0
+
+
+def _stat(folder: str, name: str) -> File:
+    with suppress(OSError):
+        if name:
+            stat = os.stat(os.path.join(folder, name))
             return name, stat.st_size, stat.st_mtime_ns
     return "", 0, 0
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from sightbench.scorers.score import Metric
-from sightbench.scorers.statistics.evidence import Evidence, Floats, of_mean, weighted
+from sightbench.scorers.statistics.evidence import Evidence, Floats, coded, of_mean, weighted
 from sightbench.scorers.statistics.intervals import Interval, student, wilson
 
 
@@ -57,6 +57,39 @@ def mean(
     else:
         interval = student(value, stderr, evidence.freedom, ends)
     return replace(whole, stderr=stderr, interval=interval)
+
+
+def ratio(
+    name: str,
+    parts: Sequence[float],
+    wholes: Sequence[float],
+    clusters: Sequence[Hashable],
+    *,
+    scale: float = 100.0,
+    unit: str = "%",
+) -> Metric:
+    """The sum of `parts` over the sum of `wholes` (both at least 0, no part above its whole) times `scale`.
+
+    The error is the linearised one: what each cluster's parts are beyond the ratio's share of its wholes.
+    None where the wholes sum to nothing.
+    """
+    n = len(parts)
+    above, below = np.asarray(parts, np.float64), np.asarray(wholes, np.float64)
+    whole = float(below.sum())
+    if not whole:
+        return Metric(name, None, n, unit, note="nothing to divide by" if n else "nothing to average")
+    value = float(above.sum()) / whole
+    keys, codes = coded(clusters)
+    count = len(keys)
+    shares: Floats = np.bincount(codes, above, count) * np.float64(scale / whole)
+    metric = Metric(name, value * scale, n, unit, clusters=count, bounds=(0.0, scale))
+    if count < 2:
+        return replace(metric, evidence=Evidence(keys, shares, np.empty(0), 0, above))
+    beyond = np.bincount(codes, above - value * below, count)
+    influences: Floats = beyond * np.float64(math.sqrt(count / (count - 1)) * scale / whole)
+    evidence = Evidence(keys, shares, influences, count - 1, above)
+    interval = student(value * scale, evidence.stderr, count - 1, (0.0, scale))
+    return replace(metric, stderr=evidence.stderr, interval=interval, evidence=evidence)
 
 
 def mean_of(name: str, parts: Sequence[Metric], *, unit: str = "%", note: str = "") -> Metric:

@@ -1,0 +1,86 @@
+"""A benchmark's file of true masks: annotation -> one RLE, or null, per frame (`mask_dict.json`, `.pkl`).
+
+Such a file may hold hundreds of megabytes, of which an evaluation needs a part: JSON is mapped into memory
+and each annotation's masks are decoded when they are asked for.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Collection, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sightbench import rle, safe_pickle
+from sightbench.errors import DatasetError
+from sightbench.rle import MaskError, Rle
+
+
+class _Foreground(msgspec.Struct):
+    """An entry of ReVOS's mask_dict_foreground.json."""
+
+    masks_rle: list[dict[str, Any] | None]
+
+
+_ENTRIES = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_MASKS = msgspec.json.Decoder(list[dict[str, Any] | None] | _Foreground)
+
+
+class MaskFile:
+    """`keys` are the annotations it holds."""
+
+    def __init__(self, path: Path, entries: Mapping[str, Any]) -> None:
+        self.path = path
+        self._entries = entries
+
+    @property
+    def keys(self) -> Collection[str]:
+        return self._entries.keys()
+
+    def masks(self, annotation: str) -> list[Rle | None]:
+        """The masks of one annotation, null as None. DatasetError if there is none or it cannot be read."""
+        entry = self._entries.get(annotation)
+        if entry is None:
+            raise DatasetError(f"it holds no annotation {annotation!r}", self.path)
+        try:
+            frames = _MASKS.decode(entry) if isinstance(entry, msgspec.Raw) else entry
+            if isinstance(frames, _Foreground):
+                frames = frames.masks_rle
+            if not isinstance(frames, list):
+                raise MaskError("expected a list with a mask per frame")
+            return [None if frame is None else rle.read(frame, at) for at, frame in enumerate(frames)]
+        except (MaskError, msgspec.DecodeError) as error:
+            raise DatasetError(f"annotation {annotation!r}: {error}", self.path) from None
+
+
+def open_masks(path: Path | str) -> MaskFile:
+    """The masks in a .json or .pkl file, which is read once. DatasetError if it holds none."""
+    path = Path(path)
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise DatasetError(f"cannot be read: {error.strerror}", path) from None
+    return _open(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _open(path: Path, size: int, changed: int) -> MaskFile:
+    if path.suffix in (".pkl", ".p", ".pickle"):
+        content = safe_pickle.load(path)
+        if not isinstance(content, dict):
+            raise DatasetError("expected a dictionary of annotations", path)
+        return MaskFile(path, {str(key): value for key, value in content.items()})
+    if not size:
+        raise DatasetError("it is empty", path)
+    try:
+        with path.open("rb") as file:
+            return MaskFile(path, _ENTRIES.decode(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))
+    except OSError as error:
+        raise DatasetError(f"cannot be read: {error.strerror}", path) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DatasetError(
+            f"not a JSON object of annotations: {' '.join(str(error).split())}", path
+        ) from None
