@@ -6,9 +6,9 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from sightbench.errors import FieldError
+from sightbench.errors import DatasetError, FieldError
 from sightbench.rle import MaskError
-from sightbench.sample import Json, Kind, MaskTruth, Reply, Sample
+from sightbench.sample import Json, Kind, Reply, Sample, StoredMasks
 from sightbench.scorers.answer import boxed_or_rest, final_answer, set_aside_reasoning, tagged_or_rest
 from sightbench.scorers.masks.truth import TruthOf
 from sightbench.scorers.score import Grade
@@ -66,7 +66,7 @@ def grader(benchmark: Benchmark, profile: str, options: ScoringOptions, truth: T
             return scorer.grade_record(prediction, record, context)
         except FieldError as error:
             return _ungraded("gold or a field cannot be used", str(error))
-        except MaskError as error:
+        except (MaskError, DatasetError) as error:
             return _ungraded("true masks cannot be read", str(error))
         except Exception as error:  # a scorer's own fault costs one sample, never the report
             return _ungraded("the scorer failed", f"{type(error).__name__}: {error}")
@@ -80,7 +80,7 @@ def _ungraded(rule: str, reason: str) -> Grade:
 
 def _columns(sample: Sample) -> dict[str, Json]:
     columns = {**sample.meta, "id": sample.id, "category": sample.category}
-    if isinstance(sample.gold, MaskTruth):
+    if isinstance(sample.gold, StoredMasks):
         columns["num_frames"] = sample.gold.frames
     return columns
 

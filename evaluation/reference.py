@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sightbench.evaluation.selection import Dataset
-from sightbench.families import Family
+from sightbench.families import Family, named
 from sightbench.tasks.benchmarks.own import OWN
 from sightbench.tasks.practice import practice
 
@@ -31,10 +31,16 @@ def as_reference(
     fitted = []
     lines = []
     ways: dict[str, list[str]] = {}
+    words: dict[str, list[str]] = {}
     for dataset in datasets:
         benchmark = dataset.selection.benchmark
         how = practice(benchmark, family or "", model, reasons=reasons)
         wording = dataset.profile if profile in benchmark.profiles else how.profile
+        if tuple(benchmark.scorers) == ("masks",):
+            own = None if family is None else named(family).wording
+            if profile not in benchmark.profiles and own in benchmark.profiles:
+                wording = own
+            words.setdefault(wording, []).append(benchmark.name)
         fitted.append(replace(dataset, profile=wording, max_tokens=how.max_tokens, tiles=how.tiles))
         if benchmark.family == OWN:
             lines.append(
@@ -50,6 +56,7 @@ def as_reference(
         whose = f"as {how.reference} runs {whom}: {', '.join(traits)}"
         ways.setdefault(whose, []).append(benchmark.name)
     lines += [f"{_listed(names)} {whose}" for whose, names in ways.items()]
+    lines += [f"{_listed(names)}: words and scoring of {whose}" for whose, names in words.items()]
     if reasons and not any(dataset.profile in ("internvl_cot", "internvl_mpo") for dataset in fitted):
         lines.append(f"{REASONS}=1 changes nothing here; --profile internvl_cot asks for reasons first")
     return tuple(fitted), lines

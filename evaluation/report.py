@@ -29,7 +29,7 @@ from sightbench.reports.build import Built, build, build_zip
 from sightbench.reports.entry import Entry, Fact, Masks, Pairing
 from sightbench.reports.summary import Summary
 from sightbench.rle import MaskError, Rle
-from sightbench.sample import MaskTruth, Reply, Sample
+from sightbench.sample import Reply, Sample, StoredMasks
 from sightbench.scorers.masks.definitions import DEFINITIONS, DYNBENCH_TOLERANCE
 from sightbench.scorers.masks.jf import score_object
 from sightbench.scorers.masks.truth import Cache
@@ -149,7 +149,7 @@ def _entries(run: Run, triples: Iterable[Triple]) -> Iterator[Entry]:
     truths: dict[str, Cache] = {}
     for sample, reply, score in triples:
         masks = None
-        if isinstance(sample.gold, MaskTruth):
+        if isinstance(sample.gold, StoredMasks):
             if sample.benchmark not in truths:
                 truths[sample.benchmark] = true_masks(_dataset(run, sample))
             masks = _masks(sample.gold, reply, score, truths[sample.benchmark], tolerance)
@@ -170,9 +170,9 @@ def _first_object(reply: Reply | None, frames: int) -> Mapping[str, Any] | None:
     return objects[0] if isinstance(objects, list) and objects and isinstance(objects[0], Mapping) else None
 
 
-def _masks(gold: MaskTruth, reply: Reply | None, score: Score, cache: Cache, tolerance: int) -> Masks:
+def _masks(gold: StoredMasks, reply: Reply | None, score: Score, cache: Cache, tolerance: int) -> Masks:
     """The first object of the reply, which is the one that is scored, beside the ground truth."""
-    truth = cache.object_rles(gold.folder, gold.object, gold.frames).rles
+    truth = cache.truth(gold).rles
     predicted: list[Rle | None] = []
     first = _first_object(reply, gold.frames)
     if first is not None:

@@ -20,7 +20,7 @@ from sightbench.program import program
 from sightbench.reports import tables
 from sightbench.reports.submission import Answer
 from sightbench.reports.summary import BenchmarkSummary, Summary, totals
-from sightbench.sample import MaskTruth, Reply, Sample, Turn, Video
+from sightbench.sample import LabelTruth, MaskTruth, Reply, Sample, Turn, Video
 from sightbench.scorers.choice.rotation import rotation
 from sightbench.scorers.masks.truth import Cache, open_cache, truth_of
 from sightbench.scorers.score import Metric, Row, Totals
@@ -121,8 +121,10 @@ def lean(sample: Sample) -> Sample:
 def true_masks(dataset: Dataset) -> Cache:
     """The ground-truth masks of a benchmark, those that are not cached yet read in parallel."""
     cache = open_cache(dataset.data)
-    truths = (sample.gold for sample in dataset.samples() if isinstance(sample.gold, MaskTruth))
-    cache.build((truth.folder, truth.object, truth.frames) for truth in truths)
+    golds = [sample.gold for sample in dataset.samples()]
+    cache.build(gold for gold in golds if isinstance(gold, LabelTruth))
+    named = (gold for gold in golds if isinstance(gold, MaskTruth))
+    cache.build((gold.folder, gold.object, gold.frames) for gold in named)
     return cache
 
 

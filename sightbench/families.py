@@ -9,7 +9,9 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
+from sightbench import wordings
 from sightbench.errors import UsageError
+from sightbench.wordings import Wordings
 
 MODELS = Path(__file__).with_name("models.yaml")
 
@@ -74,7 +76,8 @@ class Family:
     `max_pixels` bound what its context holds, `frame_label` is written before each frame that goes as an
     image ("Frame{}: ", {} its number from 1), `system` is a system prompt sent when a sample has none,
     `suffix` is appended to the last question. `answer` says what of a reply is the answer after the reasons
-    the family gives ("after_think", "boxed"): its `max_tokens` is then the least a reply gets.
+    the family gives ("after_think", "boxed"): its `max_tokens` is then the least a reply gets. `wording` is
+    whose questions for masks it was trained on (`Table.wordings`).
     """
 
     name: str = "default"
@@ -91,6 +94,7 @@ class Family:
     suffix: str | None = None
     answer: str | None = None
     box_mode: str | None = None
+    wording: str | None = None
     serving: Serving = field(default_factory=Serving)
 
     @property
@@ -101,11 +105,12 @@ class Family:
 @dataclass(frozen=True, slots=True)
 class Table:
     """All families, in the order their patterns are tried, the GPUs of a size in billions, and patterns of
-    names that are `refused` with the reason."""
+    names that are `refused` with the reason. `wordings` are the questions of mask benchmarks."""
 
     families: tuple[Family, ...]
     gpus: tuple[tuple[float, int], ...]
     refused: Mapping[str, str] = field(default_factory=dict)
+    wordings: Wordings = field(default_factory=dict)
 
     def of_name(self, name: str) -> Family | None:
         """The first family one of whose patterns is found in `name` (a hub id, a path, a served name)."""
@@ -156,6 +161,7 @@ def load(path: Path = MODELS) -> Table:
             tuple(_family(entry, common) for entry in content["families"]),
             tuple(sorted((float(size), int(count)) for size, count in content["gpus"].items())),
             dict(content.get("refused", {})),
+            wordings.read(content.get("wordings", {})),
         )
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"{path}: not a table of model families: {' '.join(str(error).split())}") from error

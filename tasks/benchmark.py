@@ -80,9 +80,9 @@ class Benchmark:
     """One row of the catalog, or a set of your own: `name`, `scorers`, `read` and `files` are enough.
 
     `scorers` says which entry of the scorers' table judges its texts and which its masks; masks by
-    `definition`, whose J and F it is. `mask_tasks` are those of `tasks` that ask for masks, where others
-    do not. `aggregate` names the entry of the aggregates' table that sums both up; a benchmark of one kind
-    needs none, its scorer does that.
+    `definition`, whose J and F it is, or without one by the profile's rule. `mask_tasks` are those of `tasks`
+    that ask for masks, where others do not. `aggregate` names the entry of the aggregates' table that sums
+    both up; a benchmark of one kind needs none, its scorer does that.
     `prompt` shows the default profile's wording, with {question}, {options}... where the data goes.
     `profile` is the default of `profiles`: whose prompt and whose scoring are reproduced.
     `tasks` are the values of Sample.task that `--task` may pick one by one; `subsets` names several at once
@@ -125,7 +125,8 @@ class Benchmark:
 
     def scored_as(self, profile: str, kind: Kind = "text") -> str:
         """The scorer's profile for a prompt profile: several wordings may share one scoring."""
-        return self.definition if kind == "masks" else self.scoring.get(profile, profile)
+        by_profile = self.scoring.get(profile, profile)
+        return self.definition or by_profile if kind == "masks" else by_profile
 
 
 @dataclass(frozen=True, slots=True)

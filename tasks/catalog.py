@@ -30,6 +30,7 @@ from sightbench.tasks.benchmarks import (
     vlabench,
     vqa,
 )
+from sightbench.tasks.benchmarks.masks import video
 
 INTERNVL: tuple[Benchmark, ...] = (
     *vqa.INTERNVL_FILES,
@@ -67,6 +68,7 @@ INTERNSR: tuple[Benchmark, ...] = (
     internsr.EGOEXO,
     *internsr.MMSCAN,
 )
+MASKS: tuple[Benchmark, ...] = (*video.VIDEO,)
 BENCHMARKS: tuple[Benchmark, ...] = (
     dynbench.DYNBENCH,
     dynbench.SYNTHETIC,
@@ -75,6 +77,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     *INTERNSR,
     vlabench.VLABENCH,
     vlabench.BLIND,
+    *MASKS,
 )
 
 BEYOND_THE_LIST = (
@@ -106,6 +109,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         for dataset in ("refcoco+", "refcocog")
     },
     "crpe": tuple(benchmark.name for benchmark in crpe.CRPE),
+    "mask-all": tuple(benchmark.name for benchmark in MASKS),
 }
 
 WHOLE = "*"

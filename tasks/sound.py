@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from sightbench.sample import MaskTruth, Sample, Text
+from sightbench.sample import Sample, StoredMasks, Text
 
 
 def flaw(sample: Sample) -> str | None:
@@ -29,7 +29,7 @@ def flaw(sample: Sample) -> str | None:
         return "has a question that is not Unicode text (a lone surrogate)"
     if isinstance(sample.gold, str) and not sample.gold.strip():
         return "has a blank answer"
-    gold = None if isinstance(sample.gold, MaskTruth) else sample.gold
+    gold = None if isinstance(sample.gold, StoredMasks) else sample.gold
     return _unstorable(gold, "an answer") or _unstorable(dict(sample.meta), "a column")
 
 

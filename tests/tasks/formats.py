@@ -20,6 +20,7 @@ from PIL import Image
 
 from sightbench.tasks.benchmarks import vqa as vqa_rows
 from sightbench.tasks.benchmarks.internsr import RATIOS
+from tests.tasks import mask_formats
 
 
 def picture(seed: int = 0, kind: str = "JPEG") -> bytes:
@@ -603,6 +604,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     **{f"mmscan_2d:{ratio}": partial(mmscan, ratio=ratio) for ratio in RATIOS},
     "vlabench": vlabench,
     "blind_10": blind,
+    **mask_formats.MAKERS,
 }
 
 

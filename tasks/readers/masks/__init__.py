@@ -1,0 +1,1 @@
+"""Readers of the sets that ask for masks."""

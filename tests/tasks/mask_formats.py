@@ -1,0 +1,168 @@
+"""Small sets that ask for masks, in the layouts that the references' readers open."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from sightbench import rle
+
+HEIGHT, WIDTH = 12, 16
+FRAMES = ("00000", "00001", "00002")
+
+
+def picture(seed: int = 0) -> bytes:
+    """A JPEG of noise that differs by seed."""
+    pixels = np.random.default_rng(seed).integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "JPEG")
+    return out.getvalue()
+
+
+def put(path: Path, content: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    return path
+
+
+def block(left: int, top: int = 3, side: int = 4) -> np.ndarray:
+    """bool, HEIGHT x WIDTH: a square."""
+    pixels = np.zeros((HEIGHT, WIDTH), bool)
+    pixels[top : top + side, left : left + side] = True
+    return pixels
+
+
+def track(left: int, absent: Sequence[int] = ()) -> list[dict[str, Any] | None]:
+    """RLEs of a square that moves to the right, a frame at a time; null where it is absent."""
+    return [None if at in absent else rle.encode(block(left + at)) for at in range(len(FRAMES))]
+
+
+def frames(folder: Path, names: Sequence[str] = FRAMES) -> None:
+    for seed, name in enumerate(names):
+        put(folder / f"{name}.jpg", picture(seed))
+
+
+EXPRESSIONS = {
+    "cat": {"0": {"exp": "the cat that walks", "anno_id": [0]}, "1": {"exp": "both", "anno_id": [0, 1]}},
+    "zoo/dog": {"0": {"exp": "Which one runs?", "anno_id": [2]}},
+}
+"""Video -> expression -> as the file has it; one name holds a slash, as ReVOS's do."""
+
+
+def listed(more: Mapping[str, Mapping[str, Any]] | None = None, **video: Any) -> dict[str, Any]:
+    """A list of expressions; `more` is added to the expressions of each video by id."""
+    videos = {}
+    for name, expressions in EXPRESSIONS.items():
+        entries = {id: {"obj_id": [1], **entry} for id, entry in expressions.items()}
+        for id, added in (more or {}).items():
+            if id in entries:
+                entries[id] |= added
+        videos[name] = {"frames": list(FRAMES), "expressions": entries, **video}
+    return {"videos": videos}
+
+
+def true_masks() -> dict[str, Any]:
+    return {"0": track(1), "1": track(9, absent=(1,)), "2": track(4)}
+
+
+def mevis(root: Path, split: str = "valid_u", masks: bool = True) -> None:
+    folder = root / "mevis" / split
+    put(folder / "meta_expressions.json", listed())
+    for video in EXPRESSIONS:
+        frames(folder / "JPEGImages" / video)
+    if masks:
+        put(folder / "mask_dict.json", true_masks())
+
+
+def ref_davis(root: Path) -> None:
+    """Two videos of one and of three objects, each with four expressions an object."""
+    folder = root / "davis17"
+    videos, masks = {}, {}
+    count = 0
+    for video, objects in (("ant", 1), ("bike", 3)):
+        expressions = {
+            str(4 * k + a): {"exp": f"thing {k} told {a}", "obj_id": str(k + 1)}
+            for k in range(objects)
+            for a in range(4)
+        }
+        videos[video] = {"frames": list(FRAMES), "expressions": expressions}
+        for id in sorted(expressions):
+            masks[str(count)] = track(1 + 4 * (int(id) // 4))
+            count += 1
+        frames(folder / "valid/JPEGImages" / video)
+        for at, name in enumerate(FRAMES):
+            index = np.zeros((HEIGHT, WIDTH), np.uint8)
+            for k in range(objects):
+                index[block(1 + 4 * k + at)] = k + 1
+            index[0, :4] = 255
+            palette_png(folder / "valid/Annotations" / video / f"{name}.png", index)
+    put(folder / "meta_expressions/valid/meta_expressions.json", {"videos": videos})
+    as_bytes = {key: [{**mask, "counts": mask["counts"].encode()} for mask in masks[key]] for key in masks}
+    put(folder / "valid/mask_dict.pkl", pickle.dumps(as_bytes, protocol=2))
+
+
+def palette_png(path: Path, index: np.ndarray) -> Path:
+    """A label map whose colours are nearly black: only its indices tell objects apart."""
+    image = Image.fromarray(index, "P")
+    image.putpalette([channel for label in range(256) for channel in (0, 0, label % 3)])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path)
+    return path
+
+
+def ref_youtube_vos(root: Path) -> None:
+    folder = root / "ref-youtube-vos"
+    both = listed()
+    both["videos"]["hidden"] = {"frames": ["00000"], "expressions": {"0": {"exp": "of the test split"}}}
+    put(folder / "meta_expressions/valid/meta_expressions.json", both)
+    put(
+        folder / "meta_expressions/test/meta_expressions.json",
+        {"videos": {"hidden": both["videos"]["hidden"]}},
+    )
+    for video in EXPRESSIONS:
+        frames(folder / "valid/JPEGImages" / video)
+
+
+def revos(root: Path) -> None:
+    folder = root / "revos"
+    content = listed({"0": {"type_id": 1}, "1": {"type_id": 0}}, height=HEIGHT, width=WIDTH)
+    content["videos"]["cat"]["expressions"]["2"] = {
+        "exp": "a horse",
+        "obj_id": [],
+        "anno_id": [],
+        "type_id": 2,
+    }
+    put(folder / "meta_expressions_valid_.json", content)
+    put(folder / "mask_dict.json", true_masks())
+    whole = {"cat": [rle.encode(block(1 + at) | block(9)) for at in range(3)], "zoo/dog": track(4)}
+    put(folder / "mask_dict_foreground.json", {video: {"masks_rle": masks} for video, masks in whole.items()})
+    for video in EXPRESSIONS:
+        frames(folder / video)
+
+
+def ref_sav(root: Path) -> None:
+    folder = root / "ref_sav_eval"
+    put(
+        folder / "meta_expressions_valid.json",
+        listed({"0": {"type_id": 0}, "1": {"type_id": 1}}, height=HEIGHT, width=WIDTH),
+    )
+    put(folder / "mask_dict.json", true_masks())
+    for video in EXPRESSIONS:
+        frames(folder / "videos" / video)
+
+
+MAKERS = {
+    "mevis-valid-u": mevis,
+    "mevis-valid": lambda root: mevis(root, "valid", masks=False),
+    "ref-davis17": ref_davis,
+    "ref-youtube-vos": ref_youtube_vos,
+    "revos": revos,
+    "ref-sav": ref_sav,
+}
