@@ -1,4 +1,4 @@
-"""replies.jsonl: one line per finished request, appended with one write.
+"""replies.jsonl (and judgements.jsonl): one line per finished request, appended with one write.
 
 A process can be killed at any byte: whatever stands before the last newline is whole. A torn last line is
 set aside in `replies.torn` when the file is opened for writing, and skipped when it is read. A line that is
@@ -22,16 +22,15 @@ from typing import Self, TypeVar
 from sightbench.client.lines import LineError, from_line, head, pieces, sample_in
 from sightbench.client.transport.failures import TAKEN_BACK
 from sightbench.errors import RunFolderError
-from sightbench.sample import Reply
+from sightbench.sample import Json, Reply
 
 T = TypeVar("T")
 
 log = logging.getLogger("sightbench.client")
 
 REPLIES = "replies.jsonl"
-_TORN = "replies.torn"
-_DAMAGED = "replies.damaged"
-_LOCK = "lock"
+JUDGEMENTS = "judgements.jsonl"
+_LOCKS = {REPLIES: "lock", JUDGEMENTS: "judgements.lock"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +59,27 @@ class Journal:
     """The replies of one run folder. Opened for writing it is the only one: a second is refused.
 
     `torn` is how many bytes of an unfinished last line were set aside, `damaged` the lines that are not
-    the replies that were written: opened for writing they are set aside, else passed over.
+    the replies that were written: opened for writing they are set aside, else passed over. `about` holds,
+    by sample, what a line says beside its reply: of a judgement, whose it is and of what.
     """
 
     def __init__(self, path: Path, descriptor: int, lock: int | None, torn: int) -> None:
         self.path = path
         self.torn = torn
         self.damaged: tuple[Damage, ...] = ()
+        self.about: Mapping[str, Mapping[str, Json]] = {}
         self._descriptor = descriptor
         self._lock = lock
         self._end = os.fstat(descriptor).st_size
         self._index: dict[str, Place] | None = None
 
     @classmethod
-    def open(cls, folder: Path, *, write: bool = True) -> Self:
-        """The journal of `folder`, which is made if it is to be written.
+    def open(cls, folder: Path, *, write: bool = True, name: str = REPLIES) -> Self:
+        """The journal `name` of `folder`, which is made if it is to be written.
 
         Raises RunFolderError when another process is writing to it, or it cannot be read or written.
         """
-        path = folder / REPLIES
+        path = folder / name
         if not write:
             try:
                 return cls(path, os.open(path, os.O_RDONLY), None, 0)
@@ -86,10 +87,10 @@ class Journal:
                 raise RunFolderError(f"{path}: {error.strerror}") from error
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            lock = _locked(folder / _LOCK)
+            lock = _locked(folder / _LOCKS[name])
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-            torn = _set_aside(descriptor, folder / _TORN)
-            damaged = _without_damage(path, folder / _DAMAGED)
+            torn = _set_aside(descriptor, path.with_suffix(".torn"))
+            damaged = _without_damage(path, path.with_suffix(".damaged"))
             if damaged:
                 os.close(descriptor)
                 descriptor = os.open(path, os.O_RDWR | os.O_APPEND)
@@ -110,7 +111,15 @@ class Journal:
     def append(self, reply: Reply) -> None:
         """Writes one line with one write. Raises RunFolderError when the disk is full (nothing of the line
         stays) or the file cannot be written."""
-        line = pieces(reply)
+        self._write(pieces(reply, self.about.get(reply.sample)))
+
+    def copy(self, sample: str, to: Journal) -> None:
+        """Writes the line of a sample's newest reply into another journal, byte for byte."""
+        with open(self.path, "rb") as file:
+            file.seek(self.index()[sample].offset)
+            to._write((file.readline(),))
+
+    def _write(self, line: Sequence[memoryview | bytes]) -> None:
         length = sum(map(len, line))
         try:
             if os.writev(self._descriptor, line) < length:
@@ -134,7 +143,7 @@ class Journal:
             shown = "; ".join(str(damage) for damage in self.damaged[:5])
             more = f"; and {len(self.damaged) - 5} more" if len(self.damaged) > 5 else ""
             read_only = self._lock is None
-            done = "passed over" if read_only else f"set aside in {_DAMAGED}"
+            done = "passed over" if read_only else f"set aside in {self.path.with_suffix('.damaged').name}"
             then = "start the run again to ask these again" if read_only else "their samples are asked again"
             what = "1 damaged line is" if len(self.damaged) == 1 else f"{len(self.damaged)} damaged lines are"
             notes.append(f"{self.path}: {what} {done} ({then}): {shown}{more}")
@@ -206,7 +215,7 @@ class Journal:
 def busy(folder: Path) -> bool:
     """Whether a process is writing to the run in `folder` now."""
     try:
-        descriptor = os.open(folder / _LOCK, os.O_RDONLY)
+        descriptor = os.open(folder / _LOCKS[REPLIES], os.O_RDONLY)
     except OSError:
         return False
     try:

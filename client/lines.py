@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -14,7 +15,7 @@ import orjson
 
 from sightbench.client.transport.completion import usage_of
 from sightbench.mask_text import MaskText
-from sightbench.sample import NO_USAGE, Failure, Reply, Sent, SentMedia, Usage
+from sightbench.sample import NO_USAGE, Failure, Json, Reply, Sent, SentMedia, Usage
 from sightbench.terminal import plain
 
 _CHECK = b',"crc32":"%08x"}\n'
@@ -72,9 +73,13 @@ def to_line(reply: Reply) -> bytes:
     return b"".join(pieces(reply))
 
 
-def pieces(reply: Reply) -> tuple[memoryview, bytes]:
-    """The line in two pieces, so that masks of a hundred megabytes are not copied to put them together."""
+def pieces(reply: Reply, about: Mapping[str, Json] | None = None) -> tuple[memoryview, bytes]:
+    """The line in two pieces, so that masks of a hundred megabytes are not copied to put them together.
+
+    `about` holds further fields, for people to read.
+    """
     values: dict[str, Any] = {"sample": reply.sample, "ask": reply.fingerprint, "status": reply.status}
+    values |= about or {}
     if reply.text is not None:
         values["text"] = reply.text
     for name in ("reasoning", "refusal", "finish_reason"):

@@ -37,6 +37,7 @@ class ServerInfo:
     tokens, None where not told. `capabilities` holds "text" and "masks"; None: the server does not say.
     `frame_lists` tells whether it takes a list of frames as one video, with all of them kept. `base` is
     what the model under an adapter was loaded from.
+    `shutdown_date` is the day a service says it will switch the model off.
     """
 
     endpoint: str
@@ -49,10 +50,14 @@ class ServerInfo:
     capabilities: tuple[str, ...] | None = None
     frame_lists: bool = False
     base: str | None = None
+    shutdown_date: str | None = None
 
     def record(self) -> dict[str, Any]:
         """What belongs into run.json."""
-        return asdict(self)
+        content = asdict(self)
+        if self.shutdown_date is None:
+            del content["shutdown_date"]
+        return content
 
 
 async def probe(
@@ -265,6 +270,7 @@ async def _describe(endpoint: Endpoint, model: str | None) -> ServerInfo:
         max_model_len=card.max_model_len,
         capabilities=card.capabilities,
         base=_base(card, cards),
+        shutdown_date=card.shutdown_date,
     )
 
 

@@ -21,6 +21,7 @@ from sightbench.commands.flags import evaluation_flags
 from sightbench.commands.grade import grade
 from sightbench.commands.grouped_help import Front
 from sightbench.commands.import_ import import_
+from sightbench.commands.judges.judge import judge
 from sightbench.commands.merge import merge
 from sightbench.commands.models import models
 from sightbench.commands.report import report
@@ -153,6 +154,7 @@ def cli(
 for command in (
     report,
     score,
+    judge,
     compare,
     batch,
     plan,

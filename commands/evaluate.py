@@ -70,17 +70,18 @@ def confirmed(options: Options, dollars: float, repeats: int = 1) -> bool:
 
 @contextmanager
 def progress_display(quiet: bool) -> Iterator[OnProgress | None]:
-    """A live line on stderr from the first count on."""
+    """A live line on stderr from the first count on; a new one for what is counted anew (the judge)."""
     if quiet:
         yield None
         return
     with ExitStack() as stack:
-        show: list[Callable[[Progress], None]] = []
+        show: list[tuple[Progress, Callable[[Progress], None]]] = []
 
         def progress(counts: Progress, total: int | None) -> None:
-            if not show:
-                show.append(stack.enter_context(shown(total, sys.stderr)))
-            show[0](counts)
+            if not show or show[0][0] is not counts:
+                stack.close()
+                show[:] = [(counts, stack.enter_context(shown(total, sys.stderr)))]
+            show[0][1](counts)
 
         yield progress
 

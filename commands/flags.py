@@ -13,6 +13,7 @@ import click
 import orjson
 
 from sightbench.errors import UsageError
+from sightbench.evaluation.judges.options import JudgeOptions
 from sightbench.evaluation.options import Options
 from sightbench.flags import FlagInfo, spelled
 
@@ -41,8 +42,17 @@ def number_or_word(value: Any) -> int | str:
 
 def evaluation_flags(command: Command) -> Command:
     """Gives a command the flags of Options, as keyword arguments under the fields' names."""
-    types_ = typing.get_type_hints(Options)
-    for entry in reversed(fields(Options)):
+    return _with_flags(command, Options)
+
+
+def judge_flags(command: Command) -> Command:
+    """Gives a command the flags of JudgeOptions."""
+    return _with_flags(command, JudgeOptions)
+
+
+def _with_flags(command: Command, options: type[Options] | type[JudgeOptions]) -> Command:
+    types_ = typing.get_type_hints(options)
+    for entry in reversed(fields(options)):
         if "flag" in entry.metadata:
             command = _option(entry, types_[entry.name])(command)
     return command

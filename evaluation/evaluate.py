@@ -7,7 +7,7 @@ import platform
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -25,6 +25,9 @@ from sightbench.client.settings import Settings
 from sightbench.client.store import Store
 from sightbench.errors import DatasetError, EndpointError, UsageError
 from sightbench.evaluation import run_record
+from sightbench.evaluation.judges.ask import OpenJudge, ask_judge, judged_cases, open_judge
+from sightbench.evaluation.judges.cases import form_of
+from sightbench.evaluation.judges.options import JudgeOptions, of_judge
 from sightbench.evaluation.options import Options
 from sightbench.evaluation.reference import as_reference
 from sightbench.evaluation.reuse import earlier
@@ -65,9 +68,11 @@ def evaluate(options: Options, *, progress: OnProgress | None = None, note: Note
         return _beside(evaluate_async(options, progress=progress, note=note))
     with ExitStack() as stack, asyncio.Runner() as runner:
         begun = begin(options, stack, note or _silent)
-        servers = runner.run(look(begun))
+        servers = runner.run(_looked(begun, note or _silent))
         ready = _prepare(begun, servers, stack, note or _silent)
         outcome = runner.run(_ask(ready, progress, note or _silent))
+        if ready.judge is not None and outcome.stopped is None:
+            runner.run(_judge(ready, progress, note or _silent))
         return _conclude(ready, outcome, note or _silent)
 
 
@@ -77,9 +82,11 @@ async def evaluate_async(
     """`evaluate` for a program that has an event loop: files are read and answers scored in a thread."""
     with ExitStack() as stack:
         begun = await asyncio.to_thread(begin, options, stack, note or _silent)
-        servers = await look(begun)
+        servers = await _looked(begun, note or _silent)
         ready = await asyncio.to_thread(_prepare, begun, servers, stack, note or _silent)
         outcome = await _ask(ready, progress, note or _silent)
+        if ready.judge is not None and outcome.stopped is None:
+            await _judge(ready, progress, note or _silent)
         return await asyncio.to_thread(_conclude, ready, outcome, note or _silent)
 
 
@@ -103,11 +110,13 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """What the endpoints said of themselves, the settings that follow, and whether they give masks."""
+    """What the endpoints said of themselves, the settings that follow, and whether they give masks; the
+    judge, if one is to be asked."""
 
     settings: Settings
     infos: tuple[ServerInfo, ...]
     segments: bool
+    judge: OpenJudge | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +132,8 @@ class _Ready:
     batch: Exchange | None = None
     store: Store | None = None
     shared: tuple[Path, Part] | None = None
+    judge: OpenJudge | None = None
+    judge_options: JudgeOptions = field(default_factory=JudgeOptions)
 
     def samples(self) -> Iterator[Sample]:
         """Every sample of the run, in file order."""
@@ -162,6 +173,13 @@ def begin(options: Options, stack: ExitStack, note: Note) -> Begun:
         raise UsageError("--batch asks a run as a whole: give it one process, without --shard")
     wanted, prior = embedded(options, note)
     datasets, absent = chosen(wanted, note)
+    if wanted.judge_endpoint is not None:
+        if mine:
+            raise UsageError(
+                "--judge-endpoint: a shard is judged when it is merged, with the command `judge`"
+            )
+        for dataset in datasets:
+            form_of(dataset.selection.benchmark, dataset.profile, wanted.judge_profile)
     if not wanted.endpoints:
         from sightbench.servers.baseline.child import running
 
@@ -196,6 +214,15 @@ def _downloaded(options: Options, note: Note) -> Options:
     folder.mkdir(parents=True, exist_ok=True)
     complete((selection.benchmark for selection in catalog.resolve(names)), folder, note)
     return replace(options, data=folder)
+
+
+async def _looked(begun: Begun, note: Note) -> Servers:
+    """`look`, and the judge: before anything is asked that it could not judge."""
+    servers = await look(begun)
+    options = of_judge(begun.options)
+    if options.judge_endpoint is None:
+        return servers
+    return replace(servers, judge=await open_judge(options, note))
 
 
 async def look(begun: Begun) -> Servers:
@@ -238,14 +265,18 @@ def _prepare(begun: Begun, servers: Servers, stack: ExitStack, note: Note) -> _R
     if run_record.exists(folder):
         before = run_record.read(folder)
         refuse_other_run(folder, before, record, same_model=options.same_model)
-        record = replace(record, started=before.started or record.started)
+        record = replace(record, started=before.started or record.started, judge=record.judge or before.judge)
     run_record.write(folder, record)
     store = earlier(options, folder, record, asked, note)
     shared = None
     if begun.part and folder.parent == whole / SHARDS:
         merge.begin(whole, begun.part, note)
         shared = (whole, begun.part)
-    return _Ready(folder, record, datasets, asked, journal, total, options.batch, store, shared)
+    return _Ready(
+        *(folder, record, datasets, asked, journal, total, options.batch, store, shared),
+        judge=servers.judge,
+        judge_options=of_judge(options),
+    )
 
 
 def fitted(begun: Begun, servers: Servers) -> tuple[tuple[Dataset, ...], list[str], list[str]]:
@@ -282,6 +313,20 @@ async def _ask(ready: _Ready, progress: OnProgress | None, note: Note) -> Outcom
         progress=lambda counts: progress(counts, total),
         store=ready.store,
     )
+
+
+async def _judge(ready: _Ready, progress: OnProgress | None, note: Note) -> None:
+    """Asks the judge about what was answered and no rule decides."""
+    assert ready.judge is not None
+    wanted = ready.judge.record.profile
+    asked_about = await asyncio.to_thread(
+        judged_cases, ready.datasets, ready.journal, ready.record.scoring, wanted
+    )
+    done = await ask_judge(
+        ready.folder, ready.judge, asked_about, ready.judge_options, note=note, progress=progress
+    )
+    for line in done.lines():
+        note(line)
 
 
 def _conclude(ready: _Ready, outcome: Outcome, note: Note) -> Run:
@@ -323,6 +368,7 @@ def _record(
         notes=notes,
         absent=begun.absent,
         text_only_prior=begun.prior,
+        judge=None if servers.judge is None else servers.judge.record,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     return _priced(record, options, servers.settings)

@@ -11,13 +11,14 @@ from typing import Literal
 from sightbench.client.sampling import RequestOptions
 from sightbench.client.settings import Mode
 from sightbench.errors import UsageError
+from sightbench.evaluation.judges.options import JudgeOptions
 from sightbench.flags import flag
 from sightbench.scorers.scoring_options import ScoringOptions, scoring_options
 from sightbench.tasks.benchmark import Benchmark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options(RequestOptions):
+class Options(RequestOptions, JudgeOptions):
     """An evaluation as it was asked for. The metadata of a field is its flag: help, group, bounds.
 
     `endpoint` and `task` take one or several; none of `endpoint` is the embedded baseline, and without
@@ -175,6 +176,11 @@ class Options(RequestOptions):
             control(self.control)
         if isinstance(self.concurrency, str) and self.concurrency != "auto":
             raise UsageError(f"--concurrency {self.concurrency}: a number from 1 on, or auto")
+        self.check_judge()
+        if self.judge_endpoint is not None and (self.shard is not None or self.batch is not None):
+            raise UsageError(
+                "--judge-endpoint: a shard or a batch is judged when it is whole, with the command `judge`"
+            )
         self.scoring()
 
     def scoring(self, box_mode: str | None = None, answer: str | None = None) -> ScoringOptions:

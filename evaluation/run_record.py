@@ -12,6 +12,7 @@ import orjson
 
 from sightbench.client.sampling import RequestOptions
 from sightbench.errors import RunFolderError, UsageError
+from sightbench.evaluation.judges.record import JudgeRecord
 from sightbench.files import replace_file
 from sightbench.scorers.scoring_options import ScoringOptions
 from sightbench.tasks import catalog
@@ -55,9 +56,9 @@ class TextOnlyPrior:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
     """One run. `request` is what decides a request beside the sample, {"imported": FILE} for answers that
-    were not asked for; `scoring` what `score` uses unless told otherwise; `servers` what they said of
-    themselves; `absent` the benchmarks of a group whose files were not there; `merged` the shards this run
-    was put together from; `started` is ISO 8601, UTC.
+    were not asked for; `scoring` what `score` uses unless told otherwise; `judge` whose verdicts count
+    where no rule decides; `servers` what they said of themselves; `absent` the benchmarks of a group whose
+    files were not there; `merged` the shards this run was put together from; `started` is ISO 8601, UTC.
     """
 
     model: str
@@ -77,6 +78,7 @@ class RunRecord:
     provider: str | None = None
     prices: str | None = None
     price_file: str | None = None
+    judge: JudgeRecord | None = None
     started: str | None = None
 
     @property
@@ -107,6 +109,12 @@ def read(folder: Path) -> RunRecord:
         raise RunFolderError(
             f"{folder} is no run folder: {RUN} is damaged ({why}); the replies beside it are untouched"
         ) from None
+
+
+def judge_in(run: Mapping[str, Any]) -> JudgeRecord | None:
+    """The judge of a run, from its record as JSON has it."""
+    judge = run.get("judge")
+    return None if judge is None else msgspec.convert(judge, JudgeRecord)
 
 
 def write(folder: Path, record: RunRecord) -> None:

@@ -12,7 +12,11 @@ import orjson
 
 from sightbench.client.journal import Journal
 from sightbench.evaluation.costs.spending import Spending
-from sightbench.evaluation.judging import answer_of, grader, rule_of, scorer_of
+from sightbench.evaluation.judges.grader import grader
+from sightbench.evaluation.judges.summing import judge_summary
+from sightbench.evaluation.judges.verdicts import Verdicts, verdicts_in
+from sightbench.evaluation.judging import answer_of, rule_of, scorer_of
+from sightbench.evaluation.run_record import judge_in
 from sightbench.evaluation.selection import Dataset, broken_notes
 from sightbench.evaluation.tiles import tile_note
 from sightbench.files import replace_file
@@ -67,19 +71,23 @@ def judge_run(
     benchmarks = []
     lines = []
     spending = Spending(run)
-    for dataset in datasets:
-        rows = []
-        reused: Counter[str] = Counter()
-        for row, reply in _scored(dataset, journal, options):
-            if reply is not None:
-                usages.append(reply.usage)
-                spending.add(reply)
-                if reply.reused:
-                    reused[reply.reused] += 1
-            lines.append(orjson.dumps(row.score, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
-            rows.append(row)
-        told = (_reused(reused), tile_note(dataset, journal))
-        benchmarks.append(_summarise(dataset, rows, run, options, told))
+    with verdicts_in(journal.path.parent, judge_in(run)) as verdicts:
+        for dataset in datasets:
+            rows = []
+            reused: Counter[str] = Counter()
+            for row, reply in _scored(dataset, journal, options, verdicts):
+                if reply is not None:
+                    usages.append(reply.usage)
+                    spending.add(reply)
+                    if reply.reused:
+                        reused[reply.reused] += 1
+                lines.append(orjson.dumps(row.score, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
+                rows.append(row)
+            told = (_reused(reused), tile_note(dataset, journal))
+            summed = _summarise(dataset, rows, run, options, told)
+            if verdicts is not None:
+                summed = replace(summed, judged=judge_summary(verdicts, rows))
+            benchmarks.append(summed)
     summary = Summary(
         str(run.get("alias") or run["model"]), tuple(benchmarks), totals(usages), run, spending.spent()
     )
@@ -99,11 +107,11 @@ def answers(dataset: Dataset, journal: Journal, options: ScoringOptions = DEFAUL
 
 
 def _scored(
-    dataset: Dataset, journal: Journal, options: ScoringOptions
+    dataset: Dataset, journal: Journal, options: ScoringOptions, verdicts: Verdicts | None = None
 ) -> Iterator[tuple[Row, Reply | None]]:
     benchmark = dataset.selection.benchmark
     truth = true_masks(dataset).truth if "masks" in benchmark.scorers else truth_of
-    grade = grader(benchmark, dataset.profile, options, truth)
+    grade = grader(benchmark, dataset.profile, options, truth, verdicts)
     for sample in dataset.samples():
         reply = journal.read(sample.id)
         yield Row(lean(sample), score(sample, reply, grade, options.on_error)), reply

@@ -12,11 +12,27 @@ from sightbench.scorers.scoring import Coverage
 
 
 @dataclass(frozen=True, slots=True)
+class JudgeSummary:
+    """A judge's part in a benchmark's number: who it is, in which form it was asked, how many answers a rule
+    decided and how many the judge; why the others have no verdict, by reason; how many replies that took."""
+
+    judge: str
+    form: str
+    by_rule: int
+    by_judge: int
+    without: Mapping[str, int]
+    replies: int
+    tokens: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class BenchmarkSummary:
     """One benchmark of a run. `headline` is the number people quote; `extras` stand beside it, never in it.
 
     `baselines` are named reference points of the same shape (chance, a text-only prior); `columns` those of
-    the table that the headline's parts form, where they form one (scorers/score.py, Totals).
+    the table that the headline's parts form, where they form one (scorers/score.py, Totals). `judged` is None
+    where no judge was asked.
     """
 
     name: str
@@ -30,6 +46,7 @@ class BenchmarkSummary:
     notes: tuple[str, ...] = ()
     baselines: Mapping[str, Mapping[str, float]] | None = None
     columns: tuple[str, ...] = ()
+    judged: JudgeSummary | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +99,7 @@ def _benchmark(benchmark: BenchmarkSummary) -> dict[str, Any]:
         "notes": list(benchmark.notes),
         "baselines": benchmark.baselines,
         **({"columns": list(benchmark.columns)} if benchmark.columns else {}),
+        **({} if benchmark.judged is None else {"judged": asdict(benchmark.judged)}),
     }
 
 

@@ -10,7 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from sightbench.reports.summary import BenchmarkSummary, Summary, flatten
+from sightbench.reports.summary import BenchmarkSummary, JudgeSummary, Summary, flatten
 from sightbench.scorers.score import Metric
 from sightbench.scorers.scoring import Coverage
 from sightbench.scorers.statistics.intervals import FEW_CLUSTERS
@@ -86,6 +86,8 @@ def remarks(benchmark: BenchmarkSummary) -> list[tuple[str, str]]:
     if benchmark.extras and benchmark.baselines is not None:
         told = "   ".join(f"{extra.name} {value(extra)}" for extra in benchmark.extras)
         lines.append((f"beside Overall:  {told}", "dim"))
+    if benchmark.judged is not None:
+        lines += [(f"{benchmark.title}: {line}", style) for line, style in judge_lines(benchmark.judged)]
     if not cover.complete:
         kinds = ", ".join(f"{n} {kind}" for kind, n in cover.errors.items())
         told = (
@@ -107,6 +109,16 @@ def remarks(benchmark: BenchmarkSummary) -> list[tuple[str, str]]:
         lines.append((f"{benchmark.title}: of {cover.answered} answers, " + "; ".join(odd) + ".", "yellow"))
     lines += [(f"{benchmark.title}: {note}", "yellow") for note in benchmark.notes]
     return lines
+
+
+def judge_lines(judged: JudgeSummary) -> list[tuple[str, str]]:
+    """(line, style) pairs: who judged, how much, and what has no verdict."""
+    counts = [f"{judged.by_judge:,} by the judge", f"{judged.by_rule:,} by rule"]
+    lost = ", ".join(f"{count:,} {why}" for why, count in judged.without.items())
+    if lost:
+        counts.append(f"without a verdict: {lost}")
+    lines = [(f"judged by {judged.judge}, {judged.form}: {'; '.join(counts)}.", "yellow" if lost else "dim")]
+    return lines + [(note, "yellow") for note in judged.notes]
 
 
 def coverage_cell(cover: Coverage) -> str:

@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from sightbench.errors import UsageError
 
-Group = Literal["what to ask", "where", "how fast", "what a request carries", "scoring", "output"]
+Group = Literal[
+    "what to ask", "where", "how fast", "what a request carries", "scoring", "the judge", "output"
+]
 """The sections of `--help`."""
 
 LARGEST = 2**63 - 1

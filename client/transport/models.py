@@ -18,7 +18,8 @@ class ModelCard:
     """One entry of /models; None where the server does not say.
 
     `root` is what the model was loaded from, `max_model_len` its context in tokens, `capabilities` what it
-    can do ("text", "masks"), `parent` the id of the model that an adapter was put on.
+    can do ("text", "masks"), `parent` the id of the model that an adapter was put on, `shutdown_date` the
+    day it is switched off (ISO 8601).
     """
 
     id: str
@@ -27,6 +28,7 @@ class ModelCard:
     owned_by: str | None = None
     capabilities: tuple[str, ...] | None = None
     parent: str | None = None
+    shutdown_date: str | None = None
 
 
 class _List(msgspec.Struct):

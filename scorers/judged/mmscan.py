@@ -87,7 +87,21 @@ def _aggregate(rows: Sequence[Row], profile: str) -> Metric:
     answers = [row.score.parsed or "" for row in known]
     golds = [[filtered(each) for each in strings(row.sample.gold)] for row in known]
     refined = mean_detail("refined_EM", known, "refined_EM")
-    return replace(exact, parts=(*exact.parts, refined, *corpus_metrics(answers, golds, java=True)))
+    texts = corpus_metrics(answers, golds, java=True)
+    return replace(exact, parts=(*exact.parts, refined, *texts, *_judged_parts(known)))
+
+
+def _judged_parts(rows: Sequence[Row]) -> tuple[Metric, ...]:
+    """The share of key points a judge found right, overall and by class, where one was asked."""
+    points = [
+        (row, float(row.score.detail["judge"]["key_points"]))
+        for row in rows
+        if "key_points" in row.score.detail.get("judge", {})
+    ]
+    if not points:
+        return ()
+    valid = [Row(row.sample, replace(row.score, value=share, status="scored")) for row, share in points]
+    return (replace(_aggregate_judge(valid, "official"), name="key points (judge)"),)
 
 
 _CLASSES = (

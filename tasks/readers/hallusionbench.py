@@ -35,6 +35,7 @@ def read(source: Source) -> Iterator[Sample]:
                 **identity,
                 "l2-category": f"{identity['category']}_{identity['subcategory']}",
                 "question": row["question"],
+                **({"gt_answer_details": row["gt_answer_details"]} if row.get("gt_answer_details") else {}),
                 **prompts.cot(source.profile, "boxed"),
             },
         )

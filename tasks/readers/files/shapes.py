@@ -74,6 +74,7 @@ class Hallusion(msgspec.Struct):
     question: str
     gt_answer: Scalar
     filename: str | None = None
+    gt_answer_details: str | None = None
 
 
 class Ability(msgspec.Struct):

@@ -1,0 +1,1 @@
+"""Commands that ask judges, models and people."""

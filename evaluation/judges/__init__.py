@@ -1,0 +1,1 @@
+"""Asking a judge about answers, and what its verdicts are worth."""

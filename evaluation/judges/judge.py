@@ -1,0 +1,42 @@
+"""Runs judged after they were answered, or judged again by another judge."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sightbench.client.journal import Journal
+from sightbench.evaluation import run_record
+from sightbench.evaluation.judges.ask import Judged, Note, OnProgress, ask_judge, judged_cases, open_judge
+from sightbench.evaluation.judges.options import JudgeOptions
+from sightbench.evaluation.run import Run
+from sightbench.evaluation.score import score_run
+
+
+def judge(
+    runs: Sequence[Run],
+    options: JudgeOptions,
+    *,
+    note: Note = lambda line: None,
+    progress: OnProgress | None = None,
+) -> list[tuple[Run, Judged]]:
+    """Asks a judge about the answers of runs that no rule decides, and scores them by its verdicts.
+
+    What another judge said stays in judgements.jsonl. Raises EndpointError for a judge that cannot be used,
+    UsageError for a form that a benchmark's judge does not have.
+    """
+    with asyncio.Runner() as runner:
+        opened = runner.run(open_judge(options, note))
+        done = []
+        for run in runs:
+            with Journal.open(run.folder, write=False) as replies:
+                asked_about = judged_cases(run.datasets, replies, run.record.scoring, opened.record.profile)
+                outcome = runner.run(
+                    ask_judge(run.folder, opened, asked_about, options, note=note, progress=progress)
+                )
+                record = replace(run.record, judge=opened.record)
+                run_record.write(run.folder, record)
+                score_run(run.folder, replies, run.datasets, record.to_json(), record.scoring)
+            done.append((replace(run, record=record), outcome))
+        return done

@@ -1,0 +1,40 @@
+"""What a judge did for a benchmark's number, counted from its scores."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from sightbench.evaluation.judges.verdicts import VERDICT, Verdicts
+from sightbench.reports.summary import JudgeSummary
+from sightbench.scorers.score import Row
+
+UNANCHORED = "no anchors: this number stands on no published scale (`bench.py judge --equate` ties it to one)"
+
+
+def judge_summary(verdicts: Verdicts, rows: Sequence[Row]) -> JudgeSummary | None:
+    """The judge's part; None for a benchmark none of whose answers needed one."""
+    told = [row.score.detail["judge"] for row in rows if "judge" in row.score.detail]
+    if not told:
+        return None
+    outcomes = Counter(str(each["outcome"]) for each in told)
+    by_judge = outcomes.pop(VERDICT, 0)
+    replies = [reply for each in told if (reply := verdicts.lookup(str(each["key"]))) is not None]
+    answered = sum(row.score.status != "error" for row in rows)
+    return JudgeSummary(
+        judge=named(verdicts),
+        form=", ".join(dict.fromkeys(str(each["form"]) for each in told)),
+        by_rule=answered - len(told),
+        by_judge=by_judge,
+        without=dict(sorted(outcomes.items())),
+        replies=sum(int(each["tries"]) for each in told),
+        tokens=sum(reply.usage.total_tokens or 0 for reply in replies),
+        notes=(UNANCHORED,),
+    )
+
+
+def named(verdicts: Verdicts) -> str:
+    """The judge in words: its model, its weights where they are told, its server."""
+    identity = verdicts.judge.identity
+    beside = [str(identity[name]) for name in ("root", "server") if name in identity]
+    return str(identity["model"]) + (f" ({', '.join(beside)})" if beside else "")
