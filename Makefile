@@ -56,8 +56,9 @@ test-engines: $(VENV)/.installed-dev
 	  export SIGHTBENCH_VLLM=$$vllm/bin/vllm SIGHTBENCH_SGLANG=$$sglang/bin/sglang OMP_NUM_THREADS=2 && \
 	  $(BIN)/python -m pytest tests/servers/test_masks_server_torch.py && $(BIN)/python -m pytest -m 'vllm or engines'
 
+# The long forms, and each generator of hostile input for SIGHTBENCH_SOAK seconds.
 soak: $(VENV)/.installed-dev
-	SIGHTBENCH_SOAK=1 $(BIN)/python -m pytest -m 'soak or hypothesis'
+	SIGHTBENCH_SOAK=$${SIGHTBENCH_SOAK:-60} $(BIN)/python -m pytest -m 'soak or generator'
 
 fuzz:
 	tests/fuzz/run.sh

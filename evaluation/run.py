@@ -98,7 +98,7 @@ class Run:
                 for number, line in enumerate(file, 1):
                     try:
                         yield msgspec.json.decode(line, type=Score)
-                    except (msgspec.MsgspecError, UnicodeError) as error:
+                    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
                         raise RunFolderError(
                             f"{path}:{number}: {error}; sightbench.score(run) writes it again"
                         ) from None

@@ -103,8 +103,10 @@ def read(folder: Path) -> RunRecord:
     except OSError as error:
         raise RunFolderError(f"{folder} is no run folder: {RUN} cannot be read ({error.strerror})") from None
     try:
-        return msgspec.json.decode(raw, type=RunRecord)
-    except (msgspec.MsgspecError, UsageError, UnicodeError, RecursionError) as error:
+        record = msgspec.json.decode(raw, type=RunRecord)
+        _encoded(record)  # what cannot be written again cannot be compared or shown either
+        return record
+    except (msgspec.MsgspecError, UsageError, UnicodeError, RecursionError, TypeError) as error:
         why = " ".join(str(error).split()) or type(error).__name__
         raise RunFolderError(
             f"{folder} is no run folder: {RUN} is damaged ({why}); the replies beside it are untouched"
@@ -119,7 +121,11 @@ def judge_in(run: Mapping[str, Any]) -> JudgeRecord | None:
 
 def write(folder: Path, record: RunRecord) -> None:
     """Puts run.json into the folder in one step. Raises RunFolderError when it cannot be written."""
-    replace_file(folder / RUN, orjson.dumps(record.to_json(), option=orjson.OPT_INDENT_2) + b"\n")
+    replace_file(folder / RUN, _encoded(record))
+
+
+def _encoded(record: RunRecord) -> bytes:
+    return orjson.dumps(record.to_json(), option=orjson.OPT_INDENT_2) + b"\n"
 
 
 def exists(folder: Path) -> bool:

@@ -8,6 +8,8 @@ import pytest
 
 from sightbench.commands.command import main
 
+pytest_plugins = ["tests.soak"]
+
 Command = Callable[..., tuple[int, str, str]]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import sightbench.client.pool
@@ -25,9 +25,9 @@ from sightbench.client.transport.models import listed
 from sightbench.client.transport.retry import retry_after
 from sightbench.errors import EndpointError
 from sightbench.sample import Failure, Usage
-from tests.client.mutations import examples, mutated
 from tests.client.samples import run, texts, to
 from tests.faults.server import Request, Response, completion, error, healthy, serving
+from tests.hostile import generator, mutated
 
 
 @pytest.fixture(autouse=True)
@@ -299,7 +299,7 @@ async def test_a_text_answer_is_read_no_further_than_its_tokens_can_come_to(tmp_
 
 
 @given(mutated(completion(" B.\n", reasoning="hm", masks=[{"object_id": 0, "rles": [None]}])))
-@settings(max_examples=examples(300), deadline=None)
+@generator(300)
 def test_a_damaged_reply_is_the_same_answer_another_text_or_a_failure(raw: bytes) -> None:
     result = parse(200, {"content-type": "application/json"}, raw)
     assert isinstance(result, Completion | Failure)
@@ -320,7 +320,7 @@ def test_a_damaged_reply_is_the_same_answer_another_text_or_a_failure(raw: bytes
     | mutated(b'{"detail": [{"type": "t", "loc": ["body", "top_k"], "msg": "m"}]}'),
     st.sampled_from([200, 204, 302, 400, 401, 403, 404, 413, 422, 429, 500, 503]),
 )
-@settings(max_examples=examples(300), deadline=None)
+@generator(300)
 def test_a_damaged_error_is_a_failure_with_a_name(raw: bytes, status: int) -> None:
     result = parse(status, {}, raw)
     assert isinstance(result, Completion) or (result.kind in KINDS and result.message.isprintable())
@@ -332,7 +332,7 @@ def test_a_damaged_error_is_a_failure_with_a_name(raw: bytes, status: int) -> No
     ),
     st.sampled_from([200, 400, 401, 404, 429]),
 )
-@settings(max_examples=examples(200), deadline=None)
+@generator(200)
 def test_a_damaged_list_of_models_is_a_list_or_a_failure(raw: bytes, status: int) -> None:
     result = listed(status, raw)
     if isinstance(result, Failure):
@@ -354,7 +354,7 @@ def test_a_damaged_list_of_models_is_a_list_or_a_failure(raw: bytes, status: int
         | st.text(max_size=30),
     )
 )
-@settings(max_examples=examples(300), deadline=None)
+@generator(300)
 def test_any_header_is_a_wait_that_ends_or_none(headers: dict[str, str]) -> None:
     wait = retry_after(headers, now=1.8e9)
     assert wait is None or 0 <= wait <= 366 * 86400

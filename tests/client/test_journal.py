@@ -19,7 +19,7 @@ from sightbench.errors import RunFolderError
 from sightbench.files import replace_file
 from sightbench.mask_text import MaskText
 from sightbench.sample import Failure, Reply, Sent, SentMedia, Usage
-from tests.client.mutations import examples, mutated
+from tests.hostile import generator, mutated
 from tests.paths import ROOT
 
 
@@ -153,15 +153,13 @@ def test_a_damaged_line_is_set_aside_and_named_and_nothing_else_is_lost(name: st
 
 
 @given(data=st.data())
-def test_whatever_bit_flips_no_answer_changes(
-    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    folder = tmp_path_factory.mktemp("run")
+@generator()
+def test_whatever_bit_flips_no_answer_changes(data: st.DataObject, tmp_path: Path) -> None:
     raw = bytearray(b"".join(to_line(ok(letter, f"answer {letter}")) for letter in "abc"))
     at, bit = data.draw(st.integers(0, len(raw) - 1)), data.draw(st.integers(0, 7))
     raw[at] ^= 1 << bit
-    (folder / "replies.jsonl").write_bytes(raw)
-    with Journal.open(folder) as journal:
+    (tmp_path / "replies.jsonl").write_bytes(raw)
+    with Journal.open(tmp_path) as journal:
         read = {reply.sample: reply.text for reply in journal}
         assert all(text == f"answer {sample}" for sample, text in read.items())
         assert len(read) == 3 or journal.damaged or journal.torn
@@ -172,13 +170,13 @@ def test_whatever_bit_flips_no_answer_changes(
         mutated(to_line(ok("b", "B"))) | mutated(b'{"sample": "b", "status": "ok", "usage": {}, "at": 1}')
     ),
 )
-@settings(max_examples=examples(100), deadline=None)
+@generator(100)
 def test_whatever_stands_in_a_journal_it_opens_and_its_sound_lines_are_kept(
-    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes]
+    tmp_path: Path, lines: list[bytes]
 ) -> None:
-    folder = tmp_path_factory.mktemp("run")
-    (folder / "replies.jsonl").write_bytes(to_line(ok("a")) + b"\n".join(lines) + b"\n" + to_line(ok("c")))
-    with Journal.open(folder) as journal:
+    written = to_line(ok("a")) + b"\n".join(lines) + b"\n" + to_line(ok("c"))
+    (tmp_path / "replies.jsonl").write_bytes(written)
+    with Journal.open(tmp_path) as journal:
         read = {reply.sample: reply for reply in journal}
         assert read["a"] == ok("a") and read["c"] == ok("c")
         for note in journal.notes():
@@ -198,7 +196,7 @@ def test_a_journal_that_changes_while_it_is_read_is_an_error_for_people(tmp_path
 
 def test_a_second_process_is_refused_and_a_killed_one_leaves_no_lock(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from client.journal import Journal\n"
+        "import sys, time; from pathlib import Path; from sightbench.client.journal import Journal\n"
         "journal = Journal.open(Path(sys.argv[1])); print('open', flush=True); time.sleep(60)"
     )
     with subprocess.Popen(

@@ -27,7 +27,7 @@ from sightbench.servers.baseline.child import running
 from sightbench.tasks.synthetic.knobs import Knobs
 from sightbench.tasks.synthetic.render import render
 from sightbench.tasks.synthetic.scene import make_scene
-from tests.hostile import ROUNDS, damaged
+from tests.hostile import damaged, generator
 from tests.paths import ROOT
 
 SEGMENT = "Please segment the object nearest to the camera in the first frame."
@@ -205,7 +205,7 @@ def test_a_body_that_is_too_large_or_not_json_is_refused(http: TestClient) -> No
 
 
 @given(st.data())
-@ROUNDS
+@generator()
 def test_any_damage_is_answered_or_refused(
     http: TestClient, frames: list[bytes], data: st.DataObject
 ) -> None:

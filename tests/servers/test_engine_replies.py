@@ -24,7 +24,7 @@ from sightbench.servers.masks.checkpoint import Model
 from sightbench.servers.masks.request import VideoRequest
 from sightbench.servers.wire.refusal import Refusal
 from sightbench.servers.wire.request import MaskOptions
-from tests.hostile import ROUNDS, damaged
+from tests.hostile import damaged, generator
 from tests.servers.test_gateway_health import listening
 from tests.servers.test_masks_server import png
 
@@ -97,7 +97,7 @@ def test_the_valid_answer_is_taken(engine: tuple[str, Said]) -> None:
 
 
 @given(st.data())
-@ROUNDS
+@generator()
 def test_any_damage_to_an_answer_is_an_answer_or_a_refusal(engine: tuple[str, Said], data: Any) -> None:
     url, said = engine
     said.status = data.draw(st.sampled_from([200, 200, 200, 400, 429, 500]))

@@ -21,7 +21,7 @@ from starlette.testclient import TestClient
 
 from sightbench.servers.masks.gateway import Gateway, Settings
 from sightbench.servers.wire.frames import Limits
-from tests.hostile import ROUNDS, damaged
+from tests.hostile import damaged, generator
 from tests.servers.test_masks_server import FakeBackend, ask, body, client, draw, png
 
 
@@ -224,7 +224,7 @@ def http() -> Iterator[TestClient]:
 
 
 @given(st.data())
-@ROUNDS
+@generator()
 def test_any_damage_to_a_request_is_answered_or_refused(http: TestClient, data: st.DataObject) -> None:
     whole = body(png(), png(value=9), mask_options={"max_objects": 2}, max_tokens=9, temperature=0.5)
     text = data.draw(damaged(whole))

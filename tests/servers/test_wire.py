@@ -23,7 +23,7 @@ from sightbench.servers.wire.frames import Limits, checked, mask_size
 from sightbench.servers.wire.http import Bodies
 from sightbench.servers.wire.refusal import Refusal
 from sightbench.servers.wire.request import MaskOptions, read
-from tests.hostile import ROUNDS, damaged
+from tests.hostile import damaged, generator
 
 
 def encoded(width: int = 8, height: int = 6, kind: str = "PNG") -> bytes:
@@ -80,7 +80,7 @@ def test_the_valid_request_is_taken() -> None:
 
 
 @given(damaged(VALID))
-@ROUNDS
+@generator()
 def test_any_damage_is_taken_or_refused_in_plain_words(text: str) -> None:
     try:
         taken(text.encode("utf-8", "surrogatepass"))
@@ -92,13 +92,13 @@ def test_any_damage_is_taken_or_refused_in_plain_words(text: str) -> None:
 
 
 @given(st.binary(max_size=200))
-@ROUNDS
+@generator()
 def test_any_bytes_are_no_request(data: bytes) -> None:
     assert refusal(data).status == 400
 
 
 @given(st.data())
-@ROUNDS
+@generator()
 def test_any_damage_to_an_image_is_refused_or_harmless(data: st.DataObject) -> None:
     whole = bytearray(encoded(20, 10, data.draw(st.sampled_from(["PNG", "JPEG", "WEBP"]))))
     for _ in range(data.draw(st.integers(1, 8))):

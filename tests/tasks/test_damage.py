@@ -5,21 +5,23 @@ The generator takes the valid files of tests/tasks/formats.py and damages one va
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, note
 from hypothesis import strategies as st
 
 from sightbench.errors import DatasetError, SightbenchError
 from sightbench.tasks import catalog
 from sightbench.tasks.benchmark import Problems, Selection
+from tests.hostile import generator
 from tests.tasks import formats
 
 BY_NAME = {benchmark.name: benchmark for benchmark in catalog.BENCHMARKS}
@@ -93,10 +95,7 @@ def damage(path: Path, draw: random.Random) -> None:
         lines = text.split("\n")
         row = draw.randrange(len(lines))
         cells = lines[row].split("\t" if path.suffix == ".tsv" else ",")
-        new = draw.choice(
-            ["", " ", "None", "[1", "(" * 500, "\0", "9" * 5000, "{", '"', "A" * 70, "../x", "{1: [}"]
-        )
-        cells[draw.randrange(len(cells))] = new
+        cells[draw.randrange(len(cells))] = draw.choice(CELLS)
         lines[row] = ("\t" if path.suffix == ".tsv" else ",").join(cells)
         path.write_text("\n".join(lines), errors="surrogateescape")
     else:
@@ -121,25 +120,24 @@ def question_files(root: Path) -> list[Path]:
     return sorted(path for path in root.rglob("*") if path.suffix in endings)
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def valid(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    name = request.param
-    return name, formats.make(name, tmp_path_factory.mktemp(name.replace("/", "_")))
+@pytest.fixture(scope="module")
+def trees(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The valid files of a benchmark, made once."""
+    return functools.cache(lambda name: formats.make(name, tmp_path_factory.mktemp("tree")))
 
 
-@settings(
-    max_examples=400 if os.environ.get("SIGHTBENCH_SOAK") else 12,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-@given(seed=st.integers(0, 2**32))
-def test_damaged_files_give_good_samples_or_a_line_about_them(valid: tuple[str, Path], seed: int) -> None:
-    name, root = valid
-    draw = random.Random(seed)
+@given(draw=st.randoms(use_true_random=False))
+@generator(400)
+def test_damaged_files_give_good_samples_or_a_line_about_them(
+    trees: Callable[[str], Path], draw: random.Random
+) -> None:
+    name = draw.choice(KINDS)
+    root = trees(name)
     path = draw.choice(question_files(root))
     before = path.read_bytes()
     try:
         damage(path, draw)
+        note(f"{name}: {path.relative_to(root)} is {path.read_bytes()[:4000]!r}")
         problems = Problems()
         profile = draw.choice(BY_NAME[name].profiles)
         try:
