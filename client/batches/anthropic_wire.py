@@ -7,12 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from sightbench.client.batches.http import Http
+from sightbench.client.batches.result_lines import anthropic, results
 from sightbench.client.batches.service import Frame, Limits, Progress, Read, Result
-from sightbench.sample import Failure
-from sightbench.terminal import plain
 
 _PATH = "/messages/batches"
 
@@ -58,21 +55,9 @@ class AnthropicBatches:
         return Progress("ended" if status == "ended" else "running", note)
 
     async def results(self, batch: str, read: Read) -> AsyncIterator[Result]:
-        for line in (await self._http.content("GET", f"{_PATH}/{batch}/results")).splitlines():
-            if not line.strip():
-                continue
-            row = orjson.loads(line)
-            name, made = str(row["custom_id"]), row["result"]
-            if made["type"] == "succeeded":
-                yield name, read(200, orjson.dumps(made["message"]))
-            elif made["type"] == "errored":
-                error: dict[str, Any] = made.get("error") or {}
-                inner: dict[str, Any] = error.get("error") or error
-                # A result carries no HTTP status; an invalid request is the one that stays wrong.
-                status = 400 if inner.get("type") == "invalid_request_error" else 500
-                yield name, read(status, orjson.dumps({"error": inner}))
-            else:
-                yield name, Failure("batch_item", plain(str(made["type"])))
+        content = await self._http.content("GET", f"{_PATH}/{batch}/results")
+        for result in results(content.splitlines(), anthropic, read):
+            yield result
 
     async def cancel(self, batch: str) -> None:
         await self._http.json("POST", f"{_PATH}/{batch}/cancel", {})

@@ -11,9 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import orjson
-
-from sightbench.client.batches.openai_wire import result
+from sightbench.client.batches.result_lines import openai, results
 from sightbench.client.batches.service import Frame, Limits, Progress, Read, Result
 from sightbench.errors import EndpointError
 
@@ -54,14 +52,8 @@ class FileBatches:
         path = answers_to(self._folder / batch)
         try:
             with path.open("rb") as lines:
-                for number, line in enumerate(lines, 1):
-                    if not line.strip():
-                        continue
-                    try:
-                        row = orjson.loads(line)
-                    except orjson.JSONDecodeError as error:
-                        raise EndpointError(f"{path}, line {number}: not JSON ({error})") from None
-                    yield result(row, read)
+                for result in results(lines, openai, read):
+                    yield result
         except OSError as error:
             raise EndpointError(f"{path}: {error.strerror}") from error
 

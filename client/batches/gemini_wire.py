@@ -6,11 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import orjson
-
 from sightbench.client.batches.http import Http
+from sightbench.client.batches.result_lines import gemini, results
 from sightbench.client.batches.service import Frame, Limits, Progress, Read, Result
-from sightbench.sample import Failure
 from sightbench.terminal import plain
 
 _STATES = {"SUCCEEDED": "ended", "EXPIRED": "ended", "FAILED": "failed", "CANCELLED": "cancelled"}
@@ -86,17 +84,8 @@ class GeminiBatches:
         content = await self._http.content(
             "GET", self._http.beside("/download", f"/{name}:download?alt=media")
         )
-        for line in content.splitlines():
-            if not line.strip():
-                continue
-            row = orjson.loads(line)
-            key = str(row.get("key"))
-            if row.get("response") is not None:
-                yield key, read(200, orjson.dumps(row["response"]))
-            else:
-                error = row.get("error") or row.get("status") or {}
-                words = error.get("message") if isinstance(error, dict) else error
-                yield key, Failure("batch_item", plain(str(words or "no response")))
+        for result in results(content.splitlines(), gemini, read):
+            yield result
 
     async def cancel(self, batch: str) -> None:
         await self._http.json("POST", f"/{batch}:cancel", {})

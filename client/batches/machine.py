@@ -225,7 +225,9 @@ class Machine:
         async for name, result in self.service.results(batch.id, self.read):
             item = items.get(name)
             if item is None:
-                self.note(f"batch {batch.number}: {plain(name, 80)} was never asked; it is passed over")
+                unnamed = result.message if not name and isinstance(result, Failure) else None
+                what = unnamed or f"{plain(name, 80)} was never asked"
+                self.note(f"batch {batch.number}: {what}; it is passed over")
                 continue
             for sample in item.samples:
                 place = before.get(sample)

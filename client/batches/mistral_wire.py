@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 
 from sightbench.client.batches.http import Http
-from sightbench.client.batches.openai_wire import result
+from sightbench.client.batches.result_lines import openai, results
 from sightbench.client.batches.service import Frame, Limits, Progress, Read, Result
 
 _TOKEN = "sightbench"
@@ -74,9 +74,9 @@ class MistralBatches:
         job = await self._http.json("GET", f"/batch/jobs/{batch}")
         for file in (job.get("output_file"), job.get("error_file")):
             if file:
-                for line in (await self._http.content("GET", f"/files/{file}/content")).splitlines():
-                    if line.strip():
-                        yield result(orjson.loads(line), read)
+                content = await self._http.content("GET", f"/files/{file}/content")
+                for result in results(content.splitlines(), openai, read):
+                    yield result
 
     async def cancel(self, batch: str) -> None:
         await self._http.json("POST", f"/batch/jobs/{batch}/cancel", {})

@@ -14,12 +14,13 @@ from typing import Any
 import openai
 import orjson
 
+from sightbench.client.batches.result_lines import openai as openai_line
+from sightbench.client.batches.result_lines import results
 from sightbench.client.batches.service import Frame, Limits, Progress, Read, Result
 from sightbench.client.transport.credential import Credential
 from sightbench.client.transport.endpoint import AGENT
 from sightbench.errors import EndpointError
 from sightbench.redaction import Redaction, url_secrets
-from sightbench.sample import Failure
 from sightbench.terminal import plain
 
 # https://developers.openai.com/api/reference/resources/batches/methods/create: 50,000 requests, 200 MB
@@ -104,9 +105,8 @@ class OpenAIBatches:
                 if not file:
                     continue
                 content = await self._patient.files.content(file)
-                for line in content.iter_lines():
-                    if line.strip():
-                        yield result(orjson.loads(line), read)
+                for result in results(content.content.splitlines(), openai_line, read):
+                    yield result
 
     async def cancel(self, batch: str) -> None:
         with self._explained():
@@ -146,18 +146,6 @@ class _WithToken(openai.DefaultAsyncHttpxClient):
             request.headers.update(other.headers)
             response = await super().send(request, **options)
         return response
-
-
-def result(row: Mapping[str, Any], read: Read) -> Result:
-    """A line of an output or an error file. The same in Mistral's files and in those of `vllm run-batch`."""
-    name = str(row.get("custom_id"))
-    response = row.get("response")
-    if isinstance(response, Mapping) and response.get("body") is not None:
-        status = response.get("status_code")
-        return name, read(status if isinstance(status, int) else 200, orjson.dumps(response["body"]))
-    error = row.get("error")
-    words = error.get("message") or error.get("code") if isinstance(error, Mapping) else error
-    return name, Failure("batch_item", plain(str(words or "no response")))
 
 
 def _endpoint(file: Path) -> str:

@@ -1,0 +1,111 @@
+"""The lines of a batch's results, decoded into typed records. Pure.
+
+A line that is no result costs the request it belonged to, never those beside it: it has no name, so the
+request stays unanswered and is asked again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import msgspec
+
+from sightbench.client.batches.service import Read, Result
+from sightbench.sample import Failure
+from sightbench.terminal import plain
+
+_NULL = msgspec.Raw(b"null")
+_BROKEN = (msgspec.MsgspecError, UnicodeError, RecursionError)
+
+Line = Callable[[bytes, Read], Result]
+"""(a line, what reads a body) -> what became of the request. Raises msgspec's errors."""
+
+
+def results(lines: Iterable[bytes], line: Line, read: Read) -> Iterator[Result]:
+    """What became of each request; a line that is no result has the name ""."""
+    for raw in lines:
+        if raw.strip():
+            try:
+                yield line(raw, read)
+            except _BROKEN as error:
+                yield "", Failure("batch_item", plain(f"a line that is no result: {error}", 200))
+
+
+class _Error(msgspec.Struct):
+    message: str | None = None
+    code: str | int | None = None
+
+
+def failed(error: msgspec.Raw) -> Failure:
+    """The failure that a line tells of: an error object, a text, or whatever it is."""
+    try:
+        said = msgspec.json.decode(error, type=_Error | str | None)
+    except _BROKEN:
+        said = bytes(error).decode(errors="replace")
+    words = said.message or said.code if isinstance(said, _Error) else said
+    return Failure("batch_item", plain(words or "no response"))
+
+
+class _Response(msgspec.Struct):
+    status_code: int | None = None
+    body: msgspec.Raw = _NULL
+
+
+class _OpenAI(msgspec.Struct):
+    custom_id: str
+    response: _Response | None = None
+    error: msgspec.Raw = _NULL
+
+
+def openai(line: bytes, read: Read) -> Result:
+    """Of an output or an error file. The same in Mistral's files and in those of `vllm run-batch`."""
+    row = msgspec.json.decode(line, type=_OpenAI)
+    if row.response is not None and row.response.body != _NULL:
+        return row.custom_id, read(row.response.status_code or 200, bytes(row.response.body))
+    return row.custom_id, failed(row.error)
+
+
+class _Made(msgspec.Struct):
+    type: str
+    message: msgspec.Raw = _NULL
+    error: msgspec.Raw = _NULL
+
+
+class _Anthropic(msgspec.Struct):
+    custom_id: str
+    result: _Made
+
+
+class _Inner(msgspec.Struct):
+    type: str | None = None
+    error: msgspec.Raw = _NULL
+
+
+def anthropic(line: bytes, read: Read) -> Result:
+    """https://platform.claude.com/docs/en/build-with-claude/batch-processing"""
+    row = msgspec.json.decode(line, type=_Anthropic)
+    if row.result.type == "succeeded":
+        return row.custom_id, read(200, bytes(row.result.message))
+    if row.result.type != "errored":
+        return row.custom_id, Failure("batch_item", plain(row.result.type))
+    outer = msgspec.json.decode(row.result.error, type=_Inner | None) or _Inner()
+    raw = row.result.error if outer.error == _NULL else outer.error
+    inner = msgspec.json.decode(raw, type=_Inner | None) or _Inner()
+    # A result carries no HTTP status; an invalid request is the one that stays wrong.
+    status = 400 if inner.type == "invalid_request_error" else 500
+    return row.custom_id, read(status, b'{"error":%b}' % bytes(raw))
+
+
+class _Gemini(msgspec.Struct):
+    key: str
+    response: msgspec.Raw = _NULL
+    error: msgspec.Raw = _NULL
+    status: msgspec.Raw = _NULL
+
+
+def gemini(line: bytes, read: Read) -> Result:
+    """https://ai.google.dev/gemini-api/docs/batch-api"""
+    row = msgspec.json.decode(line, type=_Gemini)
+    if row.response != _NULL:
+        return row.key, read(200, bytes(row.response))
+    return row.key, failed(row.status if row.error == _NULL else row.error)
