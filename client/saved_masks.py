@@ -6,13 +6,14 @@ Dyn-Bench's own `mask_details/<dataset>/<scene>_<suffix>_output/frame_0000.png` 
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from sightbench.errors import DatasetError
 from sightbench.mask_text import MaskText
@@ -69,7 +70,8 @@ def _encode(path: Path) -> dict[str, Any]:
     try:
         with Image.open(path) as image:
             pixels = np.asarray(image.convert("L"))
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, TypeError, struct.error, Image.DecompressionBombError) as error:
+        # What Pillow raises of damaged files.
         raise DatasetError(f"not a readable mask image ({error})", path) from None
     rle = coco.encode(np.asfortranarray(pixels > 0, dtype=np.uint8))
     return {"size": [int(side) for side in rle["size"]], "counts": rle["counts"].decode("ascii")}

@@ -36,7 +36,7 @@ from sightbench.commands.synth import synth
 from sightbench.commands.tasks import tasks
 from sightbench.errors import SightbenchError
 from sightbench.program import program
-from sightbench.terminal import plain, use_any_encoding
+from sightbench.terminal import plain, printable, use_any_encoding
 
 
 def _version(ctx: click.Context, _param: click.Parameter, asked: bool) -> None:
@@ -188,7 +188,7 @@ def main() -> None:
         click.echo(f"error: {plain(error.format_message(), 300)}", err=True)
         sys.exit(error.exit_code)
     except SightbenchError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {printable(str(error))}", err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # Whoever read our output has seen enough; nothing more can be written, not even at exit.

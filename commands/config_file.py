@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from sightbench.errors import UsageError
+from sightbench.terminal import plain
+from sightbench.yaml_text import from_yaml
 
 DYNBENCH: dict[str, str | None] = {
     "model.model_name": "model",
@@ -37,12 +39,10 @@ def defaults(path: Path, names: set[str], multiple: set[str]) -> dict[str, Any]:
     Raises UsageError for unreadable YAML, an unknown name, a key written out, or a list or mapping where
     one value belongs.
     """
-    import yaml
-
     try:
-        read = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"--config {path}: not readable YAML ({' '.join(str(error).split())})") from None
+        read = from_yaml(path.read_bytes()) or {}
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--config {path}: not readable YAML ({error})") from None
     if not isinstance(read, dict):
         raise UsageError(f"--config {path}: write `name: value` lines, one per flag")
     out = {}
@@ -57,7 +57,8 @@ def defaults(path: Path, names: set[str], multiple: set[str]) -> dict[str, Any]:
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
             raise UsageError(
-                f"--config {path}: unknown name {key!r}" + (f", did you mean {near[0]!r}?" if near else "")
+                f"--config {path}: unknown name {plain(key, 80)!r}"
+                + (f", did you mean {near[0]!r}?" if near else "")
             )
         if value is not None:
             out[name] = _value(path, name, value, name in multiple)

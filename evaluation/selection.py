@@ -133,7 +133,9 @@ def select(
     given = [entry for entry in tasks or ("all",) if isinstance(entry, str)]
     paths = [name for name in given if is_path(name)]
     names = [name for name in given if name not in paths]
-    by_path = [_by_path(Path(name).expanduser(), profile, limit, skip_broken, metric) for name in paths]
+    by_path = [
+        _by_path(Path(os.path.expanduser(name)), profile, limit, skip_broken, metric) for name in paths
+    ]
     if by_path and not names:
         return tuple(by_path)
     own = (Selection(entry) for entry in tasks if isinstance(entry, Benchmark))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +64,7 @@ def resolve(
     reason why a folder cannot be served.
     """
     loras = tuple(_adapter(text) for text in adapters)
-    path = Path(given).expanduser()
+    path = Path(os.path.expanduser(given))
     if not path.exists():
         if given.startswith(("/", ".", "~")):
             raise UsageError(f"{given}: there is no such folder")
@@ -261,7 +262,7 @@ def _adapter(text: str) -> Adapter:
     name, separator, path = text.partition("=")
     if not (name and separator and path):
         raise UsageError(f"--lora {text}: write NAME=PATH")
-    folder = Path(path).expanduser()
+    folder = Path(os.path.expanduser(path))
     if not folder.exists():
         if path.startswith(("/", ".", "~")) or path.count("/") != 1:
             raise UsageError(f"--lora {text}: there is no folder {path}")

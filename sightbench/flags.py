@@ -66,18 +66,29 @@ def spelled(name: str) -> str:
 
 
 def check(options: Any) -> None:
-    """Raises UsageError for a number that is not finite or not within its flag's bounds."""
+    """Raises UsageError for a number that is not finite or not within its flag's bounds, and for text that no
+    request can hold."""
     for name, flag in flags(options):
         value = getattr(options, name)
+        for text in value if isinstance(value, tuple | list) else (value,):
+            if isinstance(text, str) and not text.isascii():
+                _check_text(name, text)
         if not isinstance(value, int | float) or isinstance(value, bool):
             continue
-        if not math.isfinite(value):
+        if isinstance(value, float) and not math.isfinite(value):
             raise UsageError(f"{spelled(name)} {value}: a finite number is needed")
         if abs(value) > LARGEST:
-            raise UsageError(f"{spelled(name)}: {len(str(value))} digits are more than a request can hold")
+            raise UsageError(f"{spelled(name)}: a number up to {LARGEST}, which is all a request can hold")
         if flag.least is not None and value < flag.least:
             raise UsageError(f"{spelled(name)} {value}: a number from {flag.least:g} on")
         if flag.above is not None and value <= flag.above:
             raise UsageError(f"{spelled(name)} {value}: a number above {flag.above:g}")
         if flag.most is not None and value > flag.most:
             raise UsageError(f"{spelled(name)} {value}: a number up to {flag.most:g}")
+
+
+def _check_text(name: str, text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{spelled(name)}: what is typed there is not UTF-8") from None

@@ -28,6 +28,12 @@ def plain(text: object, limit: int | None = 500) -> str:
     return line if limit is None or len(line) <= limit else line[: limit - 1] + "…"
 
 
+def printable(text: str) -> str:
+    """`text` with its lines and spaces, every other letter that is not printable a space."""
+    lines = text.split("\n")
+    return "\n".join("".join(letter if letter.isprintable() else " " for letter in line) for line in lines)
+
+
 def markup(text: object, limit: int | None = 500) -> str:
     """`plain(text)` for places where rich reads markup: `[/red]` is shown, not obeyed."""
     from rich.markup import escape

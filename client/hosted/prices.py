@@ -15,6 +15,7 @@ from typing import Any
 
 from sightbench.errors import UsageError
 from sightbench.sample import Usage
+from sightbench.yaml_text import from_yaml
 
 MILLION = Decimal(1_000_000)
 BATCH = "batch"
@@ -104,15 +105,13 @@ def prices(file: Path | None = None) -> Prices:
         return Prices(version)
     import hashlib
 
-    import yaml
-
     try:
         raw = file.read_bytes()
-        content = yaml.safe_load(raw)
+        content = from_yaml(raw)
     except OSError as error:
         raise UsageError(f"--prices {file}: {error.strerror}") from None
-    except yaml.YAMLError as error:
-        raise UsageError(f"--prices {file}: {' '.join(str(error).split())}") from None
+    except ValueError as error:
+        raise UsageError(f"--prices {file}: {error}") from None
     if not isinstance(content, Mapping):
         raise UsageError(f"--prices {file}: write one line per model, MODEL: {{input: 0.3, output: 2.5}}")
     own = {str(model): _rate(file, str(model), values) for model, values in content.items()}

@@ -17,10 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import numpy as np
-import orjson
 import PIL
 from PIL import Image
 
@@ -176,8 +175,7 @@ class Cache:
             for line in lines:
                 entry = _parse(line)
                 if entry is not None:
-                    key = (entry["dir"], entry["object"], len(entry["files"]))
-                    self._lines[key] = (path, at, len(line))
+                    self._lines[entry.dir, entry.object, len(entry.files)] = (path, at, len(line))
                 at += len(line)
 
     def _load(self, job: _Job) -> Truth | None:
@@ -188,26 +186,25 @@ class Cache:
         with suppress(OSError), path.open("rb") as lines:
             lines.seek(at)
             entry = _parse(lines.read(length))
-        if (
-            entry is None
-            or entry["pillow"] != PIL.__version__
-            or entry["files"] != [[*file] for file in job.files]
-        ):
+        if entry is None or entry.pillow != PIL.__version__ or entry.files != tuple(job.files):
             return None
-        return Truth(tuple(Rle(*mask) for mask in entry["rles"]), tuple(entry["notes"]))
+        return Truth(tuple(Rle(*mask) for mask in entry.rles), entry.notes)
 
     def _keep(self, job: _Job, truth: Truth) -> None:
         if self.path is None:
             return
-        entry = {
-            "dir": job.key[0],
-            "object": job.key[1],
-            "pillow": PIL.__version__,
-            "files": job.files,
-            "rles": [tuple(mask) for mask in truth.rles],
-            "notes": truth.notes,
-        }
-        text = orjson.dumps(entry)
+        entry = _Entry(
+            job.key[0],
+            job.key[1],
+            PIL.__version__,
+            tuple(job.files),
+            tuple((h, w, str(counts)) for h, w, counts in truth.rles),
+            truth.notes,
+        )
+        try:
+            text = msgspec.json.encode(entry)
+        except UnicodeEncodeError:
+            return  # a folder whose name is not UTF-8 has no line
         line = b"\n%08x\t%b\n" % (zlib.crc32(text), text)
         try:
             out = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
@@ -248,12 +245,27 @@ def _writable(path: Path) -> bool:
     return bool(path.parent.is_dir() and place.stat().st_mode & 0o222 and os.access(place, os.W_OK))
 
 
-def _parse(line: bytes) -> dict[str, Any] | None:
+class _Entry(msgspec.Struct, frozen=True):
+    """A line of the cache. It lies where others may write: masks whose runs make no sense are refused where
+    they are counted."""
+
+    dir: str
+    object: str
+    pillow: str
+    files: tuple[File, ...]
+    rles: tuple[tuple[int, int, str], ...]
+    notes: tuple[str, ...]
+
+
+def _parse(line: bytes) -> _Entry | None:
     checksum, _, text = line.rstrip(b"\n").partition(b"\t")
     if not text or checksum != b"%08x" % zlib.crc32(text):
         return None
-    entry: dict[str, Any] = orjson.loads(text)
-    return entry
+    try:
+        entry = msgspec.json.decode(text, type=_Entry)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+    return entry if len(entry.rles) == len(entry.files) else None
 
 
 def _files(mask_dir: str, object_id: str, num_frames: int) -> list[File]:

@@ -6,7 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
 from PIL import Image
+
+from sightbench.commands.command import cli
+from sightbench.commands.config_file import defaults
+from sightbench.errors import UsageError
+from tests.hostile import damaged_yaml, generator
 
 
 @pytest.fixture
@@ -101,3 +107,27 @@ def test_dynbenchs_own_config_is_read_by_what_it_means_here(run, flags) -> None:
     Path("c.yaml").write_text(DYNBENCH.format(data=data, threshold=2) + "other: 1\n")
     code, _, err = run("--config", "c.yaml", *HERE, "--dry-run")
     assert code == 2 and "other is none of Dyn-Bench's entries" in err
+
+
+NAMES = {str(parameter.name) for parameter in cli.params}
+CONFIG = """
+endpoint: [http://127.0.0.1:9/v1]
+model: M
+task: [qa]
+temperature: 0.5
+max_tokens: 5
+header: X-Team:blue
+extra_body: {min_p: 0.05}
+"""
+
+
+@given(damaged_yaml(CONFIG.strip()))
+@generator()
+def test_a_damaged_file_is_flags_or_one_line(tmp_path: Path, raw: bytes) -> None:
+    (tmp_path / "c.yaml").write_bytes(raw)
+    try:
+        read = defaults(tmp_path / "c.yaml", NAMES, {"endpoint", "task", "header"})
+    except UsageError as error:
+        assert "--config" in str(error) and "\n" not in str(error) and len(str(error)) < 1000
+    else:
+        assert read.keys() <= NAMES

@@ -134,7 +134,7 @@ def test_several_tasks_after_one_flag_are_asked(run: Command, tmp_path: Path) ->
         (("--endpoint", "http://h/v1"), "`bench.py tasks NAME`"),
         (("--limit", "0"), "a number from 1 on"),
         (("--max-tokens", "9" * 5000), "--max-tokens"),
-        (("--seed", "9" * 30), "30 digits"),
+        (("--seed", "9" * 30), "all a request can hold"),
         (("--concurrency", "²"), "a number from 1 on, or auto"),
         (("--tmperature", "1"), "--temperature"),
     ],

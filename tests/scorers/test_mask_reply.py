@@ -8,13 +8,17 @@ import threading
 import urllib.request
 
 import numpy as np
+import orjson
 import pytest
+from hypothesis import given
 
 from sightbench import rle
+from sightbench.mask_text import MaskText
 from sightbench.rle import MaskError
 from sightbench.scorers.masks import boundary
 from sightbench.scorers.masks.scorer import JF
 from sightbench.scorers.masks.truth import Truth
+from tests.hostile import generator, mutated
 from tests.scorers.hostile_masks import REFUSED
 
 SQUARE = rle.from_array(np.pad(np.ones((20, 20), bool), 10))
@@ -177,3 +181,17 @@ def test_hostile_masks_over_http_are_a_clear_error(core, hostile_server, monkeyp
         assert (grade.value, grade.status, grade.rule) == (0.0, "unparsed", "invalid mask"), name
         assert grade.detail["frame"] == 1, name
         assert REFUSED[name][1] in grade.detail["error"], name
+
+
+@given(mutated(orjson.dumps(reply([WIRE, None, {"size": [40, 40], "counts": [1600]}], [WIRE] * 3))))
+@generator()
+def test_whatever_is_sent_as_masks_gets_a_grade_or_a_reason(raw: bytes) -> None:
+    try:
+        masks = MaskText(raw).objects(3)
+    except MaskError as error:
+        assert str(error)
+        return
+    for definition in ("dynbench", "mevis", "davis"):
+        grade = grade_masks(3, masks, TRUTH, definition)
+        assert grade.value is None or 0 <= grade.value <= 1
+        orjson.dumps(grade.detail)

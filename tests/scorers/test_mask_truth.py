@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import os
 import threading
+import zlib
 from pathlib import Path
 
 import numpy as np
+import orjson
 import PIL
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from sightbench import rle
+from sightbench.sample import MaskTruth
 from sightbench.scorers.masks import truth
+from sightbench.scorers.masks.scorer import JF
 from sightbench.scorers.masks.truth import FILE_NAME, open_cache, read_truth
+from sightbench.scorers.score import Grade
+from sightbench.scorers.scorer import Context, Profile
+from tests.hostile import generator, mutated
 
 FRAMES = 4
 
@@ -200,3 +210,56 @@ def test_foreground_is_luminance_above_zero(tmp_path):
 def test_the_object_number_is_what_follows_the_last_underscore(tmp_path):
     save(tmp_path, 0, mask_of(2), "frame_{:04d}_obj12.png")
     assert read_truth(tmp_path, "some_object_12", 1).rles == expected([2])
+
+
+def cache_line(text: bytes) -> bytes:
+    return b"%08x\t%b\n" % (zlib.crc32(text), text)
+
+
+def entry(mask: rle.Rle, size: int) -> bytes:
+    """What a cache holds of one frame, written at 5 ns after the epoch."""
+    files = [["frame_0000_obj1.png", size, 5]]
+    known = {"dir": "masks/davis/camel", "object": "object_1", "pillow": PIL.__version__}
+    return orjson.dumps({**known, "files": files, "rles": [tuple(mask)], "notes": []})
+
+
+def picture(mask: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(mask.astype(np.uint8) * 255).save(out, "PNG")
+    return out.getvalue()
+
+
+PICTURE = picture(mask_of(0))
+ENTRY = entry(rle.from_array(mask_of(0)), len(PICTURE))
+
+
+@pytest.fixture
+def camel(tmp_path: Path) -> Path:
+    folder = tmp_path / "data/masks/davis/camel"
+    folder.mkdir(parents=True)
+    (folder / "frame_0000_obj1.png").write_bytes(PICTURE)
+    os.utime(folder / "frame_0000_obj1.png", ns=(5, 5))
+    return folder
+
+
+def graded(camel: Path) -> Grade:
+    """The true mask as a reply, judged by what the cache says is true."""
+    root = camel.parents[2]
+    context = Context(Profile.DYNBENCH, truth=open_cache(root, root / "user").truth)
+    sent = [{"rles": [rle.to_wire(rle.from_array(mask_of(0)))]}]
+    return JF.grade(sent, MaskTruth(str(camel), "object_1", 1), {"num_frames": 1}, context)
+
+
+@given(st.lists(mutated(ENTRY).map(cache_line) | mutated(ENTRY) | st.binary(max_size=40), max_size=3))
+@generator()
+def test_whatever_stands_in_a_cache_it_is_no_traceback(camel: Path, lines: list[bytes]) -> None:
+    (camel.parents[2] / FILE_NAME).write_bytes(b"\n".join(lines))
+    grade = graded(camel)
+    assert grade.status == "scored" and 0 <= grade.value <= 1
+    assert grade.value == 1.0 or any(b"rles" in line for line in lines)
+
+
+@pytest.mark.parametrize("counts", ["", "0", "garbage", "T2 ", "o" * 50])
+def test_a_cache_that_cannot_be_counted_gives_way_to_the_files(camel: Path, counts: str) -> None:
+    (camel.parents[2] / FILE_NAME).write_bytes(cache_line(entry(rle.Rle(30, 40, counts), len(PICTURE))))
+    assert graded(camel).value == 1.0

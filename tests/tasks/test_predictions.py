@@ -3,12 +3,16 @@
 import json
 from pathlib import Path
 
+import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from sightbench.errors import DatasetError
 from sightbench.sample import Json, Sample
 from sightbench.tasks.readers import predictions
+from tests.hostile import generator, mutated
 from tests.tasks import formats
 
 
@@ -154,3 +158,33 @@ def test_a_book_that_unpacks_to_a_flood_is_refused(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(predictions, "LARGEST_BOOK", 100)
     with pytest.raises(DatasetError, match="unpacks to more than"):
         predictions.read(tmp_path / "a.xlsx")
+
+
+DAMAGED = st.one_of(
+    *(
+        st.tuples(st.just(name), mutated(text.strip().encode()))
+        for name, text in WRITERS.items()
+        if name.endswith(("json", "jsonl"))
+    ),
+    st.tuples(st.sampled_from(["a.csv", "a.tsv", "a.xlsx", "a.jsonl"]), st.binary(max_size=60)),
+    st.tuples(
+        st.sampled_from(["a.csv", "a.tsv"]),
+        st.text(alphabet='index,\t"prediction\n\r\0 7B', max_size=80).map(
+            lambda text: ("index,prediction\n" + text).encode()
+        ),
+    ),
+)
+
+
+@given(DAMAGED)
+@generator()
+def test_a_damaged_file_is_read_or_refused_in_one_line(tmp_path: Path, file: tuple[str, bytes]) -> None:
+    path = tmp_path / file[0]
+    path.write_bytes(file[1])
+    try:
+        read = predictions.read(path)
+    except DatasetError as error:
+        assert str(error).isprintable() and len(str(error)) < 1000
+    else:
+        found = read.find(sample("bench/7", order=3, question_id=7))
+        orjson.dumps([found, list(read.by_id.values()), list(read.by_position)])

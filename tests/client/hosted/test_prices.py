@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from hypothesis import given
 
 from sightbench.client.hosted.prices import dollars, prices, total
 from sightbench.errors import UsageError
 from sightbench.sample import Usage
+from tests.hostile import damaged_yaml, generator
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC).timestamp()
 
@@ -127,3 +130,17 @@ def test_a_price_file_that_is_none_gets_one_line(tmp_path: Path, content: str) -
 def test_amounts_are_shown_to_the_cent_and_small_ones_to_three_figures() -> None:
     shown = [dollars(Decimal(text)) for text in ("12.3456", "1", "0.00123456", "0.0000012345", "0")]
     assert shown == ["12.35", "1.00", "0.00123", "1.23e-6", "0.00"]
+
+
+@given(
+    damaged_yaml("gpt-9: {input: 0.3, output: 2.5}\nother: {input: 1, output: 2, cached: 0.1, batch: 0.5}")
+)
+@generator()
+def test_a_damaged_file_of_prices_is_prices_or_one_line(tmp_path: Path, raw: bytes) -> None:
+    (tmp_path / "p.yaml").write_bytes(raw)
+    try:
+        read = prices(tmp_path / "p.yaml")
+    except UsageError as error:
+        assert "--prices" in str(error) and "\n" not in str(error) and len(str(error)) < 1000
+    else:
+        assert all(amount is None or amount >= 0 for rate in read.own.values() for amount in astuple(rate))
