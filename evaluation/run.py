@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import orjson
 
 from sightbench.client.journal import Journal
@@ -16,6 +15,7 @@ from sightbench.errors import RunFolderError, UsageError
 from sightbench.evaluation import run_record
 from sightbench.evaluation.run_record import RunRecord
 from sightbench.evaluation.selection import Dataset, reopen
+from sightbench.json_record import from_json
 from sightbench.program import program
 from sightbench.reports.summary import Summary
 from sightbench.sample import Reply, Sample
@@ -45,12 +45,12 @@ class Run:
         """Every number of the run. Raises RunFolderError if it is not scored yet (a shard, say)."""
         path = self.folder / SUMMARY
         try:
-            return msgspec.json.decode(path.read_bytes(), type=Summary)
+            return from_json(path.read_bytes(), Summary)
         except FileNotFoundError:
             raise RunFolderError(f"{self.folder} is not scored yet: sightbench.score(run) does it") from None
-        except (OSError, msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        except (OSError, ValueError) as error:
             raise RunFolderError(
-                f"{path}: damaged ({' '.join(str(error).split())}); sightbench.score(run) writes it again"
+                f"{path}: damaged ({error}); sightbench.score(run) writes it again"
             ) from None
 
     def __iter__(self) -> Iterator[tuple[Sample, Reply | None, Score]]:
@@ -97,8 +97,8 @@ class Run:
             with path.open("rb") as file:
                 for number, line in enumerate(file, 1):
                     try:
-                        yield msgspec.json.decode(line, type=Score)
-                    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+                        yield from_json(line, Score)
+                    except ValueError as error:
                         raise RunFolderError(
                             f"{path}:{number}: {error}; sightbench.score(run) writes it again"
                         ) from None

@@ -14,6 +14,7 @@ from sightbench.client.sampling import RequestOptions
 from sightbench.errors import RunFolderError, UsageError
 from sightbench.evaluation.judges.record import JudgeRecord
 from sightbench.files import replace_file
+from sightbench.json_record import from_json
 from sightbench.scorers.scoring_options import ScoringOptions
 from sightbench.tasks import catalog
 from sightbench.tasks.digest import digest
@@ -103,10 +104,10 @@ def read(folder: Path) -> RunRecord:
     except OSError as error:
         raise RunFolderError(f"{folder} is no run folder: {RUN} cannot be read ({error.strerror})") from None
     try:
-        record = msgspec.json.decode(raw, type=RunRecord)
+        record = from_json(raw, RunRecord)
         _encoded(record)  # what cannot be written again cannot be compared or shown either
         return record
-    except (msgspec.MsgspecError, UsageError, UnicodeError, RecursionError, TypeError) as error:
+    except (ValueError, UsageError, RecursionError, TypeError) as error:
         why = " ".join(str(error).split()) or type(error).__name__
         raise RunFolderError(
             f"{folder} is no run folder: {RUN} is damaged ({why}); the replies beside it are untouched"

@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from sightbench.errors import RunFolderError
+from sightbench.json_record import from_json
 from sightbench.sample import Sent
 
 LEDGER = "batches.jsonl"
@@ -75,8 +76,8 @@ class Ledger:
             if not line.endswith(b"\n"):
                 break
             try:
-                batch = msgspec.json.decode(line, type=Batch)
-            except msgspec.MsgspecError as error:
+                batch = from_json(line, Batch)
+            except ValueError as error:
                 raise RunFolderError(f"{self._path}, line {number}: not a batch ({error})") from None
             self._batches[batch.number] = batch
         if lines and not lines[-1].endswith(b"\n"):
@@ -118,8 +119,8 @@ class Ledger:
         """Its requests' fingerprints and samples. Raises RunFolderError when the file cannot be read."""
         path = self.items_path(batch.number)
         try:
-            return [msgspec.json.decode(line, type=Item) for line in path.read_bytes().splitlines()]
-        except (OSError, msgspec.MsgspecError) as error:
+            return [from_json(line, Item) for line in path.read_bytes().splitlines()]
+        except (OSError, ValueError) as error:
             raise RunFolderError(f"{path}: cannot be read ({error})") from None
 
     def items_path(self, number: int) -> Path:

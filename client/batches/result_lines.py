@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from sightbench.client.batches.service import Read, Result
+from sightbench.json_record import from_json
 from sightbench.sample import Failure
 from sightbench.terminal import plain
 
 _NULL = msgspec.Raw(b"null")
-_BROKEN = (msgspec.MsgspecError, UnicodeError, RecursionError)
 
 Line = Callable[[bytes, Read], Result]
-"""(a line, what reads a body) -> what became of the request. Raises msgspec's errors."""
+"""(a line, what reads a body) -> what became of the request. Raises ValueError."""
 
 
 def results(lines: Iterable[bytes], line: Line, read: Read) -> Iterator[Result]:
@@ -27,7 +27,7 @@ def results(lines: Iterable[bytes], line: Line, read: Read) -> Iterator[Result]:
         if raw.strip():
             try:
                 yield line(raw, read)
-            except _BROKEN as error:
+            except ValueError as error:
                 yield "", Failure("batch_item", plain(f"a line that is no result: {error}", 200))
 
 
@@ -38,11 +38,12 @@ class _Error(msgspec.Struct):
 
 def failed(error: msgspec.Raw) -> Failure:
     """The failure that a line tells of: an error object, a text, or whatever it is."""
+    raw = bytes(error)
     try:
-        said = msgspec.json.decode(error, type=_Error | str | None)
-    except _BROKEN:
-        said = bytes(error).decode(errors="replace")
-    words = said.message or said.code if isinstance(said, _Error) else said
+        told = from_json(raw, _Error)
+        words = told.message or told.code
+    except ValueError:
+        words = "" if raw == b"null" else raw.decode(errors="replace").strip('"')
     return Failure("batch_item", plain(words or "no response"))
 
 
@@ -59,7 +60,7 @@ class _OpenAI(msgspec.Struct):
 
 def openai(line: bytes, read: Read) -> Result:
     """Of an output or an error file. The same in Mistral's files and in those of `vllm run-batch`."""
-    row = msgspec.json.decode(line, type=_OpenAI)
+    row = from_json(line, _OpenAI)
     if row.response is not None and row.response.body != _NULL:
         return row.custom_id, read(row.response.status_code or 200, bytes(row.response.body))
     return row.custom_id, failed(row.error)
@@ -81,16 +82,20 @@ class _Inner(msgspec.Struct):
     error: msgspec.Raw = _NULL
 
 
+def _inner(raw: msgspec.Raw) -> _Inner:
+    return from_json(raw, _Inner) if bytes(raw).startswith(b"{") else _Inner()
+
+
 def anthropic(line: bytes, read: Read) -> Result:
     """https://platform.claude.com/docs/en/build-with-claude/batch-processing"""
-    row = msgspec.json.decode(line, type=_Anthropic)
+    row = from_json(line, _Anthropic)
     if row.result.type == "succeeded":
         return row.custom_id, read(200, bytes(row.result.message))
     if row.result.type != "errored":
         return row.custom_id, Failure("batch_item", plain(row.result.type))
-    outer = msgspec.json.decode(row.result.error, type=_Inner | None) or _Inner()
+    outer = _inner(row.result.error)
     raw = row.result.error if outer.error == _NULL else outer.error
-    inner = msgspec.json.decode(raw, type=_Inner | None) or _Inner()
+    inner = _inner(raw)
     # A result carries no HTTP status; an invalid request is the one that stays wrong.
     status = 400 if inner.type == "invalid_request_error" else 500
     return row.custom_id, read(status, b'{"error":%b}' % bytes(raw))
@@ -105,7 +110,7 @@ class _Gemini(msgspec.Struct):
 
 def gemini(line: bytes, read: Read) -> Result:
     """https://ai.google.dev/gemini-api/docs/batch-api"""
-    row = msgspec.json.decode(line, type=_Gemini)
+    row = from_json(line, _Gemini)
     if row.response != _NULL:
         return row.key, read(200, bytes(row.response))
     return row.key, failed(row.status if row.error == _NULL else row.error)

@@ -24,6 +24,7 @@ import PIL
 from PIL import Image
 
 from sightbench import rle
+from sightbench.json_record import from_json
 from sightbench.rle import Rle
 from sightbench.sample import LabelTruth, MaskTruth, RleTruth, StoredMasks
 from sightbench.scorers.masks import stored
@@ -262,8 +263,8 @@ def _parse(line: bytes) -> _Entry | None:
     if not text or checksum != b"%08x" % zlib.crc32(text):
         return None
     try:
-        entry = msgspec.json.decode(text, type=_Entry)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        entry = from_json(text, _Entry)
+    except ValueError:
         return None
     return entry if len(entry.rles) == len(entry.files) else None
 

@@ -64,11 +64,16 @@ def read(source: Source) -> Iterator[Sample]:
             continue
         boxes = (row.get("target") or {}).get("boxes") or []
         if boxes:
-            poses = np.asarray(meta["axis_align_matrix"][video]) @ np.asarray(meta["pose"][video])
-            intrinsics = np.asarray(meta["intrinsic"][video])
+            try:
+                room = _matrices([meta["axis_align_matrix"][video]], 1)[0]
+                cameras = np.linalg.inv(room @ _matrices(meta["pose"][video], len(names)))
+                intrinsics = _matrices(meta["intrinsic"][video], len(names))
+            except ValueError as error:
+                source.problems.broke(f"the cameras of the scene {video}: {error}", source.path, line)
+                continue
             centres = [np.asarray(box[:3], dtype=np.float64) for box in boxes]
             media = tuple(
-                _numbered(image, centres, poses[view], intrinsics[view], drawn / id / f"{view}.jpg")
+                _numbered(image, centres, cameras[view], intrinsics[view], drawn / id / f"{view}.jpg")
                 for image, view in zip(media, views, strict=True)
             )
         question, answer = (turn["value"] for turn in row["conversations"][:2])
@@ -110,10 +115,20 @@ def _meta(path: Path) -> Mapping[str, Any]:
     return content
 
 
-def _numbered(image: Path, centres: Sequence[Matrix], pose: Matrix, intrinsic: Matrix, to: Path) -> Path:
+def _matrices(values: object, count: int) -> Matrix:
+    """At least `count` 4 x 4 matrices of finite numbers. Raises ValueError for what is none."""
+    try:
+        read = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError("a matrix holds what is no number") from None
+    if read.ndim != 3 or read.shape[1:] != (4, 4) or len(read) < count or not (np.abs(read) < 1e100).all():
+        raise ValueError(f"not {count} 4 x 4 matrices of finite numbers")
+    return read
+
+
+def _numbered(image: Path, centres: Sequence[Matrix], camera: Matrix, intrinsic: Matrix, to: Path) -> Path:
     if to.is_file():
         return to
-    camera = np.linalg.inv(pose)
     font = ImageFont.load_default(FONT_SIZE)
     with Picture.open(image) as opened:
         picture = opened.convert("RGB")

@@ -22,6 +22,7 @@ from typing import Any
 from sightbench.errors import DatasetError
 from sightbench.sample import Sample
 from sightbench.tasks.benchmark import load_json, parse_json
+from sightbench.tasks.sound import unicode
 from sightbench.terminal import plain
 
 KEYS = ("sample", "id", "question_id", "questionId", "questionid", "ID", "index", "image_id", "data_id")
@@ -66,6 +67,8 @@ def read(path: Path) -> Predictions:
         text = _text(record)
         if text is None:
             raise DatasetError(f"no answer in this record (looked for {', '.join(TEXTS)})", path, line)
+        if not unicode(text):
+            raise DatasetError("the answer holds half a surrogate pair: it is no Unicode", path, line)
         answer = None if text.startswith(FAILURES) else text
         if "doc_id" in record:
             if not isinstance(record["doc_id"], int):
