@@ -11,7 +11,12 @@ from sightbench.commands.parameters import RUN_FOLDER, data_option
 
 @click.command()
 @click.argument("run", type=RUN_FOLDER)
-@click.option("--format", "form", required=True, help="dynbench, or submission (hidden-gold splits).")
+@click.option(
+    "--format",
+    "form",
+    required=True,
+    help="dynbench, leap, vlmevalkit, mmvet, mathvista, blind_10, or submission (hidden-gold splits).",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Where to.  [default: inside the run folder]")
 @data_option
 def export(run: Path, form: str, out: Path | None, data: Path | None) -> None:

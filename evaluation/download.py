@@ -62,8 +62,6 @@ def _bring_all(benchmarks: Sequence[Benchmark], out: Path | None, cache: Path | 
         place = _fetch_pieces(benchmark, source.pieces, folder, cache, say)
         for line in source.by_hand:
             say(f"{benchmark.name}: {line}")
-        if not source.pieces and not source.by_hand:
-            say(f"{benchmark.name}: no reference names a place for its files")
     return place
 
 
@@ -75,7 +73,7 @@ def complete(benchmarks: Iterable[Benchmark], data: Path, say: Say) -> None:
             continue
         _fetch_pieces(benchmark, source.pieces, data, None, say)
         if not _there(benchmark, source, data):
-            for line in source.by_hand or (f"no reference names a place for all files of {benchmark.name}",):
+            for line in source.by_hand:
                 say(f"{benchmark.name}: {line}")
 
 

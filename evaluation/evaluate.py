@@ -197,6 +197,7 @@ def chosen(options: Options, note: Note) -> tuple[tuple[Dataset, ...], tuple[str
         *(options.tasks, options.data, options.profile, options.limit),
         skip_broken=options.skip_broken,
         metric=options.metric,
+        few_shot=options.few_shot or 0,
     )
     selected = tuple(replace(dataset, control=options.control) for dataset in selected)
     datasets, absent = present(selected, strict=options.strict)

@@ -14,7 +14,7 @@ from sightbench.errors import UsageError
 from sightbench.evaluation.run import Run
 from sightbench.evaluation.score import answers, rows_of
 from sightbench.files import replace_file
-from sightbench.reports import dynbench_files
+from sightbench.reports import dynbench_files, leap_files
 from sightbench.reports.submission import FORMATS, submission
 from sightbench.scorers.dynbench import overall
 
@@ -29,15 +29,17 @@ class Exported:
 
 
 def export(run: Run, format: str, out: Path | None = None) -> tuple[Exported, ...]:
-    """Writes a run as `dynbench`, or as a submission format, inside its folder unless `out` says where.
+    """Writes a run as `dynbench`, `leap` or a submission format, inside its folder unless `out` says where.
 
     Raises UsageError for a format nobody knows, or a run that has nothing for it.
     """
     with Journal.open(run.folder, write=False) as journal:
         if format == "dynbench":
             return (_dynbench(run, out or run.folder / "dynbench", journal),)
+        if format == "leap":
+            return (_leap(run, out or run.folder / "leap", journal),)
         if format not in ("submission", *FORMATS):
-            raise UsageError(f"--format {format}: choose dynbench, submission, {', '.join(FORMATS)}")
+            raise UsageError(f"--format {format}: choose dynbench, leap, submission, {', '.join(FORMATS)}")
         written = []
         for dataset in run.datasets:
             benchmark = dataset.selection.benchmark
@@ -67,6 +69,18 @@ def _dynbench(run: Run, out: Path, journal: Journal) -> Exported:
     model = run.record.shown_as
     files = dynbench_files.write(out, model, rows, journal.read, _decoded, overall(rows))
     return Exported(out, files, "files in Dyn-Bench's layout")
+
+
+def _leap(run: Run, out: Path, journal: Journal) -> Exported:
+    wanted = [dataset for dataset in run.datasets if dataset.selection.benchmark.name == "vlabench"]
+    if not wanted:
+        raise UsageError(f"{run.folder} holds no VLABench")
+    options = replace(run.record.scoring, on_error="leave-out")
+    files = 0
+    for dataset in wanted:
+        rows = rows_of(dataset, journal, options)
+        files += leap_files.write(out, run.record.shown_as, dataset.profile, rows, journal.read)
+    return Exported(out, files, "files in LEAP's layout")
 
 
 def _decoded(entry: Any) -> list[np.ndarray | None]:

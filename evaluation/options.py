@@ -57,6 +57,9 @@ class Options(RequestOptions, JudgeOptions):
         "what to ask",
         shown="the benchmark's",
     )
+    few_shot: int | None = flag(
+        None, "Solved examples before each question (VLABench has one).", "what to ask", least=0, metavar="N"
+    )
     metric: str | None = flag(
         None,
         "Scorer of a set of your own (--task ./FILE.tsv, .jsonl), see `grade --help`.",

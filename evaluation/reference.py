@@ -35,7 +35,8 @@ def as_reference(
     for dataset in datasets:
         benchmark = dataset.selection.benchmark
         how = practice(benchmark, family or "", model, reasons=reasons)
-        wording = dataset.profile if profile in benchmark.profiles else how.profile
+        told = profile in benchmark.profiles or dataset.profile != benchmark.profile
+        wording = dataset.profile if told else how.profile
         if tuple(benchmark.scorers) == ("masks",):
             own = None if family is None else named(family).wording
             if profile not in benchmark.profiles and own in benchmark.profiles:

@@ -23,6 +23,9 @@ from sightbench.tasks.digest import digest, same
 
 LMU_DATA = "LMUData"
 
+ONE_SHOT = "one_shot"
+"""How the names of profiles begin that put one solved example before each question."""
+
 CONTROL_SEED = 0
 """Of the controls that draw: everybody's shuffled frames are the same."""
 
@@ -125,8 +128,10 @@ def select(
     *,
     skip_broken: bool = False,
     metric: str | None = None,
+    few_shot: int = 0,
 ) -> tuple[Dataset, ...]:
     """What `--task` (none: all) and `--data` mean; a path in it is a set of one's own, judged by `metric`.
+    `few_shot` solved examples stand before each question.
 
     Raises UsageError for unknown names, or a folder that is not there.
     """
@@ -134,7 +139,8 @@ def select(
     paths = [name for name in given if is_path(name)]
     names = [name for name in given if name not in paths]
     by_path = [
-        _by_path(Path(os.path.expanduser(name)), profile, limit, skip_broken, metric) for name in paths
+        _by_path(Path(os.path.expanduser(name)), profile, limit, skip_broken, metric, few_shot)
+        for name in paths
     ]
     if by_path and not names:
         return tuple(by_path)
@@ -149,9 +155,8 @@ def select(
     datasets = list(by_path)
     for selection in selections:
         state = digest(selection.benchmark, folder)
-        datasets.append(
-            Dataset(selection, folder, _profile(selection, profile), state, limit, skip_broken=skip_broken)
-        )
+        wording = _profile(selection, profile, few_shot)
+        datasets.append(Dataset(selection, folder, wording, state, limit, skip_broken=skip_broken))
     return tuple(datasets)
 
 
@@ -163,7 +168,12 @@ def data_folder(data: Path | str | None) -> Path | None:
 
 
 def _by_path(
-    path: Path, profile: str | None, limit: int | None, skip_broken: bool, metric: str | None
+    path: Path,
+    profile: str | None,
+    limit: int | None,
+    skip_broken: bool,
+    metric: str | None,
+    few_shot: int,
 ) -> Dataset:
     if metric is not None and metric not in SCORERS:
         raise UsageError(f"--metric {metric}: known are {', '.join(sorted(SCORERS))}")
@@ -171,7 +181,7 @@ def _by_path(
     selection = Selection(own_benchmark(path, metric, known))
     root = (path if path.is_dir() else path.parent).resolve()
     state = digest(selection.benchmark, root)
-    wording = _profile(selection, profile)
+    wording = _profile(selection, profile, few_shot)
     return Dataset(selection, root, wording, state, limit, skip_broken=skip_broken)
 
 
@@ -292,10 +302,29 @@ def _folder(data: Path) -> Path:
     raise UsageError(f"--data {data}: there is no such folder{hint}")
 
 
-def _profile(selection: Selection, asked: str | None) -> str:
+def _profile(selection: Selection, asked: str | None, few_shot: int = 0) -> str:
     benchmark = selection.benchmark
+    if few_shot:
+        return _with_examples(selection, asked or benchmark.profile, few_shot)
     if asked is None or (asked not in benchmark.profiles and not selection.required):
         return benchmark.profile
     if asked not in benchmark.profiles:
         raise UsageError(f"{benchmark.name} has no profile {asked!r}; it has {', '.join(benchmark.profiles)}")
     return asked
+
+
+def _with_examples(selection: Selection, profile: str, count: int) -> str:
+    """The profile that puts solved examples before the questions of `profile`."""
+    benchmark = selection.benchmark
+    wanted = ONE_SHOT if profile == "official" else f"{ONE_SHOT}_{profile}"
+    if profile.startswith(ONE_SHOT):
+        wanted = profile
+    if count == 1 and wanted in benchmark.profiles:
+        return wanted
+    if not selection.required and ONE_SHOT not in benchmark.profiles:
+        return profile if profile in benchmark.profiles else benchmark.profile
+    most = "one at most" if ONE_SHOT in benchmark.profiles else "none"
+    raise UsageError(
+        f"--few-shot {count}: {benchmark.name} has no prompt with that many solved examples ({most}); "
+        "leave it out"
+    )

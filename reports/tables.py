@@ -159,6 +159,12 @@ def _baseline(values: Mapping[str, float], column: str) -> str:
     return f"{values[column]:.1f}" if column in values else "-"
 
 
+def _first_look(headline: Metric) -> list[tuple[int, Metric]]:
+    """The headline, and what it is made of where that is made of something too (dimensions, domains)."""
+    parts = headline.parts if any(part.parts for part in headline.parts) else ()
+    return [(0, headline), *((1, part) for part in parts)]
+
+
 def _overview(model: str, benchmarks: list[BenchmarkSummary], full: bool) -> Table:
     table = Table(
         title=model,
@@ -170,7 +176,7 @@ def _overview(model: str, benchmarks: list[BenchmarkSummary], full: bool) -> Tab
     for column in ("benchmark", "metric", "value", "answered", "profile"):
         table.add_column(column, justify="right" if column in ("value", "answered") else "left")
     for benchmark in benchmarks:
-        for depth, metric in flatten(benchmark.headline)[: None if full else 1]:
+        for depth, metric in flatten(benchmark.headline) if full else _first_look(benchmark.headline):
             first = depth == 0
             table.add_row(
                 benchmark.title if first else "",

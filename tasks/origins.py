@@ -44,13 +44,14 @@ class Origin:
 
 
 def origin(benchmark: Benchmark) -> Origin:
-    """Where its files come from; an empty one if no reference names a place."""
+    """Where its files come from; in words, where no reference names a place."""
     if benchmark.name in _ORIGINS:
         return _ORIGINS[benchmark.name]
     if benchmark.name in TABLES:
         return Origin((TABLES[benchmark.name],))
     paths = {path for needed in benchmark.files if not needed.media for path in needed.paths}
-    return Origin(tuple([file for file in TABLES.values() if file.name in paths][:1]))
+    tables = tuple([file for file in TABLES.values() if file.name in paths][:1])
+    return Origin(tables) if tables else Origin(by_hand=(f"its files are where {benchmark.reference} says",))
 
 
 def _converted(folder: str, *names: str, site: str = QWEN) -> tuple[WebFile, ...]:

@@ -4,7 +4,9 @@ Known layouts, told apart by their ending and keys:
     replies.jsonl   ours: {"sample", "status", "text", ...}
     .jsonl          lmms-eval samples ({"doc_id", "filtered_resps"}), or {"id", "prediction"} and kin
     .json           InternVL result list ({"question_id", "answer"}), VLMEvalKit rows, or {id: answer}
-    .json           VLABench's and LEAP's output.json: task -> example -> {origin_output, skill_sequence}
+    .json           VLABench's and LEAP's output.json: task -> example -> {origin_output, skill_sequence};
+                    named final_score.json, the output.json beside it
+    <dimension>/    a folder with such files, a folder for each dimension (and below it for each model)
     .xlsx .tsv .csv VLMEvalKit rows: columns index and prediction
     qa_details/     the folder Dyn-Bench writes: <dataset>/<scene>_<task>_details.json
 """
@@ -22,6 +24,7 @@ from typing import Any
 from sightbench.errors import DatasetError
 from sightbench.sample import Sample
 from sightbench.tasks.benchmark import load_json, parse_json
+from sightbench.tasks.readers.vlabench import DIMENSIONS
 from sightbench.tasks.sound import unicode
 from sightbench.terminal import plain
 
@@ -30,6 +33,8 @@ TEXTS = ("prediction", "model_predict", "text", "answer", "response", "caption",
 VLABENCH = "benchmeatinfo"
 """The key by which VLABench's output.json is known, spelled as it is there."""
 LARGEST_BOOK = 2**30
+INFERENCE_ERROR = "inference_error"
+"""LEAP's `format_error` of a question that the model could not be asked."""
 FAILURES = ("Failed to obtain answer via API", "[LMMS_EVAL_REQUEST_FAILED")
 
 
@@ -102,8 +107,11 @@ def _text(record: Mapping[str, Any]) -> str | None:
 
 def _records(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     if path.is_dir():
-        yield from _details(path)
+        yield from _details(path) if any(path.glob("**/*_details.json")) else _dimensions(path)
         return
+    if path.name == "final_score.json":
+        # It holds the scores; the answers are where LEAP and VLABench put them.
+        path = path.with_name("output.json")
     if not path.is_file():
         raise DatasetError("there is no such file of predictions", path)
     match path.suffix.lower():
@@ -151,6 +159,15 @@ def _details(folder: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
             yield number + 1, {"id": id, **_mapping(record, path, number + 1)}
 
 
+def _dimensions(folder: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """LEAP's results of one model: <dimension>/<model>/output.json."""
+    names = {name: dimension for dimension, every in DIMENSIONS.items() for name in every}
+    for path in sorted(folder.glob("**/output.json")):
+        dimension = next((names[part] for part in reversed(path.parts) if part in names), None)
+        for line, record in _json(path):
+            yield line, record if dimension is None else {**record, "id": f"{dimension}/{record['id']}"}
+
+
 def _plans(content: Mapping[str, Any], path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """VLABench's output.json: what the model said, else the plan that was read in it."""
     for task, examples in content.items():
@@ -159,6 +176,8 @@ def _plans(content: Mapping[str, Any], path: Path) -> Iterator[tuple[int, Mappin
         for number, output in _mapping(examples, path, 1).items():
             record = _mapping(output, path, 1)
             said = record.get("origin_output")
+            if record.get("format_error") == INFERENCE_ERROR:
+                said = FAILURES[0]
             if not isinstance(said, str):
                 plan = json.dumps(record.get("skill_sequence"), ensure_ascii=False)
                 said = (

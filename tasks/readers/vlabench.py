@@ -37,41 +37,43 @@ STAR = ("cook_dishes", "texas_holdem")
 """Tasks whose skills may come in any order (seq_independent_task.json)."""
 PLACES = ("", "configs/prompt/", "VLABench/configs/prompt/", "../", "../../")
 PROMPTS = tuple(f"{place}eval_vlm_en.txt" for place in PLACES)
-PROFILES = ("official", "cot", "one_shot", "one_shot_cot", "zh", "zh_cot")
+PROFILES = (
+    *("official", "cot", "one_shot", "one_shot_cot"),
+    *("zh", "zh_cot", "one_shot_zh", "one_shot_zh_cot"),
+)
 """With reasons, with one solved example before the question, in Chinese; as the reference's
 --with-cot, --few-shot-num 1 and language."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What stands between the pictures, in one language; `example` is written before each line of a shot."""
+    """What stands between the pictures, in one language; `shot` are the four texts of a solved example."""
 
-    example: str
+    shot: tuple[str, str, str, str]
     picture: str
     tagged: str
     instruction: str
-    output: str
     please: str
     reasons: str
 
 
 WORDINGS = {
     "en": Wording(
-        *("Example 0 input picture:", "Input picture", "Input picture with numbered tags"),
-        *(
-            "Language instruction:",
-            "Example 0 output skill sequence",
-            "Please give the output skill sequence",
+        (
+            *("Example 0 input picture:", "Example 0 input picture with numbered tags"),
+            *("Example 0 language instruction:", "Example 0 output skill sequence"),
         ),
+        *("Input picture", "Input picture with numbered tags", "Language instruction:"),
+        "Please give the output skill sequence",
         "Please analyze the problem step by step and give the answer",
     ),
     "zh": Wording(
-        *("示范0输入图片:", "输入图片", "输入带编号标签的图片"),
-        *("语言指令:", "示范0输出技能序列", "请你给出输出的技能序列"),
+        ("示范0输入图片:", "示范0输入带编号标签的图片", "示范0语言指令:", "示范0输出技能序列"),
+        *("输入图片", "输入带编号标签的图片", "语言指令:"),
+        "请你给出输出的技能序列",
         "请一步一步分析问题最后给出答案",
     ),
 }
-SHOT = ("Example 0 input picture with numbered tags", "Example 0 language instruction:")
 MAX_TOKENS = 512
 
 
@@ -92,8 +94,12 @@ def read(source: Source) -> Iterator[Sample]:
                     yield sample
 
 
+def _language(source: Source) -> str:
+    return "zh" if "zh" in source.profile.split("_") else "en"
+
+
 def _opening(source: Source) -> str:
-    language = "zh" if source.profile.startswith("zh") else "en"
+    language = _language(source)
     names = tuple(f"{place}eval_vlm_{language}.txt" for place in PLACES)
     configured = os.environ.get("VLABENCH_ROOT")
     path = find(source.path, names) or find(source.data, names)
@@ -149,7 +155,7 @@ def _example(
     except (KeyError, TypeError):
         source.problems.broke("has no skill_sequence", example.answer)
         return None
-    words = WORDINGS["zh" if source.profile.startswith("zh") else "en"]
+    words = WORDINGS[_language(source)]
     id = f"{dimension}/{task}/{folder.name}"
     shot = _shot(words, id, folder, others) if source.profile.startswith("one_shot") else ()
     closing: tuple[Part, ...] = (Text(words.please),)
@@ -190,11 +196,11 @@ def _shot(words: Wording, id: str, folder: Path, others: Sequence[Path]) -> tupl
     solved = next((example for other in rest if (example := _files(other, None))), None)
     if solved is None:
         return ()
-    tagged, instruction = SHOT
+    picture, tagged, instruction, output = words.shot
     return (
-        *(Text(words.example), Image(solved.picture), Text(tagged), Image(solved.tagged)),
+        *(Text(picture), Image(solved.picture), Text(tagged), Image(solved.tagged)),
         *(Text(instruction), Text(solved.instruction)),
-        *(Text(words.output), Text(json.dumps(load_json(solved.answer)))),
+        *(Text(output), Text(json.dumps(load_json(solved.answer)))),
     )
 
 

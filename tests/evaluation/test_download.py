@@ -251,7 +251,7 @@ def test_every_benchmark_says_where_its_files_are_and_its_reader_looks_there(ben
         if isinstance(piece, WebFile) and not piece.name.startswith("eval_vlm"):
             name = piece.makes or piece.name
             assert any(name == path or name.startswith(f"{path}/") for path in looked), name
-        elif isinstance(piece, HubSet) and piece.folder:
+        if isinstance(piece, HubSet) and piece.folder:
             assert any(
                 path.startswith(piece.folder) or piece.folder.startswith(path.rstrip("*/")) for path in looked
             )

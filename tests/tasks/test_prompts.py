@@ -55,6 +55,13 @@ ONE_SHOT = (
     "Language instruction:Put the toy away.Please give the output skill sequence"
 )
 
+ONE_SHOT_ZH = (
+    "user\n有一些技能。示范0输入图片:<image>示范0输入带编号标签的图片<image>示范0语言指令:Put the toy away."
+    '示范0输出技能序列{"skill_sequence": [{"name": "pick", "params": {"target_entity_name": 1}}, '
+    '{"name": "place", "params": {"target_container_name": 2}}]}'
+    "输入图片<image>输入带编号标签的图片<image>语言指令:"
+    "Put the toy away.请你给出输出的技能序列"
+)
 EXPECTED: tuple[tuple[str, dict[str, str]], ...] = (
     (
         "user\n<video>Segment the cow.",
@@ -633,6 +640,8 @@ EXPECTED: tuple[tuple[str, dict[str, str]], ...] = (
             "one_shot_cot": "vlabench",
         },
     ),
+    (ONE_SHOT_ZH, {"one_shot_zh": "vlabench"}),
+    (ONE_SHOT_ZH + "请一步一步分析问题最后给出答案", {"one_shot_zh_cot": "vlabench"}),
 )
 ASKED = {
     (name, profile): text
