@@ -9,7 +9,7 @@ from typing import Literal
 
 from sightbench.client.hosted.negotiation import Change
 from sightbench.client.sampling import RequestOptions
-from sightbench.client.transport.address import address
+from sightbench.client.transport.address import address, label
 from sightbench.client.transport.credential import Credential
 
 Mode = Literal["images", "video", "file"]
@@ -35,7 +35,7 @@ class Target:
         return where if self.key_env is None else f"{where}#env={self.key_env}"
 
     def __repr__(self) -> str:
-        return f"Target({self.label!r}, weight={self.weight:g})"
+        return f"Target({label(self.url)!r}, weight={self.weight:g})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
