@@ -10,7 +10,6 @@ from dataclasses import replace
 
 from sightbench.client.body import Body, Template, answer, body, misfit, prompt
 from sightbench.client.dialects.messages import Message
-from sightbench.client.hosted.prices import dollars
 from sightbench.client.hosted.purse import purse
 from sightbench.client.journal import Journal
 from sightbench.client.media import MediaCache, MediaError
@@ -38,8 +37,10 @@ class Asker:
     def __init__(
         self, template: Template, journal: Journal, store: Store, on_stop: Callable[[str], None]
     ) -> None:
-        self._purse = purse(template)
+        self._purse = purse(template, journal)
         self.counts = Progress(started=time.monotonic())
+        if self._purse is not None:
+            self.counts.dollars = self._purse.spent
         self.pool = open_pool(template.settings, template.provider, self._take_back)
         self.stopping = False
         self._template = template
@@ -122,7 +123,7 @@ class Asker:
         guess = max(1, request.tokens - longest)
         aside = await self._purse.take(guess, longest)
         if aside is None:
-            self._on_stop(f"${dollars(self._purse.spent)} of ${dollars(self._purse.limit)} are spent")
+            self._on_stop(self._purse.told())
             return None
         reply = None
         try:
@@ -130,6 +131,7 @@ class Asker:
             return reply
         finally:
             await self._purse.settle(aside, guess, reply)
+            self.counts.dollars = self._purse.spent
 
     async def _answer(self, sample: Sample, request: Body, affinity: str) -> Reply | None:
         """Asks until there is an answer or no more sense in asking, and writes it; None when the run is

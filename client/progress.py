@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TextIO
 
 LOG_EVERY = 30.0
@@ -14,7 +15,8 @@ LOG_EVERY = 30.0
 @dataclass(slots=True)
 class Progress:
     """A run so far. Counted as it goes, so that showing it costs the same at any length. `waiting` says why
-    nothing can be asked at the moment; `reused` were taken from earlier runs."""
+    nothing can be asked at the moment; `reused` were taken from earlier runs; `dollars` is
+    what the run folder's answers cost, None where they cost nothing or nobody knows."""
 
     started: float = 0.0
     kept: int = 0
@@ -24,6 +26,7 @@ class Progress:
     retries: int = 0
     in_flight: int = 0
     tokens: int = 0
+    dollars: Decimal | None = None
     waiting: str | None = None
 
     @property
@@ -42,6 +45,8 @@ def line(counts: Progress, total: int | None, now: float) -> str:
         f"{counts.in_flight} in flight",
         f"{counts.failed} failed",
     ]
+    if counts.dollars:
+        parts.append(f"${counts.dollars:.2f}" if counts.dollars >= 1 else f"${counts.dollars:.4f}")
     if counts.kept:
         parts.append(f"{counts.kept} kept")
     if counts.reused:

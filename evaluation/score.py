@@ -78,7 +78,7 @@ def judge_run(
             for row, reply in _scored(dataset, journal, options, verdicts):
                 if reply is not None:
                     usages.append(reply.usage)
-                    spending.add(reply)
+                    spending.add(reply, dataset.selection.benchmark.name)
                     if reply.reused:
                         reused[reply.reused] += 1
                 lines.append(orjson.dumps(row.score, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
@@ -89,7 +89,11 @@ def judge_run(
                 summed = replace(summed, judged=judge_summary(verdicts, rows))
             benchmarks.append(summed)
     summary = Summary(
-        str(run.get("alias") or run["model"]), tuple(benchmarks), totals(usages), run, spending.spent()
+        str(run.get("alias") or run["model"]),
+        tuple(benchmarks),
+        totals(usages),
+        run,
+        spending.spent(benchmarks),
     )
     return Judged(summary, tuple(lines))
 

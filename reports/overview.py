@@ -29,8 +29,11 @@ class Tally:
             self.errors.setdefault(kind, {"n": 0, **example})["n"] += 1
         if reply is None:
             return
-        self.requests += reply.attempts
         self.answered += reply.status == "ok"
+        if reply.reused:
+            # Its time and its price are the earlier run's.
+            return
+        self.requests += reply.attempts
         self.prompt_tokens += reply.usage.prompt_tokens or 0
         self.tokens += reply.usage.completion_tokens or 0
         if reply.usage.cost is not None:

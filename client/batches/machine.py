@@ -32,6 +32,9 @@ Write = Callable[[Sample], Awaitable[Body]]
 
 Note = Callable[[str], None]
 
+Afford = Callable[[Sample, Body], bool]
+"""Whether one more request may be paid for; if so, the money is set aside."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -52,13 +55,15 @@ class Pace:
 
 @dataclass(slots=True)
 class Tally:
-    """What was done: new answers, errors, what had been answered before, here or in earlier runs."""
+    """What was done: new answers, errors, what had been answered before, here or in earlier runs; `unpaid`
+    are those that the rest of the money is not enough for."""
 
     kept: int = 0
     reused: int = 0
     answered: int = 0
     failed: int = 0
     waiting: int = 0
+    unpaid: int = 0
     notes: list[str] = field(default_factory=list)
 
 
@@ -66,7 +71,8 @@ class Tally:
 class Machine:
     """The batches of one run folder at one provider. `path` is the API path that its requests name, `read`
     takes an answer out of a result, `note` is told what happens in one line each. `place` is what the ledger
-    keeps of where the batches are; what `store` has an answer to goes into no batch."""
+    keeps of where the batches are; what `store` has an answer to goes into no batch, nor does what `afford`
+    refuses."""
 
     ledger: Ledger
     journal: Journal
@@ -77,6 +83,7 @@ class Machine:
     place: Place
     unseen: float = UNSEEN_SECONDS
     store: Store = field(default_factory=Store)
+    afford: Afford = lambda sample, body: True
 
     async def submit(self, samples: Iterable[Sample], write: Write) -> Tally:
         """Puts every sample that has no answer and is in no open batch into new ones, which are created."""
@@ -102,6 +109,7 @@ class Machine:
                 tally.reused += 1
                 continue
             if body.fingerprint in waiting:
+                self.afford(sample, body)
                 tally.waiting += 1
                 continue
             pieces = self.service.line(body.fingerprint, self.path, body.fragments)
@@ -112,6 +120,9 @@ class Machine:
                     _failed(sample.id, body.fingerprint, Failure("too_large", words), self.place.endpoint)
                 )
                 tally.failed += 1
+                continue
+            if (draft is None or not draft.holds(body.fingerprint)) and not self.afford(sample, body):
+                tally.unpaid += 1
                 continue
             if draft is not None and not draft.holds(body.fingerprint) and draft.full(size):
                 await self._create(draft.finish())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from sightbench.client.batches.anthropic_wire import AnthropicBatches
@@ -11,11 +12,13 @@ from sightbench.client.batches.file_wire import FileBatches, answers_to
 from sightbench.client.batches.gemini_wire import GeminiBatches
 from sightbench.client.batches.http import Http
 from sightbench.client.batches.ledger import Ledger
-from sightbench.client.batches.machine import Machine, Note, Pace, Place
+from sightbench.client.batches.machine import Afford, Machine, Note, Pace, Place
 from sightbench.client.batches.mistral_wire import MistralBatches
 from sightbench.client.batches.service import Exchange, Read, Service
 from sightbench.client.body import Body, Template, build
 from sightbench.client.dialects.table import DIALECTS
+from sightbench.client.hosted.prices import BATCH
+from sightbench.client.hosted.purse import Purse, purse
 from sightbench.client.journal import Journal
 from sightbench.client.media import MediaCache
 from sightbench.client.providers import Provider, provider
@@ -67,11 +70,15 @@ async def ask_batches(
     reader = read_as(template.provider)
     machine = Machine(ledger, journal, service, path, reader, note, place, store=store or Store())
     answered = failed = kept = reused = 0
+    stopped: str | None = None
     try:
         for turn in range(ROUNDS):
             before = await machine.collect()
             answered, failed = answered + before.answered, failed + before.failed
+            till = purse(template, journal)
+            machine = replace(machine, afford=_afford(template, till))
             sent = await machine.submit(samples(), write)
+            stopped = till.told() if till is not None and sent.unpaid else None
             kept = sent.kept if turn == 0 else kept
             reused += sent.reused
             failed += sent.failed
@@ -91,7 +98,7 @@ async def ask_batches(
         kept=kept,
         tokens=0,
         seconds=time.monotonic() - started,
-        stopped=_by_hand(machine.ledger, settings) if exchange == "file" else None,
+        stopped=_by_hand(machine.ledger, settings) if exchange == "file" else stopped,
         reused=reused,
     )
 
@@ -129,6 +136,18 @@ def read_as(service: Provider) -> Read:
         return parse(status, {}, raw, service.name, decode)
 
     return read
+
+
+def _afford(template: Template, till: Purse | None) -> Afford:
+    """Sets money aside for each request at batch prices, where the run has a bound."""
+    if till is None or till.limit is None:
+        return lambda sample, body: True
+
+    def afford(sample: Sample, body: Body) -> bool:
+        longest = template.max_tokens(sample)
+        return till.put_aside(max(1, body.tokens - longest), longest, BATCH)
+
+    return afford
 
 
 def _open(ledger: Ledger) -> bool:

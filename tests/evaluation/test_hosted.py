@@ -15,6 +15,7 @@ import pytest
 
 from sightbench.client.batches.file_wire import answers_to
 from sightbench.client.journal import Journal
+from sightbench.client.progress import line
 from sightbench.errors import EndpointError, RunFolderError, UsageError
 from sightbench.evaluation import batches
 from sightbench.evaluation.costs.calibrate import calibrate
@@ -235,3 +236,57 @@ async def test_a_run_stops_before_it_costs_more_than_it_may(
     spent = run.summary.spent
     assert spent is not None and (spent.priced, spent.dollars) == (2, pytest.approx(0.00305))
     assert run.outcome is not None and "$0.00305 of $0.0049 are spent" in str(run.outcome.stopped)
+
+
+async def test_what_earlier_invocations_spent_counts_and_is_shown_as_it_grows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each answer costs $0.001525: the first invocation asks two, and of $0.0049 too little is left then."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    seen: list[str] = []
+    async with hosted("openai") as (server, service):
+        await evaluate_async(options(server, "openai", tmp_path, limit=2))
+        asked = len(service.asked)
+        given = {"max_cost": 0.0049, "concurrency": 1}
+        run = await evaluate_async(
+            options(server, "openai", tmp_path, **given),
+            progress=lambda counts, total: seen.append(line(counts, total, counts.started + 1)),
+        )
+        assert len(service.asked) == asked + 1, "only the parameters are tried"
+    assert run.outcome is not None and "$0.00305 of $0.0049 are spent" in str(run.outcome.stopped)
+    assert "$0.0031" in seen[-1] or "$0.0030" in seen[-1]
+
+
+async def test_a_batch_is_no_larger_than_what_may_be_spent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request is taken for 3 images of 1,000 tokens and some text, with 64 tokens of answer: at half of
+    $1.25 and $10 per million tokens about $0.0022, so that $0.003 is enough for one of two."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    books = services.Books(run=lambda key, body: (200, services.answered("A")))
+    async with hosted("openai") as (server, service):
+        with_batches(service, "openai", server, books)
+        asked = options(server, "openai", tmp_path, batch="api", max_cost=0.003)
+        formats.put(
+            tmp_path / "data/multi_json/davis/cow_qa.json",
+            [{"question": "And how fast?", "options": ["A. slow", "B. fast"], "answer": "B"}],
+        )
+        run = await evaluate_async(asked)
+    (job,) = books.jobs.values()
+    assert len(job.items) == 1
+    assert run.outcome is not None and "of $0.003 are spent" in str(run.outcome.stopped)
+    assert not run.summary.complete
+
+
+async def test_the_report_says_what_a_point_costs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three answers of $0.001525, all right: 100 points cost $0.004575, one a hundredth of it."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    async with hosted("openai") as (server, _):
+        asked = options(server, "openai", tmp_path)
+        for task in ("cameraqa", "qa", "sceneqa"):
+            question = {"question": "Where?", "options": ["A. left", "B. right"], "answer": "A"}
+            formats.put(tmp_path / f"data/multi_json/davis/cow_{task}.json", [question])
+        run = await evaluate_async(asked)
+    assert run.summary.benchmarks[0].headline.value == 100.0
+    assert run.summary.spent is not None
+    assert any("$0.00458, $4.58e-5 for each point" in told for told in run.summary.spent.lines)
