@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 ROOMS  := client commands evaluation reports scorers servers tasks
 SOURCES := pyproject.toml setup.py $(wildcard scorers/masks/*.c scorers/masks/*.h)
 
-.PHONY: demo test lint test-browser test-vllm test-masks test-engines soak fuzz perf
+.PHONY: demo test lint test-browser test-vllm test-masks test-engines test-slurm soak fuzz perf
 
 demo: $(VENV)/.installed
 	$(BIN)/python bench.py --out runs/demo
@@ -55,6 +55,13 @@ test-engines: $(VENV)/.installed-dev
 	vllm=$$(ci/engines/install.sh vllm) && sglang=$$(ci/engines/install.sh sglang) && \
 	  export SIGHTBENCH_VLLM=$$vllm/bin/vllm SIGHTBENCH_SGLANG=$$sglang/bin/sglang OMP_NUM_THREADS=2 && \
 	  $(BIN)/python -m pytest tests/servers/test_masks_server_torch.py && $(BIN)/python -m pytest -m 'vllm or engines'
+
+# A real Slurm of one node, then the example with two real engines; `make test-slurm ENGINE=` leaves those out.
+test-slurm: ENGINE = vllm
+test-slurm: $(VENV)/.installed-dev
+	ci/slurm/install.sh
+	if [ -n "$(ENGINE)" ]; then venv=$$(ci/engines/install.sh $(ENGINE)) && export SIGHTBENCH_VLLM=$$venv/bin/vllm; fi && \
+	  $(BIN)/python -m pytest -m slurm tests/slurm
 
 # The long forms, and each generator of hostile input for SIGHTBENCH_SOAK seconds.
 soak: $(VENV)/.installed-dev
