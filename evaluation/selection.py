@@ -12,7 +12,8 @@ from sightbench.errors import DatasetError, FieldError, RunFolderError, UsageErr
 from sightbench.evaluation.judging import read_sample
 from sightbench.evaluation.run_record import DatasetRecord, RunRecord
 from sightbench.program import program
-from sightbench.sample import Sample
+from sightbench.sample import Sample, StoredMasks
+from sightbench.scorers.masks.truth import check_files
 from sightbench.scorers.table import SCORERS
 from sightbench.tasks import catalog
 from sightbench.tasks.benchmark import Benchmark, Problems, Selection
@@ -81,6 +82,8 @@ class Dataset:
         """Can its scorer use its gold and its fields? If not, `problems` is told."""
         try:
             read_sample(self.selection.benchmark, self.profile, sample)
+            if isinstance(sample.gold, StoredMasks):
+                check_files(sample.gold)
         except FieldError as error:
             problems.broke(f"row {sample.order + 1}, sample {sample.id}: {error}", self._annotations())
             return False

@@ -13,6 +13,7 @@ from sightbench import rle
 from sightbench.errors import DatasetError
 from sightbench.mask_file import open_masks
 from sightbench.rle import MaskError, Rle
+from sightbench.scorers.masks.image_file import flaw
 
 Layers = tuple[tuple[Rle, ...], ...]
 """Per frame where at least 1, 2, 3, ... of some masks lie (rle.levels)."""
@@ -56,6 +57,8 @@ def labelled(folder: Path, name: str, labels: tuple[int, ...], size: tuple[int, 
     if not name:
         return rle.empty(*size)
     path = folder / name
+    if wrong := flaw(path):
+        raise DatasetError(wrong, path)
     try:
         with Image.open(path) as image:
             if labels and image.mode not in ("P", "L", "1"):

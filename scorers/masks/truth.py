@@ -24,10 +24,12 @@ import PIL
 from PIL import Image
 
 from sightbench import rle
+from sightbench.errors import DatasetError, FieldError
 from sightbench.json_record import from_json
-from sightbench.rle import Rle
+from sightbench.rle import MaskError, Rle
 from sightbench.sample import LabelTruth, MaskTruth, RleTruth, StoredMasks
 from sightbench.scorers.masks import stored
+from sightbench.scorers.masks.image_file import flaw
 
 FILE_NAME = ".sightbench-masks.jsonl"
 VOID = 255
@@ -98,6 +100,19 @@ def _read_labels(gold: LabelTruth, labels: tuple[int, ...]) -> Truth:
     return Truth(tuple(stored.labelled(Path(gold.folder), name, labels, gold.size) for name in gold.files))
 
 
+def check_files(gold: StoredMasks) -> None:
+    """Raises FieldError for a true mask whose file is none or too large, by its header alone."""
+    if isinstance(gold, RleTruth):
+        return
+    names: Iterable[str] = gold.files if isinstance(gold, LabelTruth) else ()
+    if isinstance(gold, MaskTruth):
+        names = (name for name, _, _ in _files(gold.folder, gold.object, gold.frames))
+    for name in filter(None, names):
+        path = Path(gold.folder) / name
+        if wrong := flaw(path):
+            raise FieldError(f"its true mask {path} {wrong}")
+
+
 @dataclass(frozen=True, slots=True)
 class _Job:
     """One line of the cache: its name, the state of its files, and how it is made from them."""
@@ -105,6 +120,13 @@ class _Job:
     key: tuple[str, str, int]
     files: Sequence[File]
     read: Callable[[], Truth]
+
+
+def _read_if_sound(job: _Job) -> Truth | None:
+    # what cannot be read costs the samples that need it, and is said there
+    with suppress(MaskError, DatasetError):
+        return job.read()
+    return None
 
 
 @dataclass(slots=True)
@@ -141,8 +163,9 @@ class Cache:
                 wanted.append(self._job(entry))
         stale = [job for job in {job.key: job for job in wanted}.values() if self._load(job) is None]
         with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:
-            for job, truth in zip(stale, pool.map(lambda job: job.read(), stale), strict=True):
-                self._keep(job, truth)
+            for job, truth in zip(stale, pool.map(_read_if_sound, stale), strict=True):
+                if truth is not None:
+                    self._keep(job, truth)
         return len(stale)
 
     def _job(self, entry: Object) -> _Job:
@@ -296,6 +319,8 @@ def _read(mask_dir: Path, files: Sequence[File]) -> Truth:
     for frame, (name, _, _) in enumerate(files):
         mask = None
         if name:
+            if wrong := flaw(mask_dir / name):
+                raise MaskError(f"{name} {wrong}", frame, "ground truth")
             # whatever Pillow raises (OSError, SyntaxError, ValueError, ...): the reference catches all
             with suppress(Exception), Image.open(mask_dir / name) as image:
                 mask = rle.from_array(np.asarray(image.convert("L")))
