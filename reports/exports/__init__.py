@@ -1,0 +1,1 @@
+"""Runs in the forms of other evaluation tools and of public collections."""
