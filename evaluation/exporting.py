@@ -13,7 +13,6 @@ from sightbench.evaluation.run import Run
 from sightbench.evaluation.run_record import RUN
 from sightbench.reports.exports import every_eval_ever, hugging_face, inspect_log, lmms_eval
 from sightbench.reports.exports.exporting import Entry, Exporting
-from sightbench.servers.download import BENCHMARKS as ON_HUB
 from sightbench.version import version
 
 FORMS = ("lmms-eval", "inspect", "hf", "every-eval-ever")
@@ -73,7 +72,7 @@ def _exporting(run: Run, journal: Journal) -> Exporting:
 
 def _on_hub(run: Run, given: Sequence[str]) -> Mapping[str, str]:
     names = [dataset.selection.benchmark.name for dataset in run.datasets]
-    known = {name: ON_HUB[name.lower()][0] for name in names if name.lower() in ON_HUB}
+    known = {}
     for text in given:
         name, _, place = text.rpartition("=")
         if not re.fullmatch(r"[^/\s:]+/[^/\s:]+(:\S+)?", place) or (name or names[0]) not in names:
