@@ -38,8 +38,8 @@ def export(
     datasets: Sequence[str] = (),
     organization: str = "unknown",
 ) -> tuple[Exported, ...]:
-    """Writes a run as `dynbench` or `leap`, in another tool's form, or as a submission, inside its folder unless `out`
-    says where. `datasets` are of `hf`, `organization` of `every-eval-ever` (evaluation/exporting.py).
+    """Writes a run as `dynbench` or `leap`, in another tool's form, or as a submission, inside its folder
+    unless `out` says where. `datasets` are of `hf`, `organization` of `every-eval-ever` (evaluation/exporting.py).
 
     Raises UsageError for a format nobody knows, or a run that has nothing for it.
     """
