@@ -39,7 +39,7 @@ def export(
     organization: str = "unknown",
 ) -> tuple[Exported, ...]:
     """Writes a run as `dynbench` or `leap`, in another tool's form, or as a submission, inside its folder
-    unless `out` says where. `datasets` are of `hf`, `organization` of `every-eval-ever` (evaluation/exporting.py).
+    unless `out` says where. `datasets` are of `hf`, `organization` of `every-eval-ever` (exporting.py).
 
     Raises UsageError for a format nobody knows, or a run that has nothing for it.
     """
