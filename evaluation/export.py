@@ -12,7 +12,7 @@ import numpy as np
 from sightbench import rle
 from sightbench.client.journal import Journal
 from sightbench.errors import UsageError
-from sightbench.evaluation import exporting
+from sightbench.evaluation.exports import forms
 from sightbench.evaluation.run import Run
 from sightbench.evaluation.score import answers, rows_of
 from sightbench.files import replace_file
@@ -39,22 +39,20 @@ def export(
     organization: str = "unknown",
 ) -> tuple[Exported, ...]:
     """Writes a run as `dynbench` or `leap`, in another tool's form, or as a submission, inside its folder
-    unless `out` says where. `datasets` are of `hf`, `organization` of `every-eval-ever` (exporting.py).
+    unless `out` says where. `datasets` are of `hf`, `organization` of `every-eval-ever` (exports/forms.py).
 
     Raises UsageError for a format nobody knows, or a run that has nothing for it.
     """
-    if format in exporting.FORMS:
+    if format in forms.FORMS:
         folder = out or run.folder / format
-        return tuple(
-            Exported(*entry) for entry in exporting.write(run, format, folder, datasets, organization)
-        )
+        return tuple(Exported(*entry) for entry in forms.write(run, format, folder, datasets, organization))
     with Journal.open(run.folder, write=False) as journal:
         if format == "dynbench":
             return (_dynbench(run, out or run.folder / "dynbench", journal),)
         if format == "leap":
             return (_leap(run, out or run.folder / "leap", journal),)
         if format not in ("submission", *FORMATS):
-            known = ", ".join((*exporting.FORMS, *FORMATS))
+            known = ", ".join((*forms.FORMS, *FORMATS))
             raise UsageError(f"--format {format}: choose dynbench, leap, submission, {known}")
         written = []
         for dataset in run.datasets:

@@ -1,0 +1,1 @@
+"""What is behind `export`: a run for the forms of other tools."""
