@@ -12,7 +12,7 @@ from sightbench.reports.chunks import to_json
 from sightbench.reports.entry import Entry, Masks
 from sightbench.reports.pictures import Place, Small
 from sightbench.rle import MaskError, Rle
-from sightbench.sample import Image, Media, Slice, StoredMasks, Text, Turn, Video
+from sightbench.sample import Image, Media, Slice, Text, Turn, Video
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class Recorder:
         sample, reply, score = entry.sample, entry.reply, entry.score
         record: dict[str, Any] = {
             "turns": [self._turn(turn) for turn in entry.turns],
-            "gold": None if isinstance(sample.gold, StoredMasks) else sample.gold,
+            "gold": None if sample.wants == "masks" else sample.gold,
             "choices": sample.choices or sample.meta.get("options"),
             "group": sample.group,
             "follows": sample.follows,

@@ -30,7 +30,7 @@ from sightbench.tasks.benchmarks import (
     vlabench,
     vqa,
 )
-from sightbench.tasks.benchmarks.masks import video
+from sightbench.tasks.benchmarks.masks import image, video
 
 INTERNVL: tuple[Benchmark, ...] = (
     *vqa.INTERNVL_FILES,
@@ -68,7 +68,8 @@ INTERNSR: tuple[Benchmark, ...] = (
     internsr.EGOEXO,
     *internsr.MMSCAN,
 )
-MASKS: tuple[Benchmark, ...] = (*video.VIDEO,)
+MASKS: tuple[Benchmark, ...] = (*video.VIDEO, *image.IMAGE)
+UNIPIXEL = (*video.UNIPIXEL_TABLE, *image.REFCOCO, *image.REASONSEG)
 BENCHMARKS: tuple[Benchmark, ...] = (
     dynbench.DYNBENCH,
     dynbench.SYNTHETIC,
@@ -110,6 +111,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
     },
     "crpe": tuple(benchmark.name for benchmark in crpe.CRPE),
     "mask-all": tuple(benchmark.name for benchmark in MASKS),
+    "sa2va": tuple(benchmark.name for benchmark in (*image.REFCOCO, *video.SA2VA_TABLE)),
+    "unipixel": tuple(benchmark.name for benchmark in UNIPIXEL),
+    "refcoco-seg": tuple(benchmark.name for benchmark in image.REFCOCO),
+    "grefcoco": tuple(benchmark.name for benchmark in image.GREFCOCO),
+    "reasonseg": tuple(benchmark.name for benchmark in image.REASONSEG),
 }
 
 WHOLE = "*"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +158,73 @@ def ref_sav(root: Path) -> None:
         frames(folder / "videos" / video)
 
 
-MAKERS = {
+def polygon(left: int, top: int = 3, side: int = 4) -> list[float]:
+    return [left, top, left + side, top, left + side, top + side, left, top + side]
+
+
+def refer(
+    dataset: str, file: str, splits: Sequence[str], targets: Sequence[Any] = ([1], [2], [1, 2])
+) -> Callable[[Path], None]:
+    """One image, and a reference for each split and target; a plain id instead of a list where it is one."""
+    several = dataset == "grefcoco"
+
+    def write(root: Path) -> None:
+        folder = root / dataset
+        refs = []
+        for split in splits:
+            for ids in targets:
+                if len(ids) > 1 and not several:
+                    continue
+                number = len(refs)
+                sentences = [{"sent": f"thing {number}", "sent_id": 2 * number, "tokens": [], "raw": "x"}]
+                if number == 0:
+                    sentences.append({"sent": "left one", "sent_id": 1, "tokens": [], "raw": "x"})
+                ref = {"ref_id": number, "ann_id": ids if several else ids[0], "image_id": 7, "split": split}
+                refs.append(
+                    {**ref, "sentences": sentences, "file_name": "COCO_another_1.jpg", "category_id": 1}
+                )
+        if file.endswith(".p"):
+            put(folder / file, pickle.dumps(refs, protocol=2))
+        else:
+            put(folder / file, refs)
+        objects = {1: [polygon(1)], 2: [polygon(8), polygon(9, 4)]}
+        notes = [
+            {"id": id, "image_id": 7, "segmentation": parts, "bbox": [0, 0, 1, 1], "iscrowd": 0, "area": 1.5}
+            for id, parts in objects.items()
+        ]
+        image = {"id": 7, "file_name": "COCO_train2014_000000000007.jpg", "height": HEIGHT, "width": WIDTH}
+        put(folder / "instances.json", {"images": [image], "annotations": notes, "categories": []})
+        put(root / "images/mscoco/images/train2014" / str(image["file_name"]), picture())
+
+    return write
+
+
+def reasonseg(split: str) -> Callable[[Path], None]:
+    def write(root: Path) -> None:
+        target = {"label": "target", "shape_type": "polygon", "points": [[2, 2], [9, 2], [9, 8.5], [2, 8]]}
+        ignored = {"label": "ignore", "shape_type": "polygon", "points": [[2, 2], [4, 2], [4, 4], [2, 4]]}
+        for name, sentence in (("a_1", True), ("b_2", False)):
+            entry = {"text": ["the place one cooks at", "again"], "is_sentence": sentence}
+            put(root / f"ReasonSeg/{split}/{name}.json", {**entry, "shapes": [target, ignored]})
+            put(root / f"ReasonSeg/{split}/{name}.jpg", picture())
+
+    return write
+
+
+UNC = ("val", "testA", "testB", "train")
+
+MAKERS: dict[str, Callable[[Path], None]] = {
+    **{f"refcoco-seg-{split}": refer("refcoco", "refs(unc).p", UNC) for split in UNC[:3]},
+    **{f"refcoco+-seg-{split}": refer("refcoco+", "refs(unc).p", UNC) for split in UNC[:3]},
+    **{
+        f"refcocog-seg-{split}": refer("refcocog", "refs(umd).p", ("val", "test", "train"))
+        for split in ("val", "test")
+    },
+    **{
+        f"grefcoco-{split}": refer("grefcoco", "grefs(unc).json", UNC, ([1], [1, 2], [-1]))
+        for split in UNC[:3]
+    },
+    **{f"reasonseg-{split}": reasonseg(split) for split in ("val", "test")},
     "mevis-valid-u": mevis,
     "mevis-valid": lambda root: mevis(root, "valid", masks=False),
     "ref-davis17": ref_davis,
