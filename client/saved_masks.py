@@ -19,6 +19,8 @@ from sightbench.errors import DatasetError
 from sightbench.mask_text import MaskText
 from sightbench.sample import MaskTruth, Reply, Sample
 
+FORMS = "<scene>/frame_0000_obj1.png or <dataset>/<scene>_<task>_output/frame_0000.png"
+
 
 def reply(sample: Sample, folder: Path) -> Reply | None:
     """The reply that holds the saved masks of one mask sample; None if no file of it is there.

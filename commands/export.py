@@ -16,7 +16,7 @@ from sightbench.commands.parameters import RUN_FOLDER, data_option
     "form",
     required=True,
     help="dynbench, leap, vlmevalkit, mmvet, mathvista, blind_10, submission (hidden-gold splits), "
-    "lmms-eval, inspect, hf or every-eval-ever.",
+    "results or pngs (masks), lmms-eval, inspect, hf or every-eval-ever.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Where to.  [default: inside the run folder]")
 @click.option(

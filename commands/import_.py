@@ -13,12 +13,25 @@ from sightbench.commands.parameters import data_option
 @click.command("import", cls=Spread)
 @click.option("--task", multiple=True, default=("mask",), show_default=True, metavar="NAME...")
 @data_option
-@click.option("--masks", type=click.Path(path_type=Path), required=True, help="Folder of saved mask PNGs.")
+@click.option(
+    "--masks",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder of mask PNGs, a results.json or a .jsonl of RLEs.",
+)
+@click.option("--profile", help="Whose scoring: sa2va, unipixel, visa, lisa, ...  [default: the benchmark's]")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Run folder to make.")
 @click.option("--model", default="imported", show_default=True, help="Name to show in the report.")
 @click.pass_context
 def import_(
-    ctx: click.Context, /, task: tuple[str, ...], data: Path | None, masks: Path, out: Path, model: str
+    ctx: click.Context,
+    /,
+    task: tuple[str, ...],
+    data: Path | None,
+    masks: Path,
+    profile: str | None,
+    out: Path,
+    model: str,
 ) -> None:
     """Make a run of masks that are already on disk, and score it."""
     from sightbench.commands.terminal import finish, note
@@ -26,7 +39,7 @@ def import_(
     from sightbench.evaluation.rescore import score
 
     names = [name for entry in task for name in entry.split(",") if name]
-    imported = import_masks(names, data, masks, out, model)
+    imported = import_masks(names, data, masks, out, model, profile)
     missing = imported.missing
     if missing:
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")

@@ -12,13 +12,17 @@ import numpy as np
 from sightbench import rle
 from sightbench.client.journal import Journal
 from sightbench.errors import UsageError
+from sightbench.evaluation import mask_export
 from sightbench.evaluation.exports import forms
 from sightbench.evaluation.run import Run
 from sightbench.evaluation.score import answers, rows_of
 from sightbench.files import replace_file
 from sightbench.reports import dynbench_files, leap_files
+from sightbench.reports.mask_files import SUBMISSIONS
 from sightbench.reports.submission import FORMATS, submission
 from sightbench.scorers.dynbench import overall
+
+MASK_FORMATS = (*mask_export.FORMATS, *SUBMISSIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +55,18 @@ def export(
             return (_dynbench(run, out or run.folder / "dynbench", journal),)
         if format == "leap":
             return (_leap(run, out or run.folder / "leap", journal),)
-        if format not in ("submission", *FORMATS):
-            known = ", ".join((*forms.FORMS, *FORMATS))
+        if format not in ("submission", *mask_export.FORMATS, *FORMATS):
+            known = ", ".join((*forms.FORMS, *mask_export.FORMATS, *FORMATS))
             raise UsageError(f"--format {format}: choose dynbench, leap, submission, {known}")
         written = []
         for dataset in run.datasets:
             benchmark = dataset.selection.benchmark
             kind = benchmark.submission if format == "submission" else format
-            if kind is None:
+            if kind is None or (mask_export.is_mask_set(dataset) != (kind in MASK_FORMATS)):
+                continue
+            if kind in MASK_FORMATS:
+                made = mask_export.export_masks(dataset, journal, kind, out or run.folder)
+                written.append(Exported(*made))
                 continue
             found = list(answers(dataset, journal, run.record.scoring))
             ending, content = submission(kind, found)
@@ -68,8 +76,8 @@ def export(
             written.append(Exported(path, len(found), "answers"))
     if not written:
         raise UsageError(
-            "no benchmark of this run goes to an evaluation server; --format vlmevalkit, mmvet or mathvista "
-            "writes the answers for those that a judge marks"
+            f"nothing of this run is written as {format}: no benchmark of it goes to an evaluation server or "
+            "asks for masks; --format vlmevalkit, mmvet or mathvista writes answers for a judge to mark"
         )
     return tuple(written)
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from sightbench.client import saved_masks
+from sightbench.client import saved_expressions, saved_masks
 from sightbench.client.journal import REPLIES, Journal
 from sightbench.errors import UsageError
 from sightbench.evaluation import run_record
 from sightbench.evaluation.run import Run, open_run
 from sightbench.evaluation.run_record import RunRecord, refuse_other_run
 from sightbench.evaluation.selection import Dataset, check, select
-from sightbench.sample import Failure, Reply, Sample
+from sightbench.sample import Failure, MaskTruth, Reply, Sample
 from sightbench.tasks.readers import predictions as predictions_file
 from sightbench.tasks.readers.predictions import Predictions
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,26 +33,49 @@ class Imported:
     total: int
 
 
-def import_masks(tasks: Sequence[str], data: Path | None, masks: Path, out: Path, model: str) -> Imported:
-    """Makes a run of masks that are already on disk.
+def import_masks(
+    tasks: Sequence[str], data: Path | None, masks: Path, out: Path, model: str, profile: str | None = None
+) -> Imported:
+    """Makes a run of masks that are already on disk: Dyn-Bench's files (client/saved_masks.py), or those of
+    expressions as other programs save them (client/saved_expressions.py).
 
-    Only mask tasks are taken. A sample without a single saved file stays unasked: named, counted, and in
-    no number. Raises UsageError if no file fits any sample.
+    Only mask tasks are taken; `profile` says whose scoring. A sample without a single saved file stays
+    unasked: named, counted, and in no number. Raises UsageError if no file fits any sample.
     """
-    if not masks.is_dir():
-        raise UsageError(f"--masks {masks}: there is no such folder")
-    datasets = tuple(part for dataset in select(tasks, data) if (part := dataset.only(masks=True)))
+    find = saved_expressions.finder(masks)
+    selected = select(tasks, data, profile)
+    datasets = tuple(part for dataset in selected if (part := dataset.only(masks=True)))
     if not datasets:
         raise UsageError("none of these tasks asks for masks")
     check(datasets)
-    replies = (
-        (sample.id, saved_masks.reply(sample, masks)) for dataset in datasets for sample in dataset.samples()
-    )
-    nothing = (
-        f"--masks {masks}: no file is named <scene>/frame_0000_obj1.png or "
-        "<dataset>/<scene>_<task>_output/frame_0000.png for any sample of these tasks"
-    )
-    return _keep(out, _record(model, masks, datasets), replies, nothing)
+    files = [saved_masks.FORMS] if any(_is_dynbench(dataset) for dataset in datasets) else []
+    files += [saved_expressions.FORMS] if not all(_is_dynbench(dataset) for dataset in datasets) else []
+    nothing = f"--masks {masks}: it holds nothing of any sample of these tasks; looked for {'; '.join(files)}"
+
+    def reply(sample: Sample) -> tuple[str, Reply | None]:
+        named = isinstance(sample.gold, MaskTruth)
+        return sample.id, saved_masks.reply(sample, masks) if named else find(sample)
+
+    samples = (sample for dataset in datasets for sample in dataset.samples())
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return _keep(out, _record(model, masks, datasets), _ahead(pool, reply, samples), nothing)
+
+
+def _is_dynbench(dataset: Dataset) -> bool:
+    return dataset.selection.benchmark.aggregate == "dynbench"
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, work: Callable[[Sample], R], samples: Iterable[Sample], window: int = 32
+) -> Iterator[R]:
+    """`work` of every sample, in order, at most `window` of them begun and not yet handed out."""
+    begun: deque[Future[R]] = deque()
+    for sample in samples:
+        begun.append(pool.submit(work, sample))
+        if len(begun) == window:
+            yield begun.popleft().result()
+    while begun:
+        yield begun.popleft().result()
 
 
 def import_predictions(

@@ -170,7 +170,7 @@ def refer(
 
     def write(root: Path) -> None:
         folder = root / dataset
-        refs = []
+        refs: list[dict[str, Any]] = []
         for split in splits:
             for ids in targets:
                 if len(ids) > 1 and not several:
