@@ -211,6 +211,39 @@ def reasonseg(split: str) -> Callable[[Path], None]:
     return write
 
 
+def groundmore(root: Path) -> None:
+    """A clip of 36 frames; the object acts from its 12th to its 23rd, and one frame of those has no map."""
+    clip = root / "GroundMoRe/annotations/kick_0010_0016"
+    for at in range(36):
+        put(clip / f"images/frame_{at:06d}.jpg", picture(at))
+        index = np.zeros((HEIGHT, WIDTH), np.uint8)
+        index[block(2)] = 2
+        index[block(9)] = 1
+        if at != 14:
+            palette_png(clip / f"masks/frame_{at:06d}.png", index)
+    times = {"action_start": "00:12", "action_end": "00:14"}
+    questions = {
+        "0": {"question": "Who kicks it", "answer": "he", "obj_id": "2", "q_type": "Causal", **times},
+        "1": {"question": "What moves?", "answer": "it", "obj_id": "1, 2", "q_type": "Descriptive", **times},
+    }
+    put(root / "GroundMoRe/test_v2.json", {"videos": {"kick_0010_0016": {"questions": questions}}})
+
+
+def reasonvos(root: Path) -> None:
+    folder = root / "ReasonVOS"
+    expressions = [
+        {"obj_id": 3, "exp_id": 0, "exp_text": "What barks", "is_sent": True},
+        {"obj_id": 3, "exp_id": 1, "exp_text": "the Dog", "is_sent": False},
+    ]
+    entry = {"source": "MOSE", "frames": list(FRAMES), "expressions": expressions}
+    put(folder / "meta_expressions.json", {"videos": {"cat": entry}})
+    frames(folder / "JPEGImages/cat")
+    for at, name in enumerate(FRAMES):
+        path = folder / "Annotations/MOSE_cat_3" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(block(4 + at).astype(np.uint8) * 3, "L").save(path)
+
+
 UNC = ("val", "testA", "testB", "train")
 
 MAKERS: dict[str, Callable[[Path], None]] = {
@@ -226,6 +259,8 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     },
     **{f"reasonseg-{split}": reasonseg(split) for split in ("val", "test")},
     "mevis-valid-u": mevis,
+    "groundmore": groundmore,
+    "reasonvos": reasonvos,
     "mevis-valid": lambda root: mevis(root, "valid", masks=False),
     "ref-davis17": ref_davis,
     "ref-youtube-vos": ref_youtube_vos,

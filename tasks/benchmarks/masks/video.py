@@ -7,7 +7,7 @@ from functools import partial
 
 from sightbench.tasks.benchmark import Benchmark, Needed
 from sightbench.tasks.readers.files.layout import Layout, needed, reader_of
-from sightbench.tasks.readers.masks import rvos
+from sightbench.tasks.readers.masks import groundmore, reasonvos, rvos
 from sightbench.tasks.readers.masks.rvos import Rvos
 
 FAMILY = "video masks"
@@ -177,6 +177,51 @@ REF_SAV = _rvos(
     prompt=REASONING_PROMPT,
 )
 
+_GROUNDMORE = (
+    Layout(
+        "questions (JSON)",
+        _places("GroundMoRe/test_v2.json", "groundmore/test_v2.json", "test_v2.json"),
+        groundmore.read,
+    ),
+)
+GROUNDMORE = Benchmark(
+    name="groundmore",
+    title="GroundMoRe test",
+    family=FAMILY,
+    scorers={"masks": "rvos"},
+    read=reader_of("groundmore", _GROUNDMORE),
+    files=needed(_GROUNDMORE),
+    prompt="{question} Please answer the question and provide the segmentation mask.",
+    headline="J&F, mean over questions",
+    metric=JF_METRIC + ", 20 of a clip; outside the action the truth is empty" + FIRST,
+    reference="dengandong/GroundMoRe; PolyU-ChenLab/UniPixel unipixel/eval/eval_groundmore.py",
+    profiles=("unipixel", "sa2va"),
+    profile="unipixel",
+    whole=True,
+)
+_REASONVOS = (
+    Layout(
+        EXPRESSIONS,
+        _places("ReasonVOS/meta_expressions.json", "reasonvos/meta_expressions.json"),
+        reasonvos.read,
+    ),
+)
+REASONVOS = Benchmark(
+    name="reasonvos",
+    title="ReasonVOS",
+    family=FAMILY,
+    scorers={"masks": "rvos"},
+    read=reader_of("reasonvos", _REASONVOS),
+    files=needed(_REASONVOS),
+    prompt="{question}. Please output the segmentation masks.  (a phrase: Please segment the {phrase} ...)",
+    headline="J&F, mean over expressions",
+    metric=JF_METRIC + FIRST,
+    reference="showlab/VideoLISA evaluation/reasonvos",
+    profiles=("lisa", "sa2va", "unipixel"),
+    profile="lisa",
+    whole=True,
+)
+
 SA2VA_TABLE = (*MEVIS, REF_DAVIS, REF_YOUTUBE_VOS, REVOS, REF_SAV)
-UNIPIXEL_TABLE = (*MEVIS, REF_DAVIS, REF_YOUTUBE_VOS, REVOS, REF_SAV)
-VIDEO: tuple[Benchmark, ...] = (*MEVIS, REF_DAVIS, REF_YOUTUBE_VOS, REVOS, REF_SAV)
+UNIPIXEL_TABLE = (*SA2VA_TABLE, GROUNDMORE)
+VIDEO: tuple[Benchmark, ...] = (*SA2VA_TABLE, GROUNDMORE, REASONVOS)
