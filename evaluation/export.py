@@ -12,8 +12,8 @@ import numpy as np
 from sightbench import rle
 from sightbench.client.journal import Journal
 from sightbench.errors import UsageError
-from sightbench.evaluation import mask_export
 from sightbench.evaluation.exports import forms
+from sightbench.evaluation.exports import masks as mask_export
 from sightbench.evaluation.run import Run
 from sightbench.evaluation.score import answers, rows_of
 from sightbench.files import replace_file
