@@ -47,6 +47,7 @@ class Wrapper:
 
 
 WRAPPERS = (
+    Wrapper("internvl-thinking", 32768, "internvl"),
     Wrapper("internvl", 4096, "internvl"),
     Wrapper("qwen3-vl-thinking", 40960, "vlmevalkit"),
     Wrapper("qwen3-vl", 16384, "vlmevalkit"),

@@ -26,7 +26,7 @@ from sightbench.client.providers import PROVIDERS, provider
 from sightbench.client.run import preview, settle
 from sightbench.client.settings import Settings
 from sightbench.errors import UsageError
-from sightbench.families import Family
+from sightbench.families import Family, named
 from sightbench.sample import Image, Media, Sample, Slice, Text, Turn, Video
 from tests.client.samples import about, picture, run, text, to
 from tests.faults.server import serving
@@ -410,3 +410,12 @@ async def test_small_images_are_enlarged_to_the_least_pixels(tmp_path: Path) -> 
         with Pillow.open(io.BytesIO(data_of(as_json(body)["messages"][0]["content"][0]))) as image:
             sizes.append(image.size)
     assert sizes == [(64, 48), (141, 70)]
+
+
+async def test_internvl_35_thinks_only_when_it_is_told_to() -> None:
+    thinking, plain = named("internvl-thinking"), named("internvl")
+    body = as_json(await made(text("a", max_tokens=10), None, thinking))
+    assert body["max_tokens"] == 32768
+    assert "within <think> and </think> tags.\n\n2. After" in body["messages"][0]["content"]
+    assert as_json(await made(text("a", max_tokens=10), None, plain))["max_tokens"] == 10
+    assert settle(to("http://x", family="internvl-thinking"), ServerInfo("x")).family == "internvl-thinking"

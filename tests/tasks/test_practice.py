@@ -85,3 +85,8 @@ def test_an_image_is_cut_as_internvls_preprocessing_cuts_it(
     width: int, height: int, most: int, count: int
 ) -> None:
     assert tiles(width, height, most) == count
+
+
+def test_internvl_35_in_thinking_mode_is_asked_in_the_same_words_with_room_for_its_reasons() -> None:
+    thinking = of("MMStar", ("internvl-thinking", "OpenGVLab/InternVL3_5-8B"))
+    assert (thinking.profile, thinking.max_tokens, thinking.tiles) == ("internvl", 32768, 6)
