@@ -10,7 +10,7 @@ import importlib.util
 import math
 import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -166,45 +166,54 @@ def corpus_metrics(
 
 
 def _meteor(answers: Sequence[str], references: Sequence[Sequence[str]]) -> Metric:
-    missing = _java_missing()
-    if missing:
+    if missing := _java_missing():
         return Metric("METEOR", None, 0, note=missing)
     from pycocoevalcap.meteor.meteor import Meteor
 
-    return Metric("METEOR", _through(Meteor().compute_score, answers, references), len(answers))
+    return _through("METEOR", Meteor, answers, references)
 
 
 def _spice(answers: Sequence[str], references: Sequence[Sequence[str]]) -> Metric:
-    missing = _java_missing()
-    if missing:
+    if missing := _java_missing():
         return Metric("SPICE", None, 0, note=missing)
     package = importlib.util.find_spec("pycocoevalcap.spice")
     folders = list(package.submodule_search_locations or ()) if package else []
     if not any(list(Path(folder, "lib").glob("stanford-corenlp-*-models.jar")) for folder in folders):
-        return Metric("SPICE", None, 0, note="n/a: pycocoevalcap has not downloaded SPICE's models")
+        return Metric("SPICE", None, 0, note=f"n/a: SPICE's models are missing: {SPICE_MODELS}")
     from pycocoevalcap.spice.spice import Spice
 
-    return Metric("SPICE", _through(Spice().compute_score, answers, references), len(answers))
+    return _through("SPICE", Spice, answers, references)
+
+
+SPICE_MODELS = "python -m pycocoevalcap.spice.get_stanford_models downloads them"
 
 
 def _java_missing() -> str:
-    if shutil.which("java") is None:
-        return "n/a: needs Java"
+    """Why what pycocoevalcap computes in Java is not there, with what to do; empty if nothing is missing."""
     if importlib.util.find_spec("pycocoevalcap") is None:
-        return "n/a: needs the package pycocoevalcap"
-    return ""
+        return "n/a: pip install 'sightbench[captions]', and Java"
+    return "" if shutil.which("java") else "n/a: needs Java (8 for SPICE)"
 
 
 def _through(
-    compute: Callable[[Mapping[int, list[str]], Mapping[int, list[str]]], tuple[float, Any]],
-    answers: Sequence[str],
-    references: Sequence[Sequence[str]],
-) -> float:
-    score, _ = compute(
-        {i: list(group) for i, group in enumerate(references)},
-        {i: [answer] for i, answer in enumerate(answers)},
-    )
-    return float(score) * 100
+    name: str, metric: Callable[[], Any], answers: Sequence[str], references: Sequence[Sequence[str]]
+) -> Metric:
+    """A metric of pycocoevalcap's, x100; without a value where its Java program fails."""
+    scorer = None
+    try:
+        scorer = metric()
+        score, _ = scorer.compute_score(
+            {i: list(group) for i, group in enumerate(references)},
+            {i: [answer] for i, answer in enumerate(answers)},
+        )
+        return Metric(name, float(score) * 100, len(answers))
+    except Exception as error:  # whatever its subprocess does, no report is lost to it
+        lock = getattr(scorer, "lock", None)
+        if lock is not None and lock.locked():
+            # Meteor keeps it when its program dies, and waits for it when it is deleted.
+            lock.release()
+        why = " ".join(str(error).split())[:80]
+        return Metric(name, None, 0, note=f"n/a: pycocoevalcap failed ({type(error).__name__}: {why})")
 
 
 def _judge(extraction: Extraction, golds: list[str], fields: Fields, context: Context) -> Grade:

@@ -50,6 +50,14 @@ def test_eighty_coco_images_left_one_out() -> None:
     assert part(report, "METEOR").value is not None or part(report, "METEOR").note.startswith("n/a")
 
 
+def test_without_java_meteor_and_spice_say_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    report = CAPTION.aggregate(rows(CAPTION, "official", [{"prediction": "a", "gold": ["a"]}]), "official")
+    for name in ("METEOR", "SPICE"):
+        assert part(report, name).value is None
+        assert "Java" in part(report, name).note and part(report, name).note.startswith("n/a: ")
+
+
 def test_one_image_has_no_cider() -> None:
     grade = CAPTION.grade("A cat sits.", ["a cat sits", "a dog"], {}, "official")
     assert grade.detail["CIDEr"] == 0.0
