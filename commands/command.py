@@ -30,6 +30,7 @@ from sightbench.commands.studies.audit import audit
 from sightbench.commands.studies.compare import compare
 from sightbench.commands.studies.leaderboard import leaderboard
 from sightbench.commands.studies.plan import plan
+from sightbench.commands.studies.plot import plot
 from sightbench.commands.studies.repeats import repeats
 from sightbench.commands.studies.sweep import sweep
 from sightbench.commands.synth import synth
@@ -162,6 +163,7 @@ for command in (
     sweep,
     repeats,
     audit,
+    plot,
     tasks,
     models,
     grade,

@@ -1,0 +1,78 @@
+"""Figures: written in every form, twice the same, with their fonts in them, told apart without colour."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from sightbench.errors import RunFolderError, UsageError
+from sightbench.evaluation.run import Run
+from sightbench.evaluation.studies.figures import KINDS, draw, draw_curve
+from sightbench.files import replace_file
+from sightbench.reports.studies.sweep import Line, to_json
+from sightbench.scorers.score import Metric
+from tests.evaluation.test_compare import data, run
+
+pytest.importorskip("matplotlib")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+    root = tmp_path_factory.mktemp("runs")
+    data(root / "data")
+    base = run(root, "base", {at: "B" if at % 3 else "A" for at in range(60)})
+    return [base, run(root, "better", {at: "B" for at in range(60)})]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_figure_comes_in_every_form_and_twice_the_same(
+    runs: list[Run], tmp_path: Path, kind: str
+) -> None:
+    for ending in ("svg", "pdf", "png"):
+        for name in ("one", "two"):
+            draw(kind, runs, tmp_path / f"{name}.{ending}")
+        assert (tmp_path / f"one.{ending}").read_bytes() == (tmp_path / f"two.{ending}").read_bytes()
+    drawing = (tmp_path / "one.svg").read_text()
+    assert "<text" not in drawing, "every letter is an outline: no font is missing anywhere"
+    assert b"/FontFile2" in (tmp_path / "one.pdf").read_bytes(), "TrueType, embedded"
+    with Image.open(tmp_path / "one.png") as image:
+        assert image.width > 900 and len(set(image.convert("L").tobytes())) > 20
+
+
+def test_two_models_are_told_apart_without_colour(runs: list[Run], tmp_path: Path) -> None:
+    draw("bars", runs, tmp_path / "bars.svg")
+    assert "<pattern" in (tmp_path / "bars.svg").read_text(), "the second model is hatched"
+    draw("radar", runs, tmp_path / "radar.svg")
+    assert "stroke-dasharray" in (tmp_path / "radar.svg").read_text(), "the second model is dashed"
+
+
+def test_curves_are_drawn_from_what_a_sweep_left(tmp_path: Path) -> None:
+    import orjson
+
+    lines = [
+        Line("B", f"checkpoint-{step}", Metric("accuracy", 50 + step / 100, 9, "%", 2.0, (46.0, 60.0)), None,
+             0, 9, 9, "sft", float(step))
+        for step in (200, 400, 1000)
+    ]  # fmt: skip
+    replace_file(tmp_path / "sweep.json", orjson.dumps(to_json(lines)))
+    draw_curve(tmp_path, tmp_path / "curve.svg")
+    assert len(re.findall("<use", (tmp_path / "curve.svg").read_text())) >= 3
+    with pytest.raises(UsageError, match="it has B"):
+        draw_curve(tmp_path, tmp_path / "curve.svg", "C")
+    with pytest.raises(RunFolderError, match=r"sweep\.json"):
+        draw_curve(tmp_path / "nowhere", tmp_path / "curve.svg")
+
+
+def test_what_cannot_be_drawn_is_one_line(runs: list[Run], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"ends in \.svg"):
+        draw("bars", runs, tmp_path / "bars.gif")
+    with pytest.raises(UsageError, match="share MMStar"):
+        draw("bars", runs, tmp_path / "bars.svg", "MME")
+    command = [sys.executable, "-m", "sightbench", "plot", "bars", str(runs[0].folder)]
+    done = subprocess.run([*command, "--out", str(tmp_path / "x.bmp")], capture_output=True, text=True)
+    assert done.returncode == 2 and "error:" in done.stderr and "Traceback" not in done.stderr
