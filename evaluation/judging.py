@@ -6,7 +6,7 @@ from typing import Any
 
 from sightbench.sample import Json, Kind, Reply, Sample, StoredMasks
 from sightbench.scorers.answer import boxed_or_rest, final_answer, set_aside_reasoning, tagged_or_rest
-from sightbench.scorers.scorer import Profile, Record, Scorer
+from sightbench.scorers.scorer import Context, Profile, Record, Scorer
 from sightbench.scorers.scoring_options import ScoringOptions
 from sightbench.scorers.table import SCORERS
 from sightbench.tasks.benchmark import Benchmark
@@ -51,3 +51,12 @@ def answer_of(sample: Sample, reply: Reply, options: ScoringOptions, *, strict: 
     text, _ = set_aside_reasoning(reply.text or "")
     marked = sample.meta.get("cot")
     return final_answer(text, str(marked)) if marked else text
+
+
+def extracted(benchmark: Benchmark, sample: Sample, reply: Reply | None, context: Context) -> Any:
+    """What the masks of a reply are read as; None of a request that failed, empty where nothing is readable."""
+    if reply is None or reply.status == "error":
+        return None
+    scorer = scorer_of(benchmark, "masks")
+    record = scorer.read(sample.gold, columns_of(sample), context.profile)
+    return scorer.extract(reply.masks, record.fields, context).answer or ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from sightbench.evaluation.costs.spending import Spending
 from sightbench.evaluation.judges.grader import grader
 from sightbench.evaluation.judges.summing import judge_summary
 from sightbench.evaluation.judges.verdicts import Verdicts, verdicts_in
-from sightbench.evaluation.judging import answer_of, rule_of, scorer_of
+from sightbench.evaluation.judging import answer_of, extracted, rule_of, scorer_of
 from sightbench.evaluation.run_record import judge_in
 from sightbench.evaluation.selection import Dataset, broken_notes
 from sightbench.evaluation.tiles import tile_note
@@ -28,6 +29,7 @@ from sightbench.sample import LabelTruth, MaskTruth, Reply, Sample, Turn, Video
 from sightbench.scorers.choice.rotation import rotation
 from sightbench.scorers.masks.truth import Cache, open_cache, truth_of
 from sightbench.scorers.score import Metric, Row, Totals
+from sightbench.scorers.scorer import Context, Together
 from sightbench.scorers.scoring import coverage, score
 from sightbench.scorers.scoring_options import ScoringOptions
 from sightbench.scorers.table import AGGREGATES
@@ -116,9 +118,21 @@ def _scored(
     benchmark = dataset.selection.benchmark
     truth = true_masks(dataset).truth if "masks" in benchmark.scorers else truth_of
     grade = grader(benchmark, dataset.profile, options, truth, verdicts)
-    for sample in dataset.samples():
-        reply = journal.read(sample.id)
-        yield Row(lean(sample), score(sample, reply, grade, options.on_error)), reply
+    scorer = scorer_of(benchmark, "masks") if "masks" in benchmark.scorers else None
+    if scorer is None or scorer.jointly is None:
+        for sample in dataset.samples():
+            reply = journal.read(sample.id)
+            yield Row(lean(sample), score(sample, reply, grade, options.on_error)), reply
+        return
+    rule = rule_of(benchmark, dataset.profile, "masks", options.masks_as)
+    context = Context(rule, options, truth=truth)
+    for _, group in groupby(dataset.samples(), key=lambda sample: sample.group):
+        replies = [(sample, journal.read(sample.id)) for sample in group]
+        scores = [score(sample, reply, grade, options.on_error) for sample, reply in replies]
+        read = [Together(sample, extracted(benchmark, sample, reply, context)) for sample, reply in replies]
+        beside = scorer.jointly(read, context)
+        for (sample, reply), own, more in zip(replies, scores, beside, strict=True):
+            yield Row(lean(sample), replace(own, detail={**own.detail, **more})), reply
 
 
 def lean(sample: Sample) -> Sample:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from sightbench.errors import FieldError
-from sightbench.sample import Json, Kind
+from sightbench.sample import Json, Kind, Sample
 from sightbench.scorers.fields import Fields, decode
 from sightbench.scorers.masks.truth import TruthOf, truth_of
 from sightbench.scorers.score import Grade, Metric, Row
@@ -104,6 +104,14 @@ class Member(NamedTuple, Generic[P, G, F]):
     grade: Grade
 
 
+class Together(NamedTuple):
+    """One sample of a group whose answers are judged together; `answer` is what was extracted, None where the
+    request failed or nothing could be read."""
+
+    sample: Sample
+    answer: Any
+
+
 def whole(prediction: Any, fields: Fields, context: Context) -> Extraction:
     """The extractor of scorers that compare the answer as it is."""
     return Extraction(prediction)
@@ -131,6 +139,8 @@ class Scorer(Generic[P, G, F]):
     `check` refuses fields that do not fit each other or the profile: both raise ValueError that names the
     field. `extract` and `judge` never raise on what a model wrote.
     `judge_set` grades a whole set given on one line as `rows` (circular sets, pairs, a corpus).
+    `jointly` sees a group of samples (Sample.group, in a row) with what was extracted from their answers, and
+    says what their details hold beside their own grades.
     `aggregate` gets all rows in file order; rows whose value is None enter no number.
     `options` names those of ScoringOptions that change its grades.
     `strict` scorers read a reply as it came, where its family marks answers with a tag.
@@ -150,6 +160,7 @@ class Scorer(Generic[P, G, F]):
     extract: Callable[[P, F, Context], Extraction] = whole
     check: Callable[[F, Profile], None] | None = None
     judge_set: Callable[[Sequence[Member[P, G, F]], Profile], Grade] | None = None
+    jointly: Callable[[Sequence[Together], Context], Sequence[Mapping[str, Any]]] | None = None
     rows_help: str = "a whole set on one line: a list of {prediction, gold, ...}"
     options: tuple[str, ...] = ()
     kind: Kind = "text"

@@ -19,6 +19,7 @@ from sightbench.scorers.choice import (
 from sightbench.scorers.dynbench import totals
 from sightbench.scorers.judged.judge import LLAVA_BENCH_JUDGE, MMVET_JUDGE, PLAN_JUDGE
 from sightbench.scorers.judged.mmscan import MMSCAN, MMSCAN_JUDGE
+from sightbench.scorers.masks.annotators import REF_DAVIS
 from sightbench.scorers.masks.gres import GRES
 from sightbench.scorers.masks.image_iou import CIOU, GIOU
 from sightbench.scorers.masks.rvos import REF_SAV, REVOS, RVOS
@@ -43,7 +44,7 @@ _ALL: tuple[Scorer[Any, Any, Any], ...] = (
         # boxes and plans
         BOX_IOU, VLABENCH,
         # masks
-        JF, RVOS, REVOS, REF_SAV, CIOU, GIOU, GRES,
+        JF, RVOS, REF_DAVIS, REVOS, REF_SAV, CIOU, GIOU, GRES,
         # what a judge replied
         LLAVA_BENCH_JUDGE, MMVET_JUDGE, PLAN_JUDGE, MMSCAN_JUDGE,
 )  # fmt: skip

@@ -151,8 +151,8 @@ def summed_up(rows: Sequence[Row], profile: str) -> Metric:
     """
     known = graded(rows)
     groups = by_category(known)
-    parts = tuple(replace(_jf(name, group), parts=()) for name, group in groups.items())
-    total = _jf("J&F", known)
+    parts = tuple(replace(mean_jf(name, group), parts=()) for name, group in groups.items())
+    total = mean_jf("J&F", known)
     return replace(total, parts=(*total.parts, *(parts if len(groups) > 1 else ())))
 
 
@@ -170,7 +170,7 @@ def ref_sav(rows: Sequence[Row], profile: str) -> Metric:
     """Ref-SAV's J&F overall in %: under `sa2va` the mean of `long` and `short`, values rounded before, under
     `unipixel` the mean over expressions. The other one stands below it."""
     macro = _in_groups(rows, ("J", "F", "A"), ("A_corrected",))
-    micro = replace(_jf("J&F", graded(rows)), name="J&F, mean over expressions")
+    micro = replace(mean_jf("J&F", graded(rows)), name="J&F, mean over expressions")
     if profile == Profile.UNIPIXEL:
         other = replace(macro, name="J&F, mean of long and short", parts=())
         return replace(micro, name="J&F", parts=(*micro.parts, *macro.parts[2:], other))
@@ -192,7 +192,7 @@ def _in_groups(rows: Sequence[Row], rounded: Sequence[str], plain: Sequence[str]
         parts += [columns[name][group] for name in rounded if columns[name][group].n]
     apart = [row for row in known if row.sample.category == NO_TARGET]
     if apart:
-        parts.append(replace(_jf(f"J&F {NO_TARGET}", apart), parts=()))
+        parts.append(replace(mean_jf(f"J&F {NO_TARGET}", apart), parts=()))
     in_groups = [row for row in known if row.sample.category != NO_TARGET]
     parts += [metric for name in plain if (metric := _plain(name, in_groups)).n]
     if not overall:
@@ -200,7 +200,7 @@ def _in_groups(rows: Sequence[Row], rounded: Sequence[str], plain: Sequence[str]
     return replace(mean_of("J&F", [overall["J"], overall["F"]]), n=len(in_groups), parts=tuple(parts))
 
 
-def _jf(name: str, rows: Sequence[Row]) -> Metric:
+def mean_jf(name: str, rows: Sequence[Row]) -> Metric:
     """The mean of mean J and mean F; an expression counts once."""
     both = mean_of(name, [_plain("J", rows), _plain("F", rows)])
     return replace(both, n=len(rows))
@@ -229,7 +229,7 @@ def _detail(row: Row) -> Mapping[str, Any]:
     return row.score.detail
 
 
-def _scorer(name: str, help: str, aggregate: Aggregate) -> Scorer[Any, Any, Any]:
+def rvos_scorer(name: str, help: str, aggregate: Aggregate) -> Scorer[Any, Any, Any]:
     return Scorer(
         name=name,
         help=help,
@@ -246,6 +246,6 @@ def _scorer(name: str, help: str, aggregate: Aggregate) -> Scorer[Any, Any, Any]
     )
 
 
-RVOS = _scorer("rvos", "Masks in videos: J&F of an expression, mean over expressions.", summed_up)
-REVOS = _scorer("revos", "Masks in videos: J&F, A and R as ReVOS sums them up.", revos)
-REF_SAV = _scorer("ref_sav", "Masks in videos: J&F as Ref-SAV is summed up.", ref_sav)
+RVOS = rvos_scorer("rvos", "Masks in videos: J&F of an expression, mean over expressions.", summed_up)
+REVOS = rvos_scorer("revos", "Masks in videos: J&F, A and R as ReVOS sums them up.", revos)
+REF_SAV = rvos_scorer("ref_sav", "Masks in videos: J&F as Ref-SAV is summed up.", ref_sav)

@@ -32,8 +32,6 @@ from sightbench.scorers.masks import stored
 from sightbench.scorers.masks.image_file import flaw
 
 FILE_NAME = ".sightbench-masks.jsonl"
-VOID = 255
-"""The palette index of pixels that belong to nothing in DAVIS's unsupervised annotations."""
 ABSENT_SIZE = (480, 640)  # what Dyn-Bench makes of a first mask that is not there
 
 Object = tuple[str, str, int]
@@ -93,7 +91,7 @@ def _of_rles(gold: RleTruth) -> Truth:
 
 def _of_labels(gold: LabelTruth, read: Callable[[LabelTruth, tuple[int, ...]], Truth]) -> Truth:
     truth = read(gold, gold.labels)
-    return replace(truth, voids=read(gold, (VOID,)).rles) if gold.voids else truth
+    return replace(truth, voids=read(gold, (stored.VOID,)).rles) if gold.voids else truth
 
 
 def _read_labels(gold: LabelTruth, labels: tuple[int, ...]) -> Truth:
@@ -158,7 +156,7 @@ class Cache:
         for entry in dict.fromkeys(objects):
             if isinstance(entry, LabelTruth):
                 wanted.append(self._label_job(entry, entry.labels))
-                wanted += [self._label_job(entry, (VOID,))] if entry.voids else []
+                wanted += [self._label_job(entry, (stored.VOID,))] if entry.voids else []
             else:
                 wanted.append(self._job(entry))
         stale = [job for job in {job.key: job for job in wanted}.values() if self._load(job) is None]

@@ -109,7 +109,21 @@ REF_DAVIS = _rvos(
         ("../../valid/JPEGImages", "../../JPEGImages/480p", "../../JPEGImages"),
         ("../../valid/mask_dict.pkl", "../../valid/mask_dict.json", "mask_dict.pkl", "../../mask_dict.pkl"),
         counted=True,
+        labels=(
+            "../../valid/Annotations",
+            "../../Annotations_unsupervised/480p",
+            "../../valid/Annotations_unsupervised",
+        ),
+        annotators=(
+            "annotator 1, first frame",
+            "annotator 1, full video",
+            "annotator 2, first frame",
+            "annotator 2, full video",
+        ),
     ),
+    scorer="ref_davis",
+    profiles=("sa2va", "unipixel", "visa", "lisa", "official"),
+    headline="J&F, mean over expressions (official: mean of four annotators' results)",
     reference=SA2VA + "sa2va_eval_ref_vos.py",
     aliases=("ref-davis", "ref_davis17", "davis17", "refdavis17"),
 )

@@ -20,13 +20,14 @@ import msgspec
 from sightbench.errors import DatasetError, UsageError
 from sightbench.families import load
 from sightbench.mask_file import MaskFile, open_masks
-from sightbench.sample import Gold, Json, RleTruth, Sample, Text, Turn, Video
+from sightbench.sample import Gold, Json, LabelTruth, RleTruth, Sample, Text, Turn, Video
 from sightbench.tasks.readers.files.layout import LayoutReader, Source
 from sightbench.tasks.readers.masks.videos import Frames, size_of
 from sightbench.terminal import plain
 from sightbench.wordings import Wording, wording
 
 Number = str | int
+OFFICIAL = "official"
 
 
 class Expression(msgspec.Struct):
@@ -54,7 +55,9 @@ class Rvos:
     `kind` is that of the wording; `images` are where videos lie; `masks` the file of true masks, none where
     they are hidden; `counted`: annotations are counted, not named; `types` are the categories of type_id;
     `foreground` is the file of all foreground, and with `needs_foreground` it is made up where it is not
-    there; `beside` lists videos (the keys of another split's list) that are left out.
+    there; `labels` are folders of label maps by object, which are the truth under the profile `official`;
+    `annotators` are the categories of expressions by their place; `beside` lists videos (the keys of another
+    split's list) that are left out.
     """
 
     kind: str
@@ -65,6 +68,8 @@ class Rvos:
     foreground: tuple[str, ...] = ()
     needs_foreground: bool = False
     beside: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    annotators: tuple[str, ...] = ()
 
 
 def reader(rules: Rvos) -> LayoutReader:
@@ -95,13 +100,25 @@ class _Reading:
         self._masks = self._opened(rules.masks)
         self._counts: dict[str, int] = {}
         self._foreground = self._opened(rules.foreground)
-        if rules.masks and self._masks is None:
+        self._labels = self._label_maps()
+        if rules.masks and self._masks is None and self._labels is None:
             names = " or ".join(str(self._folder / name) for name in rules.masks)
             raise UsageError(f"{source.path}: the true masks are not there; looked for {names}")
 
     def _opened(self, names: tuple[str, ...]) -> MaskFile | None:
         path = next((path for name in names if (path := self._folder / name).is_file()), None)
         return None if path is None else open_masks(path)
+
+    def _label_maps(self) -> Frames | None:
+        if not self._rules.labels or self._source.profile != OFFICIAL:
+            return None
+        bases = [self._folder / name for name in self._rules.labels]
+        if not any(base.is_dir() for base in bases):
+            places = " or ".join(map(str, bases))
+            raise UsageError(
+                f"{self._source.path}: profile {OFFICIAL} needs the label maps; looked for {places}"
+            )
+        return Frames([base for base in bases if base.is_dir()])
 
     def samples(self) -> Iterator[Sample]:
         listed = meta(self._source.path)
@@ -113,6 +130,8 @@ class _Reading:
                 continue
             try:
                 video = self._frames.video(name, entry.frames, name)
+                if self._labels is not None:
+                    self._labels.video(name, entry.frames, name)
                 place = _told_size(entry) or (None if self._masks is None else size_of(_first(video)))
             except DatasetError as error:
                 problems.broke(str(error), self._source.path)
@@ -126,9 +145,18 @@ class _Reading:
                     problems.broke(f"expression {plain(f'{name}/{id}', 80)} {wrong}", self._source.path)
                     continue
                 gold: Gold = None
-                if self._masks is not None and place is not None:
+                if self._labels is not None:
+                    gold = self._label_truth(name, video, expression)
+                elif self._masks is not None and place is not None:
                     gold = RleTruth(str(self._masks.path), annotations, len(entry.frames), place, whole, file)
                 yield self._sample(name, id, video, expression, gold, list(entry.expressions).index(id))
+
+    def _label_truth(self, name: str, video: Video, expression: Expression) -> LabelTruth:
+        assert self._labels is not None
+        maps = self._labels.files(name)
+        files = tuple(maps[frame.stem].name for frame in video.frames if isinstance(frame, Path))
+        labels = tuple(int(label) for label in _listed(expression.obj_id))
+        return LabelTruth(str(self._labels.folder(name)), files, size_of(_first(video)), labels, voids=True)
 
     def _left_out(self) -> set[str]:
         found: set[str] = set()
@@ -157,6 +185,10 @@ class _Reading:
             self._wording.text(expression.exp)
         except ValueError as error:
             return f"cannot be asked: {error}"
+        if self._labels is not None:
+            named = _listed(expression.obj_id)
+            whole = bool(named) and all(str(label).isdecimal() for label in named)
+            return "" if whole else "names no object of the label maps"
         if self._masks is None:
             return ""
         if not annotations and expression.type_id is None:
@@ -192,13 +224,17 @@ class _Reading:
             id=f"{name}/{id}",
             benchmark="",
             task="",
-            category=self._rules.types.get(expression.type_id, ""),
+            category=self._category(expression, position),
             turns=(Turn("user", (video, Text(self._wording.text(expression.exp, medium=medium)))),),
             gold=gold,
             wants="masks",
             group=name,
             meta=columns,
         )
+
+    def _category(self, expression: Expression, position: int) -> str:
+        told = self._rules.annotators
+        return told[position % len(told)] if told else self._rules.types.get(expression.type_id, "")
 
 
 def _told_size(entry: VideoEntry) -> tuple[int, int] | None:
