@@ -54,7 +54,7 @@ def answer_of(sample: Sample, reply: Reply, options: ScoringOptions, *, strict: 
 
 
 def extracted(benchmark: Benchmark, sample: Sample, reply: Reply | None, context: Context) -> Any:
-    """What the masks of a reply are read as; None of a request that failed, empty where nothing is readable."""
+    """What the masks of a reply are read as: None of a failed request, empty where nothing can be read."""
     if reply is None or reply.status == "error":
         return None
     scorer = scorer_of(benchmark, "masks")
