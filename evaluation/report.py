@@ -16,6 +16,7 @@ from sightbench.client.body import spoken
 from sightbench.client.journal import REPLIES, Journal, busy
 from sightbench.client.sampling import RequestOptions
 from sightbench.errors import UsageError
+from sightbench.evaluation.judges.shown import shown_verdicts
 from sightbench.evaluation.run import SCORES, Run
 from sightbench.evaluation.run_record import RunRecord
 from sightbench.evaluation.score import judge_run, true_masks
@@ -147,14 +148,15 @@ def _entries(run: Run, triples: Iterable[Triple]) -> Iterator[Entry]:
     system, suffix = (_text(run.record.request.get(name)) for name in ("system", "suffix"))
     tolerance = run.record.scoring.tolerance or DYNBENCH_TOLERANCE
     truths: dict[str, Cache] = {}
-    for sample, reply, score in triples:
-        masks = None
-        if isinstance(sample.gold, StoredMasks):
-            if sample.benchmark not in truths:
-                truths[sample.benchmark] = true_masks(_dataset(run, sample))
-            masks = _masks(sample.gold, reply, score, truths[sample.benchmark], tolerance)
-        turns = spoken(sample, family, system, suffix, first=sample.follows is None)
-        yield Entry(sample, turns, reply, score, masks)
+    with shown_verdicts(run) as verdict:
+        for sample, reply, score in triples:
+            masks = None
+            if isinstance(sample.gold, StoredMasks):
+                if sample.benchmark not in truths:
+                    truths[sample.benchmark] = true_masks(_dataset(run, sample))
+                masks = _masks(sample.gold, reply, score, truths[sample.benchmark], tolerance)
+            turns = spoken(sample, family, system, suffix, first=sample.follows is None)
+            yield Entry(sample, turns, reply, score, masks, verdict(sample, reply, score))
 
 
 def _dataset(run: Run, sample: Sample) -> Dataset:

@@ -13,8 +13,9 @@ import orjson
 
 from sightbench.client.journal import Journal
 from sightbench.evaluation.costs.spending import Spending
+from sightbench.evaluation.judges.equate import read as read_equatings
 from sightbench.evaluation.judges.grader import grader
-from sightbench.evaluation.judges.summing import judge_summary
+from sightbench.evaluation.judges.summing import with_judge
 from sightbench.evaluation.judges.verdicts import Verdicts, verdicts_in
 from sightbench.evaluation.judging import answer_of, extracted, rule_of, scorer_of
 from sightbench.evaluation.run_record import judge_in
@@ -73,7 +74,9 @@ def judge_run(
     benchmarks = []
     lines = []
     spending = Spending(run)
-    with verdicts_in(journal.path.parent, judge_in(run)) as verdicts:
+    folder = journal.path.parent
+    with verdicts_in(folder, judge_in(run)) as verdicts:
+        equatings = () if verdicts is None else read_equatings(folder)
         for dataset in datasets:
             rows = []
             reused: Counter[str] = Counter()
@@ -88,7 +91,7 @@ def judge_run(
             told = (_reused(reused), tile_note(dataset, journal))
             summed = _summarise(dataset, rows, run, options, told)
             if verdicts is not None:
-                summed = replace(summed, judged=judge_summary(verdicts, rows))
+                summed = with_judge(summed, rows, verdicts, equatings)
             benchmarks.append(summed)
     summary = Summary(
         str(run.get("alias") or run["model"]),

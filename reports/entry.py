@@ -29,6 +29,19 @@ class Masks:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a judge said of one answer: `outcome` is "verdict" or why there is none, `text` its last reply,
+    `prompt` the texts it was asked with, `tries` how many replies that took."""
+
+    judge: str
+    form: str
+    outcome: str
+    tries: int
+    text: str | None
+    prompt: tuple[Turn, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One sample of one run. `turns` is the prompt as it was sent; `reply` is None if it was never asked."""
 
@@ -37,6 +50,7 @@ class Entry:
     reply: Reply | None
     score: Score
     masks: Masks | None = None
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)

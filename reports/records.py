@@ -54,6 +54,15 @@ class Recorder:
                 "sent": None if reply.sent is None else asdict(reply.sent),
                 "error": None if reply.error is None else asdict(reply.error),
             }
+        if entry.verdict is not None:
+            said = entry.verdict
+            record["verdict"] = {
+                **{name: getattr(said, name) for name in ("judge", "form", "outcome", "tries", "text")},
+                "prompt": [
+                    {"role": turn.role, "text": "\n".join(_words(part) for part in turn.parts)}
+                    for turn in said.prompt
+                ],
+            }
         return to_json(record)
 
     def ledger(self, entry: Entry) -> tuple[int, str]:
@@ -97,6 +106,10 @@ class Recorder:
             size = pictures.size(media)
             self._sizes[name] = "" if size is None else f"{size[0]}x{size[1]}"
         return self._sizes[name]
+
+
+def _words(part: Text | Image | Video) -> str:
+    return part.text if isinstance(part, Text) else "[image]"
 
 
 def _media(turns: Sequence[Turn]) -> list[Media]:

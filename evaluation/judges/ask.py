@@ -255,7 +255,7 @@ class _Stage:
     async def share(self, journal: Journal, note: Note) -> None:
         """Puts what the run's own judgements hold into the shared ones, where there are any."""
         folder = self.options.judgements
-        if folder is None:
+        if folder is None or folder.resolve() == journal.path.parent.resolve():
             return
         until = time.monotonic() + _SHARED_SECONDS
         while True:

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
+from sightbench.evaluation.judges.equate import Equating, holding
+from sightbench.evaluation.judges.equated import equated
 from sightbench.evaluation.judges.verdicts import VERDICT, Verdicts
-from sightbench.reports.summary import JudgeSummary
+from sightbench.reports.summary import BenchmarkSummary, JudgeSummary
 from sightbench.scorers.score import Row
 
 UNANCHORED = "no anchors: this number stands on no published scale (`bench.py judge --equate` ties it to one)"
+
+
+def with_judge(
+    summary: BenchmarkSummary, rows: Sequence[Row], verdicts: Verdicts, equatings: Sequence[Equating]
+) -> BenchmarkSummary:
+    """The summary with the judge's part in it, and the equated number beside the raw one where there is an
+    anchor set for this judge; as it is for a benchmark none of whose answers needed a judge."""
+    judged = judge_summary(verdicts, rows)
+    if judged is None:
+        return summary
+    equating = holding(equatings, judged.form, verdicts.judge.identity)
+    number = None if equating is None else equated(summary.headline, rows, equating)
+    if equating is None or number is None:
+        return replace(summary, judged=replace(judged, notes=(UNANCHORED,)))
+    told = f"equated to {equating.reference_judge} by {len(equating.reference)} answers ({equating.source})"
+    return replace(summary, extras=(*summary.extras, number), judged=replace(judged, notes=(told,)))
 
 
 def judge_summary(verdicts: Verdicts, rows: Sequence[Row]) -> JudgeSummary | None:
@@ -29,7 +48,6 @@ def judge_summary(verdicts: Verdicts, rows: Sequence[Row]) -> JudgeSummary | Non
         without=dict(sorted(outcomes.items())),
         replies=sum(int(each["tries"]) for each in told),
         tokens=sum(reply.usage.total_tokens or 0 for reply in replies),
-        notes=(UNANCHORED,),
     )
 
 

@@ -115,12 +115,24 @@ function isBox(value) {
   return Array.isArray(value) && value.length === 4 && value.every((side) => typeof side === "number");
 }
 
-function answer(run, i, {reply, score}) {
+// What a judge said of the answer, and what it was shown.
+function verdictOf(verdict) {
+  if (!verdict) return null;
+  const {judge, form, outcome, tries, text, prompt} = verdict;
+  return el("section", {class: "judged"},
+    el("h4", {}, outcome === "verdict" ? "Verdict" : `No verdict: ${outcome}`),
+    el("p", {class: "quiet"}, shown(`${judge}, ${form}${tries > 1 ? `, ${tries} tries` : ""}`)),
+    text ? block(text, {class: "text reply"}) : null,
+    el("details", {}, el("summary", {}, "What the judge was shown"),
+      prompt.map(({role, text: words}) => el("div", {class: `turn ${role}`}, el("span", {class: "role"}, role), block(words)))));
+}
+
+function answer(run, i, {reply, score, verdict}) {
   const name = index.runs[run].outcome[i];
   const {rule, ...detail} = score.detail;
   const read = score.parsed === null ? "nothing" : written(score.parsed);
   const facts = [
-    ["score", score.value === null ? "none" : `${number(100 * score.value, 1)} %`],
+    ["score", score.value === null ? "none" : verdict && score.value > 1 ? number(score.value, 2) : `${number(100 * score.value, 1)} %`],
     masksFact(detail), ["read as", read], rule ? ["by the rule", rule] : null,
     reply?.finish ? ["finish reason", reply.finish] : null,
     reply?.usage?.prompt_tokens !== undefined ? ["prompt tokens", count(reply.usage.prompt_tokens)] : null,
@@ -136,6 +148,7 @@ function answer(run, i, {reply, score}) {
     reply ? null : el("p", {class: "quiet"}, "Not asked yet."),
     reply?.reasoning ? el("details", {}, el("summary", {}, `Reasoning, ${count(reply.reasoning.length)} characters`), block(reply.reasoning)) : null,
     answerText(reply), reply?.refusal ? block(reply.refusal) : null,
+    verdictOf(verdict),
     detail.notes?.length ? detail.notes.map((line) => el("p", {class: "note"}, shown(line))) : null,
     el("dl", {class: "facts"}, facts.map(([label, value]) => [el("dt", {}, label), el("dd", {}, shown(value))])),
     el("details", {}, el("summary", {}, "Everything"), block(JSON.stringify({score, reply: reply && {...reply, text: undefined, reasoning: undefined}}, null, 1))));

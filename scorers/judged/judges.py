@@ -165,6 +165,37 @@ LLAVA_BENCH = Judge(
     }
 )
 
+REVIEW_RULE = "rule"
+"""The column of a review's own instruction, where the reviews of a table have several."""
+
+
+def _review(case: Case) -> Mapping[str, str]:
+    values = {name: text for name, text in _context(case).items() if name != "context"}
+    return {**values, "rule": text_of(case.sample.meta.get(REVIEW_RULE))}
+
+
+# LLaVA's and Vicuna's reviews of answers in text: anchors for LLaVA-Bench's judge, no benchmark here.
+LLAVA_REVIEW = Judge(
+    {
+        "official": Form(
+            name="llava_review/official",
+            prompt="llava_review",
+            values=_review,
+            system="llava_bench.system",
+            read=LLAVA_BENCH.forms["internvl"].read,
+            use="reply",
+            tries=(Try(0.2, 1024),),
+        ),
+        OURS: _ours(
+            "llava_review",
+            _review,
+            read=replies.pair,
+            use="reply",
+            schema=LLAVA_BENCH.forms[OURS].schema,
+        ),
+    }
+)
+
 _TASK_NAMES = (
     re.compile(r"Task name:\s*(.*?)\s*\.\s*Based on", re.IGNORECASE | re.DOTALL),
     re.compile(r"Task name:\s*([^\n\.]+)\.", re.IGNORECASE),

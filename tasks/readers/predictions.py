@@ -66,7 +66,7 @@ def read(path: Path) -> Predictions:
     """Raises DatasetError for a missing file, an unknown form, or an id answered twice differently."""
     by_id: dict[str, str | None] = {}
     by_position: dict[int, str | None] = {}
-    for line, record in _records(path):
+    for line, record in records(path):
         if record.get("status") == "error":
             continue
         text = _text(record)
@@ -105,7 +105,8 @@ def _text(record: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _records(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def records(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """(line or row, what it holds) of a file in one of these layouts. Raises DatasetError."""
     if path.is_dir():
         yield from _details(path) if any(path.glob("**/*_details.json")) else _dimensions(path)
         return
