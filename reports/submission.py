@@ -67,6 +67,15 @@ def _mmmu(answers: list[Answer]) -> bytes:
     return json.dumps(records, ensure_ascii=False).encode()
 
 
+def _cmmmu(answers: list[Answer]) -> bytes:
+    """The replies, which its eval_script.py reads by itself: {id, type, response}, a line each."""
+    rows = (
+        {"id": _number(_own_id(each.sample)), "type": each.sample.meta["type"], "response": each.text}
+        for each in answers
+    )
+    return b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
+
+
 def _mmbench(answers: list[Answer]) -> bytes:
     """One sheet, a row per question: index, question, the options, prediction (the answer as it came)."""
     from openpyxl import Workbook
@@ -159,6 +168,7 @@ FORMATS: dict[str, tuple[str, Callable[[list[Answer]], bytes]]] = {
     "docvqa": (".json", _json(_docvqa)),
     "gqa": (".json", _json(_gqa)),
     "mmmu": (".json", _mmmu),
+    "cmmmu": (".jsonl", _cmmmu),
     "mmbench": (".xlsx", _mmbench),
     "mmvet": (".json", _by_id),
     "mathvista": (".json", _by_id),

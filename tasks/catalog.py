@@ -44,6 +44,7 @@ INTERNVL: tuple[Benchmark, ...] = (
     pope.POPE,
     *mmmu.MMMU,
     mmmu.CMMMU,
+    mmmu.CMMMU_TEST,
     mmvet.LLAVA_BENCH,
     mmvet.MMVET,
     *mathvista.MATHVISTA,
@@ -87,6 +88,7 @@ BEYOND_THE_LIST = (
     "ccbench-dev",
     "mmbench-dev-en-20231003",
     "CMMMU_VAL",
+    "CMMMU_TEST",
 )
 """What InternVL's scripts have and the list of InternVL-Chat's evaluation has not."""
 

@@ -112,6 +112,11 @@ _ORIGINS: dict[str, Origin] = {
         (HubSet("VLABench/vlm_evaluation_v1.0", "dataset/vlm_evaluation_v1.0"), *VLABENCH_PROMPTS),
         folder="vlabench",
     ),
+    "CMMMU_TEST": Origin(
+        by_hand=(
+            "CMMMU's test questions: git clone https://github.com/CMMMU-Benchmark/CMMMU (cmmmu-data-test)",
+        )
+    ),
     "blind_10": Origin(by_hand=("blind_10.jsonl is not published with LEAP's code: put yours in data",)),
     "synthetic": Origin(by_hand=("a synthetic set is rendered, not downloaded: the command `synth`",)),
     # InternSR, docs: user guide, installation

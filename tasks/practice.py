@@ -90,7 +90,7 @@ def practice(benchmark: Benchmark, family: str, model: str, *, reasons: bool = F
     """
     internvl = family.startswith("internvl")
     tiles = MOST_TILES.get(benchmark.name, USUAL_TILES) if internvl else None
-    if benchmark.name == "CMMMU_VAL" or benchmark in (*catalog.VLMEVALKIT, *catalog.INTERNSR):
+    if benchmark.name.startswith("CMMMU_") or benchmark in (*catalog.VLMEVALKIT, *catalog.INTERNSR):
         wrapper = next((each for each in WRAPPERS if family.startswith(each.prefix)), ANY_MODEL)
         video = benchmark.family == "video choice"
         return Practice(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sightbench.tasks import prompts
 from sightbench.tasks.benchmark import Benchmark
 from sightbench.tasks.benchmarks.shared import BY_VLMEVALKIT, INTERNVL, TABLE, VLMEVALKIT, WRAPPER, table_file
@@ -62,7 +64,10 @@ CMMMU_LAYOUTS = (
     Layout(TABLE, table_file("CMMMU_VAL"), vlmevalkit.table(vlmevalkit.cmmmu_row)),
     Layout(
         "questions (JSON lines), images beside them",
-        ("cmmmu-data-val", "cmmmu-data-dev", "CMMMU", "data/CMMMU", "cmmmu"),
+        (
+            *("cmmmu-data-val", "CMMMU/cmmmu-data-val", "data/CMMMU/cmmmu-data-val"),
+            *("cmmmu-data-dev", "CMMMU", "data/CMMMU", "cmmmu"),
+        ),
         cmmmu.read,
         ("**/*.jsonl",),
     ),
@@ -88,4 +93,21 @@ MMMU = (_mmmu("dev"), _mmmu("validation", "mmmu"), _mmmu("test"))
 MMMU_TABLES = (
     _mmmu_table("MMMU_DEV_VAL", "MMMU dev and validation, VLMEvalKit's table", ("dev", "validation")),
     _mmmu_table("MMMU_TEST", "MMMU test, VLMEvalKit's table", (), "mmmu"),
+)
+CMMMU_TEST_LAYOUTS = (
+    Layout(
+        "questions (JSON lines), images beside them",
+        ("cmmmu-data-test", "data/cmmmu-data-test", "CMMMU/cmmmu-data-test", "data/CMMMU/cmmmu-data-test"),
+        cmmmu.hidden,
+        ("**/*.jsonl",),
+    ),
+)
+CMMMU_TEST = replace(
+    CMMMU,
+    name="CMMMU_TEST",
+    title="CMMMU test",
+    read=reader_of("CMMMU_TEST", CMMMU_TEST_LAYOUTS),
+    files=needed(CMMMU_TEST_LAYOUTS),
+    aliases=("cmmmu-test",),
+    submission="cmmmu",
 )

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from sightbench.sample import Sample
 from sightbench.tasks import prompts
 from sightbench.tasks.readers.files import jsonl, shapes
@@ -17,11 +19,20 @@ COLUMNS = {"A": "option1", "B": "option2", "C": "option3", "D": "option4"}
 
 def read(source: Source) -> Iterator[Sample]:
     """Samples by id from a .jsonl, or from every .jsonl of a folder; category is the domain."""
+    return _read(source, shapes.Exam)
+
+
+def hidden(source: Source) -> Iterator[Sample]:
+    """The same of a split whose answers are hidden."""
+    return _read(source, shapes.HiddenExam)
+
+
+def _read(source: Source, shape: type[msgspec.Struct]) -> Iterator[Sample]:
     paths = sorted(source.path.glob("**/*.jsonl")) if source.path.is_dir() else [source.path]
     for path in paths:
         seen = Seen(path, source.problems)
         bases = (path.parent, path.parent / "images", path.parent.parent / "images", source.path, source.data)
-        for line, row in jsonl.rows(path, source.problems, shapes.Exam):
+        for line, row in jsonl.rows(path, source.problems, shape):
             if seen.again(str(row["id"]), line):
                 continue
             names = row.get("img_list") or re.findall(r'<img="([^"]*)">', row["question"])
@@ -39,7 +50,7 @@ def read(source: Source) -> Iterator[Sample]:
                 task="",
                 category=str(row.get("category", "")),
                 turns=user(media, wording),
-                gold=row["answer"],
+                gold=row.get("answer"),
                 meta={**row, "choices": options_of(row)},
             )
 

@@ -50,6 +50,11 @@ def test_a_hidden_gold_gives_a_submission_and_no_number(
     assert len(written) == 1
     if written[0].suffix == ".json":
         assert json.loads(written[0].read_text())
+    if name == "CMMMU_TEST":
+        # What its eval_script.py takes: just these three fields, and the id as a number.
+        rows = [json.loads(line) for line in written[0].read_text().splitlines()]
+        assert [(row["id"], row["type"]) for row in rows] == [(1, "选择"), (2, "判断"), (3, "填空")]
+        assert {tuple(row) for row in rows} == {("id", "type", "response")}
 
 
 @pytest.mark.parametrize("group", ["internvl", "internvl2.5", "internsr", "vlabench", "vqa"])

@@ -292,16 +292,21 @@ def mmmu_test_table(root: Path) -> None:
     table(root / "MMMU_TEST.tsv", [{**row, "answer": ""}])
 
 
-def cmmmu(root: Path) -> None:
-    put(root / "cmmmu-data-val/business/q_1.png", picture(1, "PNG"))
-    common = {"question": '图<img="q_1.png">所示', "img_list": ["q_1.png"], "category": "商业"}
-    chosen = {"option1": "甲", "option2": "乙", "option3": "丙", "option4": "丁"}
-    rows = [
-        {"id": 1, "type": "选择", "answer": "AC", **common, **chosen},
-        {"id": 2, "type": "判断", "answer": "对", **common},
-        {"id": 3, "type": "填空", "answer": "26", **common},
-    ]
-    lines(root / "cmmmu-data-val/business/val.jsonl", rows)
+def cmmmu(split: str) -> Callable[[Path], None]:
+    def make(root: Path) -> None:
+        put(root / f"cmmmu-data-{split}/business/q_1.png", picture(1, "PNG"))
+        common = {"question": '图<img="q_1.png">所示', "img_list": ["q_1.png"], "category": "商业"}
+        chosen = {"option1": "甲", "option2": "乙", "option3": "丙", "option4": "丁"}
+        rows = [
+            {"id": 1, "type": "选择", "answer": "AC", **common, **chosen},
+            {"id": 2, "type": "判断", "answer": "对", **common},
+            {"id": 3, "type": "填空", "answer": "26", **common},
+        ]
+        if split == "test":
+            rows = [{name: value for name, value in row.items() if name != "answer"} for row in rows]
+        lines(root / f"cmmmu-data-{split}/business/business.jsonl", rows)
+
+    return make
 
 
 def mathvista(split: str) -> Callable[[Path], None]:
@@ -586,7 +591,8 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "mmmu-test": mmmu("test"),
     "MMMU_DEV_VAL": mmmu_table,
     "MMMU_TEST": mmmu_test_table,
-    "CMMMU_VAL": cmmmu,
+    "CMMMU_VAL": cmmmu("val"),
+    "CMMMU_TEST": cmmmu("test"),
     "mathvista-testmini": mathvista("testmini"),
     "mathvista-test": mathvista("test"),
     "MathVista_MINI": mathvista_table,

@@ -333,8 +333,8 @@ EXPECTED: tuple[tuple[str, dict[str, str]], ...] = (
             "请回答上述多项选择题，并选出正确选项。这些题目可能包括单选和多选题型。如果所提供的信息不足以确定一个明确的答案，那么请根据可用的数据和你的判断来选择最可能正确的选项。"
         ),
         {
-            "official": "CMMMU_VAL",
-            "vlmevalkit": "CMMMU_VAL",
+            "official": "CMMMU_VAL CMMMU_TEST",
+            "vlmevalkit": "CMMMU_VAL CMMMU_TEST",
         },
     ),
     (

@@ -90,12 +90,15 @@ class Ocr(msgspec.Struct):
     type: str
 
 
-class Exam(msgspec.Struct):
+class HiddenExam(msgspec.Struct):
     id: str | int
     type: str
     question: str
-    answer: Answer
     img_list: list[str] | None = None
+
+
+class Exam(HiddenExam, kw_only=True):
+    answer: Answer
 
 
 class Scene(msgspec.Struct):
