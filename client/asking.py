@@ -159,9 +159,10 @@ class Asker:
                 retry_after=attempt.retry_after,
                 remaining=self._remaining(),
             )
-            if decision.action == "again" and decision.delay > settings.patience:
+            asked_to_wait = attempt.retry_after or 0.0
+            if decision.action == "again" and asked_to_wait > settings.patience:
                 raise EndpointError(
-                    f"{member.endpoint.label} asks to wait {decision.delay:.0f} s ({result.message}); "
+                    f"{member.endpoint.label} asks to wait {asked_to_wait:.0f} s ({result.message}); "
                     "start the same run again then"
                 )
             if decision.action != "again":

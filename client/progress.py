@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TextIO
 
+from sightbench.terminal import printable
+
 LOG_EVERY = 30.0
 
 
@@ -76,19 +78,20 @@ def shown(total: int | None, stream: TextIO) -> Iterator[Callable[[Progress], No
             now = time.monotonic()
             if now - last[0] >= LOG_EVERY:
                 last[0] = now
-                print(line(counts, total, now), file=stream, flush=True)
+                print(printable(line(counts, total, now)), file=stream, flush=True)
 
         yield log
         if latest:
-            print(line(latest[0], total, time.monotonic()), file=stream, flush=True)
+            print(printable(line(latest[0], total, time.monotonic())), file=stream, flush=True)
 
 
 @contextmanager
 def _live(total: int | None, stream: TextIO) -> Iterator[Callable[[Progress], None]]:
     from rich import progress as rich_progress
-    from rich.console import Console
 
-    columns = (rich_progress.BarColumn(), rich_progress.TextColumn("{task.description}"))
+    from sightbench.console import Console
+
+    columns = (rich_progress.BarColumn(), rich_progress.TextColumn("{task.description}", markup=False))
     # Drawn when told to and by no thread of its own: `ask` tells it at most five times a second.
     with rich_progress.Progress(*columns, console=Console(file=stream), auto_refresh=False) as bar:
         task = bar.add_task("", total=total)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from sightbench.commands.parameters import RUN_FOLDER, data_option
+from sightbench.terminal import say
 
 _key = click.option(
     "--api-key-env", help="Environment variable that holds the key.  [default: the provider's]"
@@ -25,8 +26,8 @@ def status(run: Path, api_key_env: str | None) -> None:
     """How every batch stands at the provider's."""
     from sightbench.evaluation import batches
 
-    for standing in batches.status(run, api_key_env, note=click.echo):
-        click.echo(str(standing))
+    for standing in batches.status(run, api_key_env, note=say):
+        say(str(standing))
 
 
 @batch.command()
@@ -39,8 +40,8 @@ def collect(ctx: click.Context, /, run: Path, api_key_env: str | None, data: Pat
     from sightbench.commands.terminal import finish
     from sightbench.evaluation import batches, rescore
 
-    found = batches.collect(run, api_key_env, note=click.echo)
-    click.echo(f"{found.answered} answered, {found.failed} failed, {found.waiting} still wait")
+    found = batches.collect(run, api_key_env, note=say)
+    say(f"{found.answered} answered, {found.failed} failed, {found.waiting} still wait")
     ctx.exit(finish(rescore.score(run, data=data)))
 
 
@@ -51,4 +52,4 @@ def cancel(run: Path, api_key_env: str | None) -> None:
     """Ask the provider to end every open batch; what is answered can still be collected."""
     from sightbench.evaluation import batches
 
-    batches.cancel(run, api_key_env, note=click.echo)
+    batches.cancel(run, api_key_env, note=say)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from sightbench.terminal import say
+
 
 @click.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
@@ -29,4 +31,4 @@ def download(names: tuple[str, ...], out: Path | None, kind: str | None, cache_d
     from sightbench.evaluation.download import bring
 
     for name in names:
-        click.echo(str(bring(name, out, kind, cache_dir, lambda line: click.echo(line, err=True))))
+        say(str(bring(name, out, kind, cache_dir, lambda line: say(line, err=True))))

@@ -15,6 +15,7 @@ from sightbench.evaluation.options import Options
 from sightbench.evaluation.run import Run
 from sightbench.evaluation.shards.ledger import SHARDS
 from sightbench.program import program
+from sightbench.terminal import say
 
 BASELINE_NOTE = (
     "The embedded baseline is a rule-based reference that looks at the pixels and knows the synthetic "
@@ -28,7 +29,7 @@ def evaluate(options: Options, *, quiet: bool = False) -> int:
         run = run_evaluation(options, progress=progress, note=note)
     code = _shard_done(run) if run.record.shard else finish(run)
     if not options.endpoints and options.batch != "file":
-        print(BASELINE_NOTE)
+        say(BASELINE_NOTE)
     return code
 
 
@@ -43,10 +44,10 @@ def evaluate_repeats(options: Options, count: int, *, quiet: bool = False) -> in
         return max(_shard_done(run) for run in shards)
     code = finish(runs[0])
     if len(runs) < count or not all(run.summary.complete for run in runs):
-        print("Not every repeat is complete: start the same command again to continue.", file=sys.stderr)
+        say("Not every repeat is complete: start the same command again to continue.", err=True)
         code = 1
     if len(runs) > 1:
-        print("\n".join(lines(repeats(runs))))
+        say("\n".join(lines(repeats(runs))))
     return code
 
 
@@ -56,9 +57,9 @@ def confirmed(options: Options, dollars: float, repeats: int = 1) -> bool:
     from sightbench.evaluation.costs.calibrate import calibrate
 
     bill = calibrate(options, 5, note)
-    print(str(bill))
+    say(str(bill))
     if repeats > 1:
-        print(f"and that {repeats} times (--repeats)")
+        say(f"and that {repeats} times (--repeats)")
     if bill.estimate is not None and bill.estimate.high * repeats <= dollars:
         return True
     if not sys.stdin.isatty():
@@ -90,11 +91,11 @@ def _shard_done(run: Run) -> int:
     assert run.record.shard is not None and run.outcome is not None
     index, count = run.record.shard
     outcome = run.outcome
-    print(
+    say(
         f"shard {index} of {count}: {outcome.answered} answered, {outcome.kept} kept, {outcome.failed} failed"
     )
     if run.folder.parent.name != SHARDS:
-        print(f"when all shards are done: {program()} merge {run.folder} ... --out RUN")
+        say(f"when all shards are done: {program()} merge {run.folder} ... --out RUN")
     if outcome.stopped:
-        print(f"stopped: {outcome.stopped}; start the same command again to continue", file=sys.stderr)
+        say(f"stopped: {outcome.stopped}; start the same command again to continue", err=True)
     return 1 if outcome.failed or outcome.stopped else 0

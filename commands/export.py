@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from sightbench.commands.parameters import RUN_FOLDER, data_option
+from sightbench.terminal import say
 
 
 @click.command()
@@ -37,4 +38,4 @@ def export(
     from sightbench.evaluation.run import open_run
 
     for written in write(open_run(run, data), form, out, datasets=dataset, organization=organization):
-        click.echo(f"{written.path}: {written.count} {written.of}")
+        say(f"{written.path}: {written.count} {written.of}")

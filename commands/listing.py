@@ -38,9 +38,10 @@ Row = Sequence[Sequence[str]]
 def show(columns: Sequence[Column], rows: Sequence[Row]) -> None:
     """Prints rows: on a terminal as many columns from the left as its width holds, else tab-separated."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from sightbench.console import Console
 
     console = Console()
     if not console.is_terminal:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from sightbench.commands.parameters import RUN_FOLDER, data_option
+from sightbench.terminal import say
 
 
 @click.command()
@@ -28,5 +29,5 @@ def merge(ctx: click.Context, /, runs: tuple[Path, ...], out: Path | None, data:
     from sightbench.evaluation.shards import merge as shards
 
     run, merged = shards.merge(runs, out, data)
-    click.echo(f"{merged.replies} replies, {merged.duplicates} duplicates left out")
+    say(f"{merged.replies} replies, {merged.duplicates} duplicates left out")
     ctx.exit(finish(rescore.score(run)))

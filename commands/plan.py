@@ -7,10 +7,10 @@ from typing import Any
 
 import orjson
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from sightbench.commands.terminal import note
+from sightbench.console import Console
 from sightbench.evaluation.options import Options
 from sightbench.evaluation.plan import plan
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from sightbench.commands.parameters import RUN_FOLDER, data_option
+from sightbench.terminal import say
 
 
 @click.command()
@@ -29,4 +30,4 @@ def report(ctx: click.Context, /, runs: tuple[Path, ...], data: Path | None, **f
     built = build([open_run(run, data) for run in runs], **flags)
     if built.missing:
         note(f"{built.missing} images are not where they were, and not in the zip")
-    click.echo(f"{built.path} ({built.bytes / 1e6:.1f} MB)")
+    say(f"{built.path} ({built.bytes / 1e6:.1f} MB)")

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from sightbench.errors import UsageError
+from sightbench.terminal import say
 
 
 @click.command()
@@ -37,7 +38,7 @@ def synth(out: Path, scenes: int, seed: int, **flags: Any) -> None:
     manifest = render(out, scenes, seed, knobs, rendered if sys.stderr.isatty() else None)
     counts = ", ".join(f"{count} {task}" for task, count in manifest.tasks.items())
     frames = manifest.knobs["frames"]
-    click.echo(f"{out}: {manifest.videos} videos of {frames} frames, seed {manifest.seed}\n{counts}")
+    say(f"{out}: {manifest.videos} videos of {frames} frames, seed {manifest.seed}\n{counts}")
 
 
 def rendered(done: int, total: int) -> None:

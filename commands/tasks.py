@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from sightbench.commands.listing import Column, folded, has_word, json_option, show, show_json
 from sightbench.commands.parameters import data_option
+from sightbench.console import Console
 from sightbench.errors import UsageError
 from sightbench.program import program
 from sightbench.sample import Sample, Text
@@ -105,7 +105,7 @@ def _record(benchmark: Benchmark, data: Path | None) -> dict[str, Any]:
 def _show(selection: Selection, data: Path | None) -> None:
     benchmark = selection.benchmark
     console = Console(highlight=False)
-    console.print(f"[bold]{benchmark.name}[/bold]  {benchmark.title}", soft_wrap=True)
+    console.print(f"{benchmark.name}  {benchmark.title}", style="bold", soft_wrap=True)
     for label, text in _facts(benchmark):
         if text:
             console.print(f"  {label:10}", text.replace("\n", "\n" + " " * 13), markup=False, soft_wrap=True)

@@ -291,7 +291,20 @@ def fitted(begun: Begun, servers: Servers) -> tuple[tuple[Dataset, ...], list[st
     first = servers.infos[0]
     model = " ".join(filter(None, (servers.settings.model, first.root, first.base)))
     datasets, ways = as_reference(datasets, servers.settings.family, model, begun.options.profile)
-    return datasets, notes, ways
+    return datasets, notes, [*_unknown(servers), *ways]
+
+
+def _unknown(servers: Servers) -> list[str]:
+    """A line on a model whose conventions nobody told: fine for one that has none, costly for others."""
+    settings, first = servers.settings, servers.infos[0]
+    ours = first.engine == "generic" and first.capabilities is not None
+    if settings.family != Family().name or provider(settings.provider).hosted or ours:
+        return []
+    names = " or ".join(dict.fromkeys(filter(None, (settings.model, first.root, first.base))))
+    return [
+        f"no model family is known by {names}: frames go as images, without a system prompt or limits of a "
+        "family's own; if it is one of `bench.py models`, say so with --family NAME"
+    ]
 
 
 async def _ask(ready: _Ready, progress: OnProgress | None, note: Note) -> Outcome:

@@ -130,6 +130,9 @@ class Options(RequestOptions, JudgeOptions):
     tpm: float | None = flag(None, "Tokens per minute at most.", "how fast", above=0)
     timeout: float = flag(600.0, "Seconds one request may take.", "how fast", least=0.1)
     attempts: int = flag(6, "Times one request is tried at most.", "how fast", least=1)
+    patience: float = flag(
+        300.0, "Seconds to wait for servers that are away, or ask to wait.", "how fast", above=0
+    )
     deadline: float | None = flag(None, "Stop asking after this many seconds.", "how fast", above=0)
     max_tokens_total: int | None = flag(
         None, "Stop asking once this many tokens are used.", "how fast", least=1

@@ -35,6 +35,7 @@ def settings(options: Options) -> Settings:
         tpm=options.tpm,
         timeout=options.timeout,
         attempts=options.attempts,
+        patience=options.patience,
         deadline=options.deadline,
         max_tokens_total=options.max_tokens_total,
         max_cost=options.max_cost,

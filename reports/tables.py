@@ -6,10 +6,11 @@ import io
 from collections.abc import Mapping
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from sightbench.console import Console
 from sightbench.reports.summary import BenchmarkSummary, JudgeSummary, Summary, flatten
 from sightbench.scorers.score import Metric
 from sightbench.scorers.scoring import Coverage

@@ -35,6 +35,7 @@ from sightbench.servers.supervise import (
     shown,
 )
 from sightbench.servers.target import Target, resolve
+from sightbench.terminal import printable
 
 ALL_TILES = -1
 CUT_INTO = {12: "MMMU_DEV_VAL", 18: "DocVQA_VAL", 24: "OCRBench"}
@@ -114,7 +115,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _main(options, tuple(words[cut + 1 :]))
     except SightbenchError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         return error.exit_code
     except Interrupted as stop:
         return 128 + stop.number
@@ -163,7 +164,7 @@ def _main(options: argparse.Namespace, extra: tuple[str, ...]) -> int:
             check_port(wish.host, int(process.url.rsplit(":", 1)[1]))
     log = options.log or LOGS / f"{re.sub(r'[^A-Za-z0-9._-]+', '--', wish.name)}-{wish.port}.log"
     for note in (*target.notes, *plan.notes):
-        print(f"note: {note}", flush=True)
+        print(f"note: {printable(note)}", flush=True)
     for step in plan.steps:
         print(f"{step.name}: {shown(step)} (log: {log})", flush=True)
         run_step(step, log)
@@ -184,7 +185,7 @@ def _main(options: argparse.Namespace, extra: tuple[str, ...]) -> int:
 
     code, why = serve(plan.stages, log, ready, options.start_timeout)
     if why is not None:
-        print(f"error: {why}", file=sys.stderr)
+        print(f"error: {printable(why)}", file=sys.stderr)
     return code
 
 

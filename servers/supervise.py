@@ -21,6 +21,7 @@ from typing import Any
 from sightbench.errors import SightbenchError
 from sightbench.servers.diagnosis import diagnose
 from sightbench.servers.engines import Process
+from sightbench.terminal import printable
 
 START_SECONDS = 3600.0
 """What the processes of a stage have to come up."""
@@ -188,7 +189,7 @@ def _watch(running: list[_Running], heard: Sequence[int]) -> tuple[int, str | No
                 pause = min(_FIRST_PAUSE * 2 ** (starts - 2), _LONGEST_PAUSE) if starts > 1 else _FIRST_PAUSE
                 later.append((time.monotonic() + pause, replace(dead, starts=starts)))
                 what = f"it is started again in {pause:.0f} s"
-            print(f"{why}; {what}, the others go on", file=sys.stderr, flush=True)
+            print(f"{printable(why)}; {what}, the others go on", file=sys.stderr, flush=True)
         for due, dead in [entry for entry in later if entry[0] <= time.monotonic()]:
             later.remove((due, dead))
             running.append(replace(_start(dead.process, dead.stage, dead.log), starts=dead.starts))

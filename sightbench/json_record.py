@@ -6,6 +6,8 @@ from typing import TypeVar
 
 import msgspec
 
+from sightbench.terminal import plain
+
 T = TypeVar("T")
 
 
@@ -14,6 +16,6 @@ def from_json(raw: bytes | msgspec.Raw, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(raw, type=kind)
     except (msgspec.MsgspecError, UnicodeError) as error:
-        raise ValueError(" ".join(str(error).split())) from None
+        raise ValueError(plain(error, 300)) from None
     except RecursionError:
         raise ValueError("nested too deeply") from None

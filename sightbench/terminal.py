@@ -34,11 +34,9 @@ def printable(text: str) -> str:
     return "\n".join("".join(letter if letter.isprintable() else " " for letter in line) for line in lines)
 
 
-def markup(text: object, limit: int | None = 500) -> str:
-    """`plain(text)` for places where rich reads markup: `[/red]` is shown, not obeyed."""
-    from rich.markup import escape
-
-    return escape(plain(text, limit))
+def say(text: str, *, err: bool = False, end: str = "\n") -> None:
+    """Prints lines that may hold words from outside on stdout, or on stderr."""
+    print(printable(text), file=sys.stderr if err else sys.stdout, end=end, flush=True)
 
 
 def use_any_encoding() -> None:

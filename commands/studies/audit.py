@@ -20,9 +20,8 @@ def audit(samples: int, **flags: Any) -> None:
 
     Engines' answers depend on what else is in the batch, also at temperature 0.
     """
-    from rich.console import Console
-
     from sightbench.commands.terminal import note
+    from sightbench.console import Console
     from sightbench.evaluation.options import Options
     from sightbench.evaluation.studies.audit import audit as audited
     from sightbench.reports.studies.audit import render

@@ -39,8 +39,8 @@ def compare(
 ) -> None:
     """Compare runs with the first one: paired by sample, clustered by video, one verdict a number."""
     import orjson
-    from rich.console import Console
 
+    from sightbench.console import Console
     from sightbench.evaluation.run import open_run
     from sightbench.evaluation.studies.compare import compare as compared
     from sightbench.evaluation.studies.published import graded

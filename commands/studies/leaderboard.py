@@ -9,6 +9,7 @@ import click
 
 from sightbench.commands.parameters import RUN_FOLDER, data_option
 from sightbench.errors import UsageError
+from sightbench.terminal import say
 
 
 @click.command()
@@ -42,7 +43,7 @@ def leaderboard(
         # A folder's name goes before a model's: it tells two runs of one model apart.
         shown = names.get(run.folder.name) or names.get(run.record.shown_as)
         opened.append(replace(run, record=replace(run.record, alias=shown)) if shown else run)
-    click.echo(FORMS[form](board(opened, flips=flips, seed=seed)), nl=False)
+    say(FORMS[form](board(opened, flips=flips, seed=seed)), end="")
 
 
 def _alias(text: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from sightbench.commands.parameters import RUN_FOLDER, data_option
+from sightbench.terminal import say
 
 
 @click.command()
@@ -27,12 +28,10 @@ def plan(runs: tuple[Path, ...], data: Path | None, difference: tuple[float, ...
         source = (
             "as these two differ" if one.paired else "if two runs were independent, which paired ones are not"
         )
-        click.echo(f"{one.title}: {one.n:,} answers in {one.clusters:,} clusters (videos)")
-        click.echo(f"  shows a difference of {one.smallest:.1f} with 80 % chance ({source})")
+        say(f"{one.title}: {one.n:,} answers in {one.clusters:,} clusters (videos)")
+        say(f"  shows a difference of {one.smallest:.1f} with 80 % chance ({source})")
         for wanted, needed in one.needs:
-            click.echo(f"  {wanted:g} needs {needed:,} videos")
+            say(f"  {wanted:g} needs {needed:,} videos")
         if one.correlation is not None:
-            click.echo(
-                f"  two questions about one video agree by {one.correlation:.2f} (intraclass correlation)"
-            )
-        click.echo(f"  {one.advice}")
+            say(f"  two questions about one video agree by {one.correlation:.2f} (intraclass correlation)")
+        say(f"  {one.advice}")

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from sightbench.commands.parameters import RUN_FOLDER, data_option
+from sightbench.terminal import say
 
 
 @click.command()
@@ -31,4 +32,4 @@ def repeats(runs: tuple[Path, ...], data: Path | None, as_json: bool) -> None:
         sys.stdout.buffer.write(orjson.dumps(to_json(found), option=orjson.OPT_INDENT_2) + b"\n")
         return
     for line in lines(found):
-        click.echo(line)
+        say(line)

@@ -8,6 +8,7 @@ import click
 
 from sightbench.commands.flags import evaluation_flags
 from sightbench.commands.grouped_help import Spread
+from sightbench.terminal import say
 
 
 @click.command(cls=Spread)
@@ -51,10 +52,9 @@ def sweep(
     Typing the same command again continues. It leaves sweep.html with the curves, and sweep.json, beside
     the runs.
     """
-    from rich.console import Console
-
     from sightbench.commands.evaluate import progress_display
     from sightbench.commands.terminal import note
+    from sightbench.console import Console
     from sightbench.evaluation.options import Options
     from sightbench.evaluation.studies import sweep as study
     from sightbench.evaluation.studies.checkpoints import checkpoints as found
@@ -71,10 +71,10 @@ def sweep(
     shown = lines(grid, swept)
     if shown:
         Console().print(render(shown))
-        click.echo(f"curves: {leave(grid, swept, shown)}")
+        say(f"curves: {leave(grid, swept, shown)}")
     for point, why in swept.failed:
-        click.echo(f"no run of {point.label}: {why}", err=True)
+        say(f"no run of {point.label}: {why}", err=True)
     if swept.stopped:
-        click.echo(f"stopped: {swept.stopped}. Type the same command again to continue.", err=True)
+        say(f"stopped: {swept.stopped}. Type the same command again to continue.", err=True)
     complete = len(swept.done) == len(grid) and all(line.answered == line.asked for line in shown)
     click.get_current_context().exit(0 if complete else 1)

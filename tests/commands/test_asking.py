@@ -126,3 +126,24 @@ async def test_nothing_there_is_one_line_before_anything_is_asked(data: Path, tm
     assert code == 1
     assert "cannot be reached" in words and "Traceback" not in words
     assert not (tmp_path / "run").exists()
+
+
+async def test_a_server_that_goes_away_is_waited_for_as_long_as_was_said(data: Path, tmp_path: Path) -> None:
+    async with serving(lambda request, number: Response(delay=0.0 if number < 5 else 60.0)) as server:
+        process = await bench(server.url, data, tmp_path / "run", "--patience", "1.5")
+        await server.reached(6)
+        await server.stop()
+        code, words = await asyncio.wait_for(done(process), timeout=60)
+    assert code == 1
+    assert "no endpoint has answered for 1.5 s" in words and "Traceback" not in words, words
+
+
+async def test_a_model_nobody_knows_is_asked_plainly_and_that_is_said_once(
+    data: Path, tmp_path: Path
+) -> None:
+    async with serving() as server:
+        code, words = await done(await bench(server.url, data, tmp_path / "run"))
+        assert code == 0 and words.count("no model family is known by tiny") == 1 and "--family" in words
+        more = ("--family", "qwen2.5-vl")
+        _, words = await done(await bench(server.url, data, tmp_path / "named", *more))
+        assert "no model family is known" not in words

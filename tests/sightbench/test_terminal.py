@@ -9,9 +9,11 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-from sightbench.terminal import markup, plain
+from sightbench.console import Console
+from sightbench.terminal import plain
 from tests.paths import ROOT
 
 
@@ -41,11 +43,21 @@ def test_what_cannot_be_turned_into_text_is_named_by_its_type() -> None:
         assert "cannot be shown" in plain(value)
 
 
-@pytest.mark.parametrize("text", ["[/red]", "[bold]x", "\\[red]x[/]", "a[link=file:///x]b"])
+@pytest.mark.parametrize("text", ["[/red]", "[bold]x", "\\[red]x[/]", "a[link=file:///x]b", ":smile:"])
 def test_markup_is_shown_and_not_obeyed(text: str) -> None:
     out = io.StringIO()
-    Console(file=out, width=200).print(markup(text))
+    Console(out, width=200).print(text)
     assert out.getvalue() == text + "\n"
+
+
+def test_no_letter_of_a_table_steers_a_terminal() -> None:
+    out = io.StringIO()
+    table = Table(title="a\x1b[2Jb")
+    table.add_column("[/red]\x07")
+    table.add_row(Text("x\x1b]0;owned\u202ey"), style="bold")
+    Console(out, width=40, force_terminal=True).print(table)
+    assert "\x1b[1m" in out.getvalue() and "[/red]" in out.getvalue()
+    assert not any(each in out.getvalue() for each in ("\x1b[2J", "\x1b]0", "\x07", "\u202e"))
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])

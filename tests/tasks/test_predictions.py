@@ -187,4 +187,4 @@ def test_a_damaged_file_is_read_or_refused_in_one_line(tmp_path: Path, file: tup
         assert str(error).isprintable() and len(str(error)) < 1000
     else:
         found = read.find(sample("bench/7", order=3, question_id=7))
-        orjson.dumps([found, list(read.by_id.values()), list(read.by_position)])
+        orjson.dumps([found, list(read.by_id.values()), list(read.by_position.values())])
