@@ -106,6 +106,12 @@ class Template:
             values["mask_options"] = {"return_masks": True}
         elif settings.text_mask_options:
             values["mask_options"] = {"return_masks": False}
+        # https://developers.openai.com/api/docs/guides/flex-processing, and the same name at Gemini
+        # (https://ai.google.dev/gemini-api/docs/flex-inference), Anthropic and Groq.
+        if settings.service_tier is not None:
+            values["service_tier"] = settings.service_tier
+        if settings.detail is not None and self.provider.dialect == "gemini-generate":
+            values["media_resolution"] = f"MEDIA_RESOLUTION_{settings.detail.upper()}"
         values.update(settings.extra_body)
         return apply(settings.changes, values)
 

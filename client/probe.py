@@ -270,7 +270,7 @@ async def _describe(endpoint: Endpoint, model: str | None) -> ServerInfo:
         max_model_len=card.max_model_len,
         capabilities=card.capabilities,
         base=_base(card, cards),
-        shutdown_date=card.shutdown_date,
+        shutdown_date=card.switched_off,
     )
 
 

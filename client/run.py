@@ -69,8 +69,10 @@ def settle(settings: Settings, server: ServerInfo, *, mode: Mode | None = None) 
     known = chosen(settings.provider, settings.endpoints[0].url)
     if known.name == "generic":
         known = provider(server.engine)
-    if settings.detail and not DIALECTS[known.dialect].detail:
-        raise UsageError(f"--detail: {known.name}'s API has no such thing; leave it out")
+    words = DIALECTS[known.dialect].details
+    if settings.detail and settings.detail not in words:
+        told = f"has {', '.join(words)}" if words else "has no such thing; leave it out"
+        raise UsageError(f"--detail {settings.detail}: {known.name}'s API {told}")
     model = settings.model or server.model or ""
     convention = named(settings.family) if settings.family else _family_of(model, server)
     if mode is None:

@@ -71,8 +71,10 @@ class RequestOptions(Sampling):
         metavar="TEXT",
         shown="the model family's",
     )
-    detail: Literal["low", "high", "auto"] | None = flag(
-        None, "How closely the service looks at images (OpenAI's wires).", "what a request carries"
+    detail: Literal["low", "medium", "high", "auto"] | None = flag(
+        None,
+        "How closely the service looks at pictures (OpenAI's and Gemini's wires).",
+        "what a request carries",
     )
     frames: int | None = flag(
         None, "Send only N evenly spaced frames of a video.", "what a request carries", least=1, metavar="N"
@@ -83,6 +85,13 @@ class RequestOptions(Sampling):
     )
     max_pixels: int | None = flag(
         None, "Shrink larger images to this many pixels.", "what a request carries", least=1
+    )
+    service_tier: str | None = flag(
+        None,
+        "Processing tier of a hosted service: flex, priority, ...",
+        "what a request carries",
+        metavar="TIER",
+        shown="the account's",
     )
     family: str | None = flag(
         None,

@@ -8,14 +8,14 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypeGuard
 
 from sightbench.client.batches.service import Exchange
 from sightbench.client.hosted.negotiation import greedy
 from sightbench.client.hosted.preparation import described, prepare
-from sightbench.client.hosted.prices import prices
+from sightbench.client.hosted.prices import deprecated, prices
 from sightbench.client.journal import Journal
 from sightbench.client.probe import ServerInfo, probe_all, probe_masks
 from sightbench.client.progress import Progress
@@ -39,6 +39,7 @@ from sightbench.evaluation.settings import settings
 from sightbench.evaluation.shards import merge
 from sightbench.evaluation.shards.ledger import SHARDS
 from sightbench.evaluation.shards.part import Part, told
+from sightbench.evaluation.shutdown import switched_off
 from sightbench.evaluation.synthetic import default_set
 from sightbench.families import Family, named
 from sightbench.sample import Sample
@@ -287,7 +288,7 @@ def fitted(begun: Begun, servers: Servers) -> tuple[tuple[Dataset, ...], list[st
     if begun.wants_masks and not servers.segments:
         datasets, left_out = _without_masks(datasets, servers.infos[0])
         notes.append(left_out)
-    notes += _changed(servers.settings)
+    notes += (*_changed(servers.settings), *_ending(servers))
     first = servers.infos[0]
     model = " ".join(filter(None, (servers.settings.model, first.root, first.base)))
     datasets, ways = as_reference(datasets, servers.settings.family, model, begun.options.profile)
@@ -416,6 +417,19 @@ def _changed(asked: Settings) -> list[str]:
     lines = [str(change) for change in asked.changes]
     if not greedy(asked.changes):
         lines.append("this model cannot be asked greedily: --repeats 3 shows how much its answers vary")
+    return lines
+
+
+def _ending(servers: Servers) -> list[str]:
+    """What is known of the model's end, a line each."""
+    asked = servers.settings
+    days = dict.fromkeys(info.shutdown_date for info in servers.infos if info.shutdown_date)
+    lines = [line for day in days if (line := switched_off(f"the model {asked.model}", day, date.today()))]
+    service = provider(asked.provider)
+    if not days and service.hosted and deprecated(service.prices, asked.model):
+        lines.append(
+            f"the model {asked.model} is deprecated, as {prices().version} says: it may be gone soon"
+        )
     return lines
 
 

@@ -93,7 +93,14 @@ def completion(raw: bytes) -> Completion | Failure:
         usage=usage(body.usage or {}),
         model=body.model,
         id=body.id,
+        tier=tier(body.usage or {}),
     )
+
+
+def tier(counts: Mapping[str, Any]) -> str | None:
+    """How it was processed: https://platform.claude.com/docs/en/api/service-tiers"""
+    told = counts.get("service_tier")
+    return told if isinstance(told, str) else None
 
 
 def usage(counts: Mapping[str, Any]) -> Usage:

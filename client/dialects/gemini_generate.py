@@ -19,6 +19,8 @@ _CONFIG = {
     "top_k": "topK",
     "seed": "seed",
     "maxOutputTokens": "maxOutputTokens",
+    # https://ai.google.dev/gemini-api/docs/media-resolution
+    "media_resolution": "mediaResolution",
 }
 
 _ENDS = {"STOP": "stop", "MAX_TOKENS": "length"}

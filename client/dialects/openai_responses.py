@@ -62,6 +62,7 @@ class _Body(msgspec.Struct):
     usage: dict[str, Any] | None = None
     model: str | None = None
     id: str | None = None
+    service_tier: str | None = None
 
 
 _decoder = msgspec.json.Decoder(_Body)
@@ -93,6 +94,7 @@ def completion(raw: bytes) -> Completion | Failure:
         usage=usage(body.usage or {}),
         model=body.model,
         id=body.id,
+        tier=body.service_tier,
     )
 
 

@@ -22,8 +22,8 @@ class Dialect:
     `path` is where requests go under the API's base, {model} being the model's name. The key goes out in
     `key_header` ("Authorization": as a bearer token), with `headers` beside it. `text` and `image` write a
     content part, `video` one of a whole file where the service takes such; `request` writes the body,
-    `completion` reads a body of HTTP status 200 and raises msgspec.DecodeError for what is none. `detail`
-    tells whether an image may say how closely it is to be looked at.
+    `completion` reads a body of HTTP status 200 and raises msgspec.DecodeError for what is none. `details`
+    are the words it has for how closely pictures are to be looked at.
     """
 
     path: str
@@ -32,7 +32,7 @@ class Dialect:
     request: Callable[[Sequence[Message], Mapping[str, Any]], tuple[Fragment, ...]]
     completion: Callable[[bytes], Completion | Failure]
     video: VideoPart | None = None
-    detail: bool = False
+    details: tuple[str, ...] = ()
     key_header: str = "Authorization"
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -48,7 +48,7 @@ DIALECTS: Mapping[str, Dialect] = {
         openai_chat.image,
         openai_chat.request,
         chat_completion,
-        detail=True,
+        details=("low", "high", "auto"),
     ),
     # https://platform.claude.com/docs/en/api/overview#authentication, .../api/versioning
     "anthropic-messages": Dialect(
@@ -67,6 +67,7 @@ DIALECTS: Mapping[str, Dialect] = {
         gemini_generate.request,
         gemini_generate.completion,
         video=gemini_generate.video,
+        details=("low", "medium", "high"),
         key_header="x-goog-api-key",
     ),
     "openai-responses": Dialect(
@@ -75,6 +76,6 @@ DIALECTS: Mapping[str, Dialect] = {
         openai_responses.image,
         openai_responses.request,
         openai_responses.completion,
-        detail=True,
+        details=("low", "high", "auto"),
     ),
 }

@@ -60,6 +60,20 @@ class Prices:
         return None if provider is None else _listed(usage, provider, model, tier, at)
 
 
+def deprecated(provider: str | None, model: str) -> bool:
+    """Whether the price library calls a model of the provider deprecated; False for what it does not know."""
+    from genai_prices import Usage as Counted
+    from genai_prices import calc_price
+
+    if provider is None:
+        return False
+    try:
+        found = calc_price(Counted(input_tokens=1), model_ref=model, provider_id=provider)
+    except (LookupError, ValueError):
+        return False
+    return bool(found.model.deprecated)
+
+
 @dataclass(frozen=True, slots=True)
 class Bill:
     """What replies cost together: US dollars, of how many, and how many have no price."""

@@ -19,10 +19,13 @@ Cost = Callable[[Usage, str | None, float], Decimal | None]
 class Purse:
     """What is set aside is for the longest answer a request may get, so what is spent passes `limit` (None:
     there is none) by no more than prompts in flight are larger than guessed; the guesses learn. `spent` is
-    what was spent before."""
+    what was spent before, `tier` what is asked for."""
 
-    def __init__(self, limit: Decimal | None, cost: Cost, spent: Decimal = Decimal(0)) -> None:
+    def __init__(
+        self, limit: Decimal | None, cost: Cost, spent: Decimal = Decimal(0), tier: str | None = None
+    ) -> None:
         self.limit = limit
+        self._tier = tier
         self.spent = spent
         self._cost = cost
         self._aside = Decimal(0)
@@ -36,7 +39,7 @@ class Purse:
             return Decimal(0)
         async with self._settled:
             while True:
-                amount = self.price(prompt, answer)
+                amount = self.price(prompt, answer, self._tier)
                 if self.spent + self._aside + amount <= self.limit:
                     self._aside += amount
                     return amount
@@ -97,4 +100,5 @@ def purse(template: Template, replies: Iterable[Reply]) -> Purse | None:
         )
     paid = (reply for reply in replies if reply.status == "ok" and not reply.reused)
     spent = sum((cost(reply.usage, reply.tier, reply.at) or Decimal(0) for reply in paid), Decimal(0))
-    return Purse(None if settings.max_cost is None else Decimal(str(settings.max_cost)), cost, spent)
+    limit = None if settings.max_cost is None else Decimal(str(settings.max_cost))
+    return Purse(limit, cost, spent, settings.service_tier)

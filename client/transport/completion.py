@@ -133,9 +133,13 @@ def parse(
         found = decode(raw)
     except _BROKEN as error:
         return _no_completion(headers, raw, provider, plain(f"not an answer: {error}"), "bad_reply")
-    if isinstance(found, Failure) and found.kind in _NOTHING_SAID:
-        return _no_completion(headers, raw, provider, found.message, found.kind)
-    return found
+    if isinstance(found, Failure):
+        if found.kind in _NOTHING_SAID:
+            return _no_completion(headers, raw, provider, found.message, found.kind)
+        return found
+    # https://ai.google.dev/gemini-api/docs/priority-inference: the tier stands in a header there.
+    told = headers.get("x-gemini-service-tier")
+    return found if told is None else replace(found, tier=plain(told, 40))
 
 
 def asked_to_wait(raw: bytes) -> float | None:

@@ -19,7 +19,9 @@ class ModelCard:
 
     `root` is what the model was loaded from, `max_model_len` its context in tokens, `capabilities` what it
     can do ("text", "masks"), `parent` the id of the model that an adapter was put on, `shutdown_date` the
-    day it is switched off (ISO 8601).
+    day it is switched off (ISO 8601), which Mistral calls `deprecation`
+    (https://docs.mistral.ai/api/endpoint/models) and OpenRouter `expiration_date`
+    (https://openrouter.ai/docs/api/api-reference/models/get-models).
     """
 
     id: str
@@ -29,6 +31,14 @@ class ModelCard:
     capabilities: tuple[str, ...] | None = None
     parent: str | None = None
     shutdown_date: str | None = None
+    deprecation: str | None = None
+    expiration_date: str | None = None
+
+    @property
+    def switched_off(self) -> str | None:
+        """The day on which it will be gone, None where nobody says."""
+        told = self.shutdown_date or self.expiration_date or self.deprecation
+        return None if told is None else plain(told, 40).partition("T")[0]
 
 
 class _List(msgspec.Struct):

@@ -63,7 +63,7 @@ def calibrate(options: Options, count: int, note: Note) -> Calibration:
         runner.run(ask(asked, ready.settings, ready.journal, store=ready.store))
         service = provider(ready.settings.provider)
         table = prices(options.prices)
-        tier = BATCH if options.batch == "api" else None
+        tier = BATCH if options.batch == "api" else options.service_tier
 
         def cost(prompt: int, answer: int) -> Decimal | None:
             counted = Usage(prompt, answer, prompt + answer)

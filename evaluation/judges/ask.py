@@ -31,12 +31,12 @@ from sightbench.evaluation.judges.record import JudgeRecord
 from sightbench.evaluation.judges.verdicts import Question, Verdicts
 from sightbench.evaluation.selection import Dataset
 from sightbench.evaluation.settings import key_variable
+from sightbench.evaluation.shutdown import switched_off
 from sightbench.sample import Reply, Sample
 from sightbench.scorers.judged.form import Case, Form
 from sightbench.scorers.scoring_options import ScoringOptions
 
 MOST_TRIES = 5
-_SHUTDOWN_DAYS = 90
 _SHARED_SECONDS = 30.0
 
 Note = Callable[[str], None]
@@ -120,18 +120,8 @@ async def open_judge(options: JudgeOptions, note: Note) -> OpenJudge:
 
 def warnings(judge: JudgeRecord, today: date) -> list[str]:
     """What a reader must know of a judge that will not stay."""
-    if judge.shutdown_date is None:
-        return []
-    with suppress(ValueError):
-        left = (date.fromisoformat(judge.shutdown_date[:10]) - today).days
-        if left < 0:
-            return [f"the judge {judge.model} was to be switched off on {judge.shutdown_date}"]
-        if left > _SHUTDOWN_DAYS:
-            return []
-    return [
-        f"the judge {judge.model} is switched off on {judge.shutdown_date}: "
-        "what it says cannot be repeated after that"
-    ]
+    line = switched_off(f"the judge {judge.model}", judge.shutdown_date, today)
+    return [] if line is None else [line]
 
 
 def response_format(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -397,8 +397,12 @@ async def test_detail_stands_in_every_image_and_makes_another_request(tmp_path: 
     assert len({low.fingerprint, (await made(sample)).fingerprint}) == 2
     responses = await made(sample, to("http://x", detail="high", provider="openai-responses"))
     assert as_json(responses)["input"][0]["content"][0]["detail"] == "high"
-    with pytest.raises(UsageError, match="--detail: anthropic's API has no such thing"):
+    with pytest.raises(UsageError, match="anthropic's API has no such thing"):
         settle(to("https://api.anthropic.com", detail="low"), ServerInfo("x", model="m"))
+    with pytest.raises(UsageError, match="openai's API has low, high, auto"):
+        settle(to("https://api.openai.com/v1", detail="medium"), ServerInfo("x", model="m"))
+    gemini = await made(sample, to("http://x", detail="medium", provider="gemini"))
+    assert as_json(gemini)["generationConfig"]["mediaResolution"] == "MEDIA_RESOLUTION_MEDIUM"
 
 
 async def test_small_images_are_enlarged_to_the_least_pixels(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +237,40 @@ async def test_a_run_stops_before_it_costs_more_than_it_may(
     spent = run.summary.spent
     assert spent is not None and (spent.priced, spent.dollars) == (2, pytest.approx(0.00305))
     assert run.outcome is not None and "$0.00305 of $0.0049 are spent" in str(run.outcome.stopped)
+
+
+@pytest.mark.parametrize("name", MODELS)
+async def test_a_tier_is_asked_for_on_every_wire_and_priced_as_it_was_answered(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Flex is half of gpt-5.1's price (test_prices.py); what has no price for a tier is unpriced."""
+    monkeypatch.setenv(f"{name.upper()}_API_KEY", "sk-test")
+    told = {"openai": "flex", "anthropic": "standard_only", "gemini": "flex"}[name]
+    async with hosted(name) as (server, service):
+        run = await evaluate_async(options(server, name, tmp_path, service_tier=told))
+        assert {body["service_tier"] for body in service.asked} == {told}
+    with Journal.open(run.folder, write=False) as journal:
+        tiers = {reply.tier for reply in journal}
+    assert tiers == {"standard" if name == "anthropic" else "flex"}
+    spent = run.summary.spent
+    assert spent is not None
+    if name == "openai":
+        assert spent.dollars == pytest.approx(3 * 0.001525 / 2)
+    elif name == "gemini":
+        assert (spent.priced, spent.unpriced) == (0, 3)
+
+
+async def test_a_models_end_is_said_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENROUTER_API_KEY", "sk-test")
+    soon = (datetime.now(UTC) + timedelta(days=20)).date().isoformat()
+    notes: list[str] = []
+    async with serving(models=("some/model",), expiration_date=f"{soon}T00:00:00Z") as server:
+        asked = options(server, "openai", tmp_path, provider="openrouter", model="some/model")
+        run = await evaluate_async(asked, note=notes.append)
+    words = f"the model some/model is switched off on {soon}"
+    assert any(words in note for note in notes)
+    assert words in " ".join((run.folder / "report.txt").read_text().split())
+    assert run.record.servers[0]["shutdown_date"] == soon
 
 
 async def test_what_earlier_invocations_spent_counts_and_is_shown_as_it_grows(

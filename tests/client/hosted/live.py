@@ -26,8 +26,8 @@ class Service:
         return Response(status, json.dumps(body).encode(), named)
 
 
-def ok(content: Any) -> Response:
-    return Response(body=json.dumps(content).encode())
+def ok(content: Any, **headers: str) -> Response:
+    return Response(body=json.dumps(content).encode(), headers=headers)
 
 
 def openai() -> Service:
@@ -65,7 +65,7 @@ def openai() -> Service:
                 "object": "chat.completion",
                 "model": "gpt-5.1-2025-11-13",
                 "system_fingerprint": "fp_1",
-                "service_tier": "default",
+                "service_tier": body.get("service_tier", "default"),
                 "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
                 "usage": usage | details | cached,
             }
@@ -129,13 +129,17 @@ def gemini() -> Service:
         service.asked.append(request.json)
         candidate = {"content": {"role": "model", "parts": [{"text": "A"}]}, "finishReason": "STOP"}
         usage = {"promptTokenCount": 1000, "candidatesTokenCount": 10, "thoughtsTokenCount": 40}
+        tier = request.json.get("service_tier")
+        # https://ai.google.dev/gemini-api/docs/priority-inference: how it was processed is told in a header.
+        headers = {"x-gemini-service-tier": tier} if tier else {}
         return ok(
             {
                 "candidates": [candidate],
                 "usageMetadata": usage | {"totalTokenCount": 1050},
                 "modelVersion": "gemini-3.6-flash",
                 "responseId": f"r{len(service.asked)}",
-            }
+            },
+            **headers,
         )
 
     service.route = route

@@ -151,7 +151,7 @@ def test_anthropics_answer_is_its_text_and_its_cache_is_a_part_of_the_prompt() -
     answer = anthropic_messages.completion(raw)
     assert answer == Completion(
         "B", "hm", None, None, "stop", Usage(3495, 503, 3998, 1000, None, None, 400), "claude-opus-5",
-        "msg_013Zva2CMHLNnjNjJKqJ2EF",
+        "msg_013Zva2CMHLNnjNjJKqJ2EF", tier="standard",
     )  # fmt: skip
 
 
