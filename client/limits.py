@@ -7,6 +7,10 @@ from sightbench.client.transport.quota import Quota, Quotas
 _BURST_SECONDS = 0.25
 """A budget per minute is spent evenly: no more than a quarter of a second of it at once."""
 
+_CREDIT_SECONDS = 0.75
+_CATCH_UP = 1.25
+"""After a stall up to three quarters of a second are made up for, at five quarters of the pace."""
+
 _CRUMB = 1e-6
 _LITTLE = 0.2
 _SLOWEST = 0.05
@@ -20,29 +24,33 @@ _ROUNDS_BETWEEN_TRIALS = 8
 
 
 class _Bucket:
-    """What may be spent now: fills evenly, and never holds more than a moment's worth."""
+    """What may be spent now. Fills evenly; what a stall of ours left unused is made up for, in part and not
+    at once: services that enforce a minute's budget by the second let that through."""
 
-    def __init__(self, per_minute: float | None, now: float) -> None:
+    def __init__(self, per_minute: float | None, now: float, level: float = 0.0) -> None:
         self.per_minute = self._given = per_minute
         self.brake = 1.0
-        self.level = 0.0
+        self._level = self._burst = level
         self._at = now
 
     def wait(self, need: float, now: float) -> float:
         """Seconds until it holds `need`."""
         if self.per_minute is None:
             return 0.0
-        rate = self.per_minute / 60 * self.brake
-        most = max(need, self.per_minute / 60 * _BURST_SECONDS)
-        self.level = min(most, self.level + (now - self._at) * rate)
+        even = self.per_minute / 60
+        rate, passed = even * self.brake, now - self._at
         self._at = now
-        return 0.0 if self.level >= need - _CRUMB else (need - self.level) / rate
+        self._level = min(max(need, even * _CREDIT_SECONDS), self._level + passed * rate)
+        self._burst = min(max(need, even * _BURST_SECONDS), self._burst + passed * rate * _CATCH_UP)
+        missing = max((need - self._level) / rate, (need - self._burst) / (rate * _CATCH_UP))
+        return missing if missing > _CRUMB else 0.0
 
     def take(self, amount: float) -> float:
         """Spends what there is, or more; returns what was charged, nothing where there is no budget."""
         if self.per_minute is None:
             return 0.0
-        self.level -= amount
+        self._level -= amount
+        self._burst -= amount
         return amount
 
     def told(self, quota: Quota | None, other: Quota | None = None) -> None:
@@ -65,8 +73,7 @@ class Budget:
     """
 
     def __init__(self, rpm: float | None, tpm: float | None, now: float) -> None:
-        self._requests = _Bucket(rpm, now)
-        self._requests.level = 1.0
+        self._requests = _Bucket(rpm, now, 1.0)
         self._tokens = _Bucket(tpm, now)
         self._ratio = 1.0
 

@@ -41,6 +41,27 @@ def test_a_budget_of_tokens_follows_what_requests_really_use() -> None:
     assert 450 <= budget.take(100) <= 501
 
 
+def test_what_a_stall_cost_is_made_up_for_and_no_second_holds_too_much() -> None:
+    """50 a second, half a second of standing still every five: a service that enforces the limit by the
+    second refuses nothing, and hardly anything is lost."""
+    budget = Budget(3000, None, 0.0)
+    now, sent, left, stalls = 0.0, 0, 50.0, 0
+    while now < 300:
+        wait = budget.wait(now)
+        if now >= 5 * (stalls + 1):
+            stalls += 1
+            wait = max(wait, 0.5)
+        now += wait
+        left = min(50.0, left + wait * 50)
+        if budget.wait(now) > 0:
+            continue
+        budget.take(1)
+        sent += 1
+        left -= 1
+        assert left >= 0, "refused"
+    assert stalls == 59 and sent >= 0.99 * 300 * 50
+
+
 def test_a_budget_that_is_not_there_holds_nobody_up() -> None:
     assert spend(Budget(None, None, 0.0), 1000, 10**6, 10.0**9)[-1] == 0.0
 
