@@ -16,6 +16,7 @@ from sightbench.client.batches.service import Exchange
 from sightbench.client.hosted.negotiation import greedy
 from sightbench.client.hosted.preparation import described, prepare
 from sightbench.client.hosted.prices import deprecated, prices
+from sightbench.client.hosted.shutdown import switched_off
 from sightbench.client.journal import Journal
 from sightbench.client.probe import ServerInfo, probe_all, probe_masks
 from sightbench.client.progress import Progress
@@ -39,7 +40,6 @@ from sightbench.evaluation.settings import settings
 from sightbench.evaluation.shards import merge
 from sightbench.evaluation.shards.ledger import SHARDS
 from sightbench.evaluation.shards.part import Part, told
-from sightbench.evaluation.shutdown import switched_off
 from sightbench.evaluation.synthetic import default_set
 from sightbench.families import Family, named
 from sightbench.sample import Sample

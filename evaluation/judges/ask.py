@@ -17,6 +17,7 @@ from sightbench.client.dialects.table import DIALECTS
 from sightbench.client.hosted.negotiation import greedy
 from sightbench.client.hosted.preparation import described, prepare
 from sightbench.client.hosted.prices import prices
+from sightbench.client.hosted.shutdown import switched_off
 from sightbench.client.journal import JUDGEMENTS, Journal
 from sightbench.client.probe import probe_all
 from sightbench.client.progress import Progress
@@ -31,7 +32,6 @@ from sightbench.evaluation.judges.record import JudgeRecord
 from sightbench.evaluation.judges.verdicts import Question, Verdicts
 from sightbench.evaluation.selection import Dataset
 from sightbench.evaluation.settings import key_variable
-from sightbench.evaluation.shutdown import switched_off
 from sightbench.sample import Reply, Sample
 from sightbench.scorers.judged.form import Case, Form
 from sightbench.scorers.scoring_options import ScoringOptions
