@@ -25,12 +25,22 @@ LOOKED_AT = 1000
 @click.argument("word", required=False)
 @data_option
 @json_option
-def tasks(word: str | None, data: Path | None, as_json: bool) -> None:
+@click.option(
+    "--blind-check",
+    is_flag=True,
+    help="With NAME and --data: how much can be answered from the texts alone, by a classifier.",
+)
+def tasks(word: str | None, data: Path | None, as_json: bool, blind_check: bool) -> None:
     """List the benchmarks, or those with WORD in their name, or show the one that is called so: its files,
     prompt, metric and reference. With --data, say which files are there. A pipe gets tab-separated lines.
     """
     if data is not None and not data.is_dir():
         raise UsageError(f"--data {data}: there is no such folder")
+    if blind_check:
+        if word is None or data is None:
+            raise UsageError("--blind-check needs the benchmark's name and --data DIR")
+        _check_blind(word, data)
+        return
     called = _called(word) if word else ()
     others = [
         benchmark
@@ -50,6 +60,20 @@ def tasks(word: str | None, data: Path | None, as_json: bool) -> None:
         click.echo("also: " + ", ".join(benchmark.name for benchmark in others))
     elif not called:
         _list(others, data)
+
+
+def _check_blind(name: str, data: Path) -> None:
+    from sightbench.evaluation.studies.blind import blind_check
+    from sightbench.reports.tables import precision, value
+
+    for one in blind_check(name, data):
+        left = f", {one.left_out:,} without a known answer of one text left out" if one.left_out else ""
+        click.echo(f"{one.title}: {one.n:,} questions answered without looking{left}")
+        for metric in (one.accuracy, one.usual, one.gain):
+            click.echo(f"  {metric.name:42} {value(metric):>12}  {precision(metric).partition(',')[0]}")
+        click.echo(f"  {'by guessing':42} {one.chance:>7.1f}")
+        for part in one.accuracy.parts:
+            click.echo(f"    {part.name:40} {value(part):>12}  n = {part.n:,}")
 
 
 def _called(name: str) -> Sequence[Selection]:

@@ -17,14 +17,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sightbench.errors import DatasetError, SightbenchError, UsageError
+from sightbench.tasks.conditional_logit import Design, Options, fitted
 from sightbench.tasks.synthetic.generate import QA
-from sightbench.tasks.synthetic.scene import COLOURS, SHAPES, Floats
+from sightbench.tasks.synthetic.scene import COLOURS, SHAPES
 
 NAME = re.compile(rf"\b(?:{'|'.join(COLOURS)}) (?:{'|'.join(SHAPES)})\b")
-STEPS, RATE, RIDGE = 200, 0.3, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +76,9 @@ def text_only_prior(train: Path, test: Path) -> Prior:
     for root, questions in ((train, fit), (test, exam)):
         if not questions:
             raise DatasetError("holds no questions", root / "multi_json")
-    weights = _fitted(_Design.of(fit, index, grow=True), len(index))
-    design = _Design.of(exam, index, grow=False)
-    scores = design.scores(weights)
-    hits = sum(
-        int(scores[start:end].argmax()) == question.right
-        for question, start, end in zip(exam, design.starts, (*design.starts[1:], len(scores)), strict=True)
-    )
+    weights = fitted(Design.of(map(_options, fit), index, grow=True), len(index))
+    chosen = Design.of(map(_options, exam), index, grow=False).chosen(weights)
+    hits = sum(found == question.right for found, question in zip(chosen, exam, strict=True))
     rates = [1 / len(question.options) for question in exam]
     return Prior(
         accuracy=100 * hits / len(exam),
@@ -152,35 +147,8 @@ def _read(root: Path, tasks: tuple[str, ...]) -> Iterator[_Question]:
             raise DatasetError(f"not a list of questions with lettered options: {error!r}", path) from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Design:
-    """The features of all options as (row, column) pairs; one row per option, questions in a row."""
-
-    rows: NDArray[np.int64]
-    columns: NDArray[np.int64]
-    starts: NDArray[np.int64]
-    right: Floats
-
-    @classmethod
-    def of(cls, questions: list[_Question], index: dict[str, int], grow: bool) -> _Design:
-        rows: list[int] = []
-        columns: list[int] = []
-        starts: list[int] = []
-        right: list[float] = []
-        for question in questions:
-            starts.append(len(right))
-            for position in range(len(question.options)):
-                for feature in _features(question, position):
-                    column = index.setdefault(feature, len(index)) if grow else index.get(feature)
-                    if column is not None:
-                        rows.append(len(right))
-                        columns.append(column)
-                right.append(float(position == question.right))
-        return cls(np.array(rows), np.array(columns), np.array(starts), np.array(right))
-
-    def scores(self, weights: Floats) -> Floats:
-        totals = np.bincount(self.rows, weights[self.columns], minlength=len(self.right)).astype(np.float64)
-        return totals
+def _options(question: _Question) -> Options:
+    return Options([_features(question, at) for at in range(len(question.options))], question.right)
 
 
 def _features(question: _Question, position: int) -> Iterator[str]:
@@ -205,18 +173,3 @@ def _features(question: _Question, position: int) -> Iterator[str]:
     for word in words:
         for name in set(NAME.findall(question.text)):
             yield f"{name} asked, {word} offered"
-
-
-def _fitted(design: _Design, width: int) -> Floats:
-    """Weights of the conditional logit, by gradient descent with a step per weight (Adagrad)."""
-    weights, squares = np.zeros(width), np.full(width, 1e-8)
-    counts = np.diff(np.append(design.starts, len(design.right)))
-    for _ in range(STEPS):
-        scores = design.scores(weights)
-        scores = np.exp(scores - np.repeat(np.maximum.reduceat(scores, design.starts), counts))
-        shares = scores / np.repeat(np.add.reduceat(scores, design.starts), counts)
-        error = (shares - design.right)[design.rows]
-        slope = np.bincount(design.columns, error, minlength=width) + RIDGE * weights
-        squares += slope**2
-        weights -= RATE * slope / np.sqrt(squares)
-    return weights
