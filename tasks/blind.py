@@ -91,7 +91,7 @@ def _question(sample: Sample) -> _Question | None:
 
 
 def _gold(gold: Gold) -> str | None:
-    if isinstance(gold, MaskTruth) or isinstance(gold, Mapping):
+    if isinstance(gold, MaskTruth | Mapping):
         return None
     if isinstance(gold, list | tuple):
         texts = [str(one) for one in gold if isinstance(one, str | int | float)]
