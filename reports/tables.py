@@ -16,6 +16,9 @@ from sightbench.scorers.score import Metric
 from sightbench.scorers.scoring import Coverage
 from sightbench.scorers.statistics.intervals import FEW_CLUSTERS
 
+FEW_PARTS = 8
+"""So many lines a benchmark may add to its own on a terminal."""
+
 
 def number(metric: Metric) -> str:
     """`63.2 ±1.4 (120)`: value, standard error, n; `n/a` where there is no value."""
@@ -161,9 +164,10 @@ def _baseline(values: Mapping[str, float], column: str) -> str:
 
 
 def _first_look(headline: Metric) -> list[tuple[int, Metric]]:
-    """The headline, and what it is made of where that is made of something too (dimensions, domains)."""
-    parts = headline.parts if any(part.parts for part in headline.parts) else ()
-    return [(0, headline), *((1, part) for part in parts)]
+    """The headline, and the few numbers it is made of where those are made of something too (dimensions,
+    domains, halves)."""
+    nested = any(part.parts for part in headline.parts) and len(headline.parts) <= FEW_PARTS
+    return [(0, headline), *((1, part) for part in headline.parts if nested)]
 
 
 def _overview(model: str, benchmarks: list[BenchmarkSummary], full: bool) -> Table:
