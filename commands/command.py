@@ -10,9 +10,10 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from sightbench.commands.batch import batch
 from sightbench.commands.download import download
@@ -39,6 +40,9 @@ from sightbench.errors import SightbenchError
 from sightbench.program import program
 from sightbench.terminal import plain, printable, use_any_encoding
 
+if TYPE_CHECKING:
+    from sightbench.evaluation.options import Options
+
 
 def _version(ctx: click.Context, _param: click.Parameter, asked: bool) -> None:
     if asked:
@@ -51,17 +55,13 @@ def _version(ctx: click.Context, _param: click.Parameter, asked: bool) -> None:
 
 def _config(ctx: click.Context, _param: click.Parameter, path: Path | None) -> Path | None:
     if path is not None:
-        from sightbench.commands.config_file import defaults
+        from sightbench.commands.config_file import MODELS, defaults, models
 
         named = [parameter for parameter in ctx.command.params if parameter.name]
-        ctx.default_map = {
-            **(ctx.default_map or {}),
-            **defaults(
-                path,
-                {str(parameter.name) for parameter in named},
-                {str(parameter.name) for parameter in named if getattr(parameter, "multiple", False)},
-            ),
-        }
+        names = {str(parameter.name) for parameter in named}
+        multiple = {str(parameter.name) for parameter in named if getattr(parameter, "multiple", False)}
+        ctx.default_map = {**(ctx.default_map or {}), **defaults(path, names, multiple)}
+        ctx.meta[MODELS] = models(path, names, multiple)
     return path
 
 
@@ -126,30 +126,66 @@ def cli(
     """
     if ctx.invoked_subcommand is not None:
         return
+    from sightbench.commands.evaluate import one_table
     from sightbench.evaluation.options import Options
 
-    options = Options(**flags)
+    every = [Options(**each) for each in _each_model(ctx, flags)]
     if repeats > 1:
-        options = replace(options, seed=options.seed or 0)
-    if dry_run:
-        from sightbench.commands.plan import show
+        every = [replace(options, seed=options.seed or 0) for options in every]
+    codes = []
+    for options in every:
+        if dry_run:
+            codes.append(_show(options, repeats, calibrate))
+        else:
+            codes.append(_evaluate(options, repeats, confirm_above, quiet=quiet))
+    if len(every) > 1 and not dry_run:
+        one_table(every)
+    ctx.exit(max(codes))
 
-        show(options)
-        if repeats > 1:
-            click.echo(f"all of it {repeats} times (--repeats)")
-        if calibrate is not None:
-            from sightbench.commands.terminal import note
-            from sightbench.evaluation.costs.calibrate import calibrate as learn
 
-            click.echo(str(learn(options, calibrate, note)))
-    else:
-        from sightbench.commands.evaluate import confirmed, evaluate, evaluate_repeats
+def _each_model(ctx: click.Context, flags: dict[str, Any]) -> list[dict[str, Any]]:
+    """The flags of each model that --config lists, else the flags themselves; those on the line go before."""
+    from sightbench.commands.config_file import MODELS
 
-        if confirm_above is not None and not confirmed(options, confirm_above, repeats):
-            ctx.exit(1)
-        if repeats > 1:
-            ctx.exit(evaluate_repeats(options, repeats, quiet=quiet))
-        ctx.exit(evaluate(options, quiet=quiet))
+    entries = ctx.meta.get(MODELS, ())
+    if not entries or ctx.get_parameter_source("model") is ParameterSource.COMMANDLINE:
+        return [flags]
+    types = {parameter.name: parameter for parameter in ctx.command.params}
+    every = []
+    for entry in entries:
+        own = {
+            name: types[name].process_value(ctx, value)
+            for name, value in entry.items()
+            if ctx.get_parameter_source(name) is not ParameterSource.COMMANDLINE
+        }
+        if flags["out"] is not None and "out" not in own:
+            own["out"] = Path(flags["out"]) / (own.get("alias") or own["model"]).rsplit("/", 1)[-1]
+        every.append({**flags, **own})
+    return every
+
+
+def _show(options: Options, repeats: int, calibrate: int | None) -> int:
+    from sightbench.commands.plan import show
+
+    show(options)
+    if repeats > 1:
+        click.echo(f"all of it {repeats} times (--repeats)")
+    if calibrate is not None:
+        from sightbench.commands.terminal import note
+        from sightbench.evaluation.costs.calibrate import calibrate as learn
+
+        click.echo(str(learn(options, calibrate, note)))
+    return 0
+
+
+def _evaluate(options: Options, repeats: int, confirm_above: float | None, *, quiet: bool) -> int:
+    from sightbench.commands.evaluate import confirmed, evaluate, evaluate_repeats
+
+    if confirm_above is not None and not confirmed(options, confirm_above, repeats):
+        return 1
+    if repeats > 1:
+        return evaluate_repeats(options, repeats, quiet=quiet)
+    return evaluate(options, quiet=quiet)
 
 
 for command in (

@@ -33,21 +33,56 @@ DYNBENCH: dict[str, str | None] = {
 """Entry of Dyn-Bench's config.yaml -> our flag, None where it says nothing about asking."""
 
 
+MODELS = "models"
+"""The entry that lists several models, each with flags of its own."""
+
+
 def defaults(path: Path, names: set[str], multiple: set[str]) -> dict[str, Any]:
     """Flag name -> value; one value for a flag of `multiple` is a list of one, an empty value no flag.
 
     Raises UsageError for unreadable YAML, an unknown name, a key written out, or a list or mapping where
     one value belongs.
     """
+    read, _ = _parted(_read(path))
+    return _flags(path, read, names, multiple)
+
+
+def models(path: Path, names: set[str], multiple: set[str]) -> tuple[dict[str, Any], ...]:
+    """The flags of each model where the file names several: `model: [A, B]`, or `models:` with an entry
+    each, a name or flags of its own. Raises UsageError as `defaults` does."""
+    _, entries = _parted(_read(path))
+    found = []
+    for entry in entries:
+        flags = entry if isinstance(entry, dict) else {"model": entry}
+        if not isinstance(flags.get("model"), str):
+            raise UsageError(f"--config {path}: each of several models is a name, or flags with a model")
+        found.append(_flags(path, flags, names, multiple))
+    return tuple(found)
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
         read = from_yaml(path.read_bytes()) or {}
     except (OSError, ValueError) as error:
         raise UsageError(f"--config {path}: not readable YAML ({error})") from None
     if not isinstance(read, dict):
         raise UsageError(f"--config {path}: write `name: value` lines, one per flag")
-    out = {}
     if any(isinstance(read.get(section), dict) for section in ("model", "datasets", "evaluation")):
-        read = _dynbench(path, read)
+        return _dynbench(path, read)
+    return read
+
+
+def _parted(read: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
+    """The flags for all, and the models where there are several."""
+    rest = dict(read)
+    entries = rest.pop(MODELS, None)
+    if entries is None and isinstance(rest.get("model"), list):
+        entries = rest.pop("model")
+    return rest, entries if isinstance(entries, list) else [] if entries is None else [entries]
+
+
+def _flags(path: Path, read: dict[str, Any], names: set[str], multiple: set[str]) -> dict[str, Any]:
+    out = {}
     for key, value in read.items():
         name = str(key).replace("-", "_")
         if name in ("api_key", "key", "token"):
@@ -76,7 +111,7 @@ def _dynbench(path: Path, read: dict[str, Any]) -> dict[str, Any]:
                 raise UsageError(f"--config {path}: {entry} is none of Dyn-Bench's entries: {known}")
             if (flag := DYNBENCH[entry]) is not None:
                 flags[flag] = value
-    if "out" in flags and "model" in flags:
+    if "out" in flags and isinstance(flags.get("model"), str):
         # One folder of results for all models there; a run folder a model here.
         flags["out"] = str(Path(str(flags["out"])) / str(flags["model"]).rsplit("/", 1)[-1])
     return flags

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from sightbench.client.progress import Progress, shown
@@ -49,6 +49,18 @@ def evaluate_repeats(options: Options, count: int, *, quiet: bool = False) -> in
     if len(runs) > 1:
         say("\n".join(lines(repeats(runs))))
     return code
+
+
+def one_table(every: Sequence[Options]) -> None:
+    """Prints the runs of several models as one table, as the command `leaderboard` does."""
+    from sightbench.evaluation.run import open_run
+    from sightbench.evaluation.studies.leaderboard import leaderboard
+    from sightbench.reports.studies.leaderboard import FORMS
+
+    folders = [options.folder(options.model or "") for options in every]
+    runs = [open_run(folder) for folder in folders if (folder / "scores.jsonl").exists()]
+    if len(runs) > 1:
+        print(FORMS["markdown"](leaderboard(runs)), end="")
 
 
 def confirmed(options: Options, dollars: float, repeats: int = 1) -> bool:

@@ -13,6 +13,7 @@ from sightbench.commands.command import cli
 from sightbench.commands.config_file import defaults
 from sightbench.errors import UsageError
 from tests.hostile import damaged_yaml, generator
+from tests.tasks import formats
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_extra_body_may_be_a_mapping(run, flags) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["model: [a, b]", "header: {X-Team: blue}", "task: [[qa]]", "extra_body: {when: 2024-01-01}"]
+    "line", ["alias: [a, b]", "header: {X-Team: blue}", "task: [[qa]]", "extra_body: {when: 2024-01-01}"]
 )
 def test_a_list_or_mapping_where_none_belongs_is_one_line(run, flags, line: str) -> None:
     Path("c.yaml").write_text(line + "\n")
@@ -131,3 +132,41 @@ def test_a_damaged_file_is_flags_or_one_line(tmp_path: Path, raw: bytes) -> None
         assert "--config" in str(error) and "\n" not in str(error) and len(str(error)) < 1000
     else:
         assert read.keys() <= NAMES
+
+
+SEVERAL = """
+task: MMStar
+data: data
+out: runs
+models:
+  - model: pixel-baseline
+    endpoint: {url}
+    alias: first
+  - {{model: pixel-baseline, endpoint: {url}, alias: second, max_tokens: 7}}
+"""
+
+
+def test_several_models_run_one_after_the_other_into_one_table(run, baseline, tmp_path) -> None:
+    formats.make("MMStar", tmp_path / "data")
+    Path("c.yaml").write_text(SEVERAL.format(url=baseline))
+    code, out, err = run("--config", "c.yaml", "--quiet", "--limit", 2)
+    assert code == 0, err
+    (header,) = [line for line in out.splitlines() if line.startswith("|") and "first" in line]
+    assert "|" in header
+    requests = {
+        name: json.loads(Path(f"runs/{name}/run.json").read_text())["request"].get("max_tokens")
+        for name in ("first", "second")
+    }
+    assert requests == {"first": None, "second": 7}
+
+
+def test_models_of_one_server_are_a_list_and_one_on_the_line_goes_before(run, tmp_path) -> None:
+    formats.make("MMStar", tmp_path / "data")
+    Path("c.yaml").write_text("task: MMStar\ndata: data\nmodel: [A, B]\n")
+    code, out, _ = run("--config", "c.yaml", *HERE, "--dry-run")
+    assert code == 0 and [line[0] for line in out.splitlines() if " at http" in line] == ["A", "B"]
+    _, out, _ = run("--config", "c.yaml", *HERE, "--dry-run", "--model", "C")
+    assert [line[0] for line in out.splitlines() if " at http" in line] == ["C"]
+    Path("c.yaml").write_text("task: MMStar\ndata: data\nmodels:\n  - endpoint: x\n")
+    code, _, err = run("--config", "c.yaml", *HERE, "--dry-run")
+    assert code == 2 and "each of several models is a name, or flags with a model" in err
