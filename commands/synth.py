@@ -28,13 +28,18 @@ from sightbench.terminal import say
 @click.option("--camera-speed", type=float, default=1.0, show_default=True, help="0: it stands still.")
 @click.option("--twins", is_flag=True, help="Also each scene reversed in time and mirrored.")
 @click.option("--depth", is_flag=True, help="Also depth images.")
-def synth(out: Path, scenes: int, seed: int, **flags: Any) -> None:
+@click.option("--layout", help="Expressions and masks as mevis, refdavis, revos or refcoco has them.")
+def synth(out: Path, scenes: int, seed: int, layout: str | None, **flags: Any) -> None:
     """Render a synthetic benchmark with exactly known answers and masks."""
-    from sightbench.evaluation.synthetic import render
+    from sightbench.evaluation.synthetic import render, render_layout
     from sightbench.tasks.synthetic.knobs import Knobs
 
     spans = {name: span(flags[name], f"--{name}") for name in ("objects", "movers")}
     knobs = Knobs(**{**flags, **spans, "size": size(flags["size"])})
+    if layout is not None:
+        count = render_layout(out, layout, scenes, seed, knobs, rendered if sys.stderr.isatty() else None)
+        click.echo(f"{out}: {count} expressions in the layout of {layout}, seed {seed}")
+        return
     manifest = render(out, scenes, seed, knobs, rendered if sys.stderr.isatty() else None)
     counts = ", ".join(f"{count} {task}" for task, count in manifest.tasks.items())
     frames = manifest.knobs["frames"]

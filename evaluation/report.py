@@ -32,9 +32,11 @@ from sightbench.reports.summary import Summary
 from sightbench.rle import MaskError, Rle
 from sightbench.sample import Reply, Sample, StoredMasks
 from sightbench.scorers.masks.definitions import DEFINITIONS, DYNBENCH_TOLERANCE
+from sightbench.scorers.masks.image_iou import CIOU
 from sightbench.scorers.masks.jf import score_object
 from sightbench.scorers.masks.truth import Cache
 from sightbench.scorers.score import Score
+from sightbench.scorers.scorer import Context
 
 MOST_RUNS = 4
 PAGE = "report.html"
@@ -155,8 +157,25 @@ def _entries(run: Run, triples: Iterable[Triple]) -> Iterator[Entry]:
                 if sample.benchmark not in truths:
                     truths[sample.benchmark] = true_masks(_dataset(run, sample))
                 masks = _masks(sample.gold, reply, score, truths[sample.benchmark], tolerance)
+            elif sample.wants == "masks" and sample.gold is not None:
+                masks = _image_masks(sample, reply, score)
             turns = spoken(sample, family, system, suffix, first=sample.follows is None)
             yield Entry(sample, turns, reply, score, masks, verdict(sample, reply, score))
+
+
+def _image_masks(sample: Sample, reply: Reply | None, score: Score) -> Masks | None:
+    """An image's target and all that was drawn in it, as if it were a video of one frame."""
+    record = CIOU.read(sample.gold, {}, CIOU.profiles[0])
+    drawn = CIOU.extract(
+        None if reply is None else reply.masks, record.fields, Context(CIOU.profiles[0])
+    ).answer
+    truth = record.gold.union(*drawn[:1])
+    if truth is None:
+        return None
+    fits = all(mask[:2] == truth[:2] for mask in drawn)
+    union = rle.union(drawn) if drawn and fits else None
+    scored = score.value is not None and score.status == "scored"
+    return Masks((union,), (truth,), (score.value,) if scored and score.value is not None else ())
 
 
 def _dataset(run: Run, sample: Sample) -> Dataset:

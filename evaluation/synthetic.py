@@ -7,7 +7,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from sightbench.errors import UsageError
 from sightbench.evaluation.run_record import TextOnlyPrior
+from sightbench.tasks.synthetic import layouts
 from sightbench.tasks.synthetic.controls import text_only_prior
 from sightbench.tasks.synthetic.generate import Manifest, generate
 from sightbench.tasks.synthetic.knobs import Knobs
@@ -26,6 +28,25 @@ def render(
     """Renders a set into `out` on all cores. Raises UsageError for knobs that cannot be."""
     workers = min(os.cpu_count() or 1, scenes)
     return generate(out, scenes, seed, knobs or Knobs(), workers=workers, progress=progress)
+
+
+def render_layout(
+    out: Path,
+    layout: str,
+    scenes: int,
+    seed: int,
+    knobs: Knobs | None = None,
+    progress: Rendered | None = None,
+) -> int:
+    """Renders a set into `out` in the layout of a referring benchmark (tasks/synthetic/layouts.py): how many
+    expressions. Raises UsageError for a layout nobody knows, or a folder that holds something."""
+    layouts.check(layout)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} is not an empty folder: choose another one, or remove it first")
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="rendered.", dir=out.parent) as own:
+        render(Path(own) / "set", scenes, seed, knobs, progress)
+        return layouts.write(Path(own) / "set", out, layout)
 
 
 def default_set(

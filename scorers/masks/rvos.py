@@ -188,7 +188,8 @@ def _in_groups(rows: Sequence[Row], rounded: Sequence[str], plain: Sequence[str]
     overall = {name: replace(metric, parts=()) for name, metric in overall.items() if metric.n}
     parts: list[Metric] = [*overall.values()]
     for group in groups:
-        parts.append(replace(mean_of(f"J&F {group}", [columns["J"][group], columns["F"][group]]), parts=()))
+        both = mean_of(f"J&F {group}", [columns["J"][group], columns["F"][group]])
+        parts.append(replace(both, n=len(groups[group]), parts=()))
         parts += [columns[name][group] for name in rounded if columns[name][group].n]
     apart = [row for row in known if row.sample.category == NO_TARGET]
     if apart:

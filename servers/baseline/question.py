@@ -45,6 +45,12 @@ MASK_FORMS: tuple[tuple[str, str], ...] = (
     ("named", "{a}"),
 )
 
+_SEGMENT = re.compile(r"\bsegment\s+(.+?)\s*(?:[.?!]|$)", re.IGNORECASE)
+_WANTS_MASK = re.compile(
+    r"\bplease (?:respond with|provide|output) (?:a |the )?segmentation mask", re.IGNORECASE
+)
+_WHAT_IS = re.compile(r"^what is (.+?) in this (?:image|video|scene)\?", re.IGNORECASE)
+_PLACE = re.compile(r"\s+in this (?:image|video|scene)$", re.IGNORECASE)
 _OPTION = re.compile(r"^\s*\(?([A-Z])[.):]\s*(\S.*?)\s*$")
 
 
@@ -63,9 +69,19 @@ def parse_question(text: str) -> Question | None:
     lines = text.strip().splitlines()
     options = tuple((m[1], m[2].lower()) for m in map(_OPTION.match, lines) if m)
     asked = " ".join(" ".join(line for line in lines if not _OPTION.match(line)).split())
-    segment = re.search(r"\bsegment\s+(.+?)\s*(?:[.?!]|$)", asked, re.IGNORECASE)
+    segment = _SEGMENT.search(asked)
     if segment:
-        return _match(_MASK_PATTERNS, segment[1], (), True)
+        return _match(_MASK_PATTERNS, _PLACE.sub("", segment[1]), (), True)
+    wants_mask = _WANTS_MASK.search(asked)
+    if wants_mask:
+        wanted = asked[: wants_mask.start()]
+        named = _WHAT_IS.search(wanted)
+        if named:
+            return _match(_MASK_PATTERNS, named[1], (), True)
+        found = _match(_TEXT_PATTERNS, wanted, (), True) or _match(
+            _MASK_PATTERNS, wanted.strip(" .?"), (), True
+        )
+        return None if found is None or found.family not in _MASKED else found
     return _match(_TEXT_PATTERNS, asked, options, False)
 
 
@@ -95,6 +111,9 @@ def _compiled(forms: tuple[tuple[str, str], ...], end: str) -> tuple[tuple[str, 
         for family, form in forms
     )
 
+
+_MASKED = {family for family, _ in MASK_FORMS} | {"hides"}
+"""Families that mean an object, whether they are asked for it as a question or named."""
 
 _TEXT_PATTERNS = _compiled(TEXT_FORMS, r"\b")
 _MASK_PATTERNS = _compiled(MASK_FORMS[:-1], r"\b") + _compiled(MASK_FORMS[-1:], "$")
