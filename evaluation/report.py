@@ -169,7 +169,7 @@ def _image_masks(sample: Sample, reply: Reply | None, score: Score) -> Masks | N
     drawn = CIOU.extract(
         None if reply is None else reply.masks, record.fields, Context(CIOU.profiles[0])
     ).answer
-    truth = record.gold.union(*drawn[:1])
+    truth = None if record.gold is None else record.gold.union(*drawn[:1])
     if truth is None:
         return None
     fits = all(mask[:2] == truth[:2] for mask in drawn)

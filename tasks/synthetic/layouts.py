@@ -126,7 +126,9 @@ def check(layout: str | None) -> None:
 
 def mevis(videos: Sequence[Clip], out: Path) -> int:
     root = out / "mevis/valid_u"
-    listed, masks, count = {}, {}, 0
+    listed: dict[str, Any] = {}
+    masks: dict[str, Any] = {}
+    count = 0
     for clip in videos:
         ids = [str(len(masks) + k) for k in range(len(clip.names))]
         masks |= dict(zip(ids, clip.masks, strict=True))
@@ -159,7 +161,7 @@ def refdavis(videos: Sequence[Clip], out: Path) -> int:
         listed[clip.name] = {"expressions": entries, "frames": _copied(clip, root / "valid/JPEGImages")}
         _label_maps(clip, root / "valid/Annotations" / clip.name)
     by_name = {clip.name: clip for clip in videos}
-    masks = {}
+    masks: dict[str, Any] = {}
     # Annotations are counted over videos and expressions sorted as text.
     for video in sorted(listed):
         for id in sorted(listed[video]["expressions"]):
@@ -172,7 +174,10 @@ def refdavis(videos: Sequence[Clip], out: Path) -> int:
 
 def revos(videos: Sequence[Clip], out: Path) -> int:
     root = out / "revos"
-    listed, masks, foreground, count = {}, {}, {}, 0
+    listed: dict[str, Any] = {}
+    masks: dict[str, Any] = {}
+    foreground: dict[str, Any] = {}
+    count = 0
     for clip in videos:
         ids = [str(len(masks) + k) for k in range(len(clip.names))]
         masks |= dict(zip(ids, clip.masks, strict=True))
@@ -208,7 +213,10 @@ def as_question(told: Told) -> str | None:
 def refcoco(videos: Sequence[Clip], out: Path) -> int:
     pictures = out / "images/mscoco/images/train2014"
     pictures.mkdir(parents=True, exist_ok=True)
-    images, notes, refs, grefs = [], [], [], []
+    images: list[dict[str, Any]] = []
+    notes: list[dict[str, Any]] = []
+    refs: list[dict[str, Any]] = []
+    grefs: list[dict[str, Any]] = []
     for number, clip in enumerate(videos, start=1):
         h, w = clip.size
         file = f"COCO_train2014_{number:012d}.jpg"
