@@ -23,6 +23,7 @@ from sightbench.commands.grade import grade
 from sightbench.commands.grouped_help import Front
 from sightbench.commands.import_ import import_
 from sightbench.commands.judges.judge import judge
+from sightbench.commands.judges.review import review
 from sightbench.commands.merge import merge
 from sightbench.commands.models import models
 from sightbench.commands.report import report
@@ -192,6 +193,7 @@ for command in (
     report,
     score,
     judge,
+    review,
     compare,
     batch,
     plan,

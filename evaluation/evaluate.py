@@ -26,9 +26,10 @@ from sightbench.client.settings import Settings
 from sightbench.client.store import Store
 from sightbench.errors import DatasetError, EndpointError, UsageError
 from sightbench.evaluation import run_record
-from sightbench.evaluation.judges.ask import OpenJudge, ask_judge, judged_cases, open_judge
+from sightbench.evaluation.judges.ask import OpenJudge, judged_cases, open_judge
 from sightbench.evaluation.judges.cases import form_of
 from sightbench.evaluation.judges.options import JudgeOptions, of_judge
+from sightbench.evaluation.judges.stage import judge_answers
 from sightbench.evaluation.options import Options
 from sightbench.evaluation.reference import as_reference
 from sightbench.evaluation.reuse import earlier
@@ -337,7 +338,7 @@ async def _judge(ready: _Ready, progress: OnProgress | None, note: Note) -> None
     asked_about = await asyncio.to_thread(
         judged_cases, ready.datasets, ready.journal, ready.record.scoring, wanted
     )
-    done = await ask_judge(
+    done = await judge_answers(
         ready.folder, ready.judge, asked_about, ready.judge_options, note=note, progress=progress
     )
     for line in done.lines():

@@ -13,6 +13,7 @@ import orjson
 
 from sightbench.client.journal import Journal
 from sightbench.evaluation.costs.spending import Spending
+from sightbench.evaluation.judges.controls import read as read_cards
 from sightbench.evaluation.judges.equate import read as read_equatings
 from sightbench.evaluation.judges.grader import grader
 from sightbench.evaluation.judges.summing import with_judge
@@ -77,6 +78,7 @@ def judge_run(
     folder = journal.path.parent
     with verdicts_in(folder, judge_in(run)) as verdicts:
         equatings = () if verdicts is None else read_equatings(folder)
+        cards = () if verdicts is None else read_cards(folder)
         for dataset in datasets:
             rows = []
             reused: Counter[str] = Counter()
@@ -91,7 +93,7 @@ def judge_run(
             told = (_reused(reused), tile_note(dataset, journal))
             summed = _summarise(dataset, rows, run, options, told)
             if verdicts is not None:
-                summed = with_judge(summed, rows, verdicts, equatings)
+                summed = with_judge(summed, rows, verdicts, equatings, cards)
             benchmarks.append(summed)
     summary = Summary(
         str(run.get("alias") or run["model"]),

@@ -14,7 +14,8 @@ from sightbench.scorers.scoring import Coverage
 @dataclass(frozen=True, slots=True)
 class JudgeSummary:
     """A judge's part in a benchmark's number: who it is, in which form it was asked, how many answers a rule
-    decided and how many the judge; why the others have no verdict, by reason; how many replies that took."""
+    decided and how many the judge; why the others have no verdict, by reason; how many replies that took.
+    `card` says what became of the control items, `notes` what the number may be set beside."""
 
     judge: str
     form: str
@@ -24,6 +25,7 @@ class JudgeSummary:
     replies: int
     tokens: int
     notes: tuple[str, ...] = ()
+    card: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

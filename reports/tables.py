@@ -122,6 +122,7 @@ def judge_lines(judged: JudgeSummary) -> list[tuple[str, str]]:
     if lost:
         counts.append(f"without a verdict: {lost}")
     lines = [(f"judged by {judged.judge}, {judged.form}: {'; '.join(counts)}.", "yellow" if lost else "dim")]
+    lines += [(f"judge card: {line}", "dim") for line in judged.card]
     return lines + [(note, "yellow") for note in judged.notes]
 
 

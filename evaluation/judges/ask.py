@@ -53,7 +53,8 @@ class OpenJudge:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What asking came to. `cases` are the answers no rule decides, `asked` the requests that were sent,
+    """What asking came to. `cases` are the answers no rule decides, `controls` the items among them whose
+    verdict is known, `asked` the requests that were sent,
     `kept` the verdicts that were there; `stopped` says why not all were asked."""
 
     cases: int
@@ -62,12 +63,13 @@ class Judged:
     failed: int
     tokens: int
     stopped: str | None = None
+    controls: int = 0
 
     def lines(self) -> list[str]:
         """What a person should know of it."""
-        told = (
-            f"{self.cases:,} answers for the judge: {self.kept:,} judged before, {self.asked:,} requests sent"
-        )
+        beside = f" and {self.controls:,} controls" if self.controls else ""
+        told = f"{self.cases:,} answers for the judge{beside}"
+        told += f": {self.kept:,} judged before, {self.asked:,} requests sent"
         lines = [f"{told}, {self.failed:,} of them failed" if self.failed else told]
         if self.stopped is not None:
             lines.append(f"judging stopped: {self.stopped}; `judge` continues it")

@@ -15,12 +15,12 @@ from sightbench.evaluation.judges.ask import (
     Note,
     OnProgress,
     OpenJudge,
-    ask_judge,
     judged_cases,
     open_judge,
 )
 from sightbench.evaluation.judges.equate import Equating, equate, keep
 from sightbench.evaluation.judges.options import JudgeOptions
+from sightbench.evaluation.judges.stage import judge_answers
 from sightbench.evaluation.run import Run
 from sightbench.evaluation.score import score_run
 
@@ -46,7 +46,7 @@ def judge(
             with Journal.open(run.folder, write=False) as replies:
                 asked_about = judged_cases(run.datasets, replies, run.record.scoring, opened.record.profile)
                 outcome = runner.run(
-                    ask_judge(run.folder, opened, asked_about, options, note=note, progress=progress)
+                    judge_answers(run.folder, opened, asked_about, options, note=note, progress=progress)
                 )
                 record = replace(run.record, judge=opened.record)
                 run_record.write(run.folder, record)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from sightbench.evaluation.judges.controls import Card, of_benchmark
 from sightbench.evaluation.judges.equate import Equating, holding
 from sightbench.evaluation.judges.equated import equated
 from sightbench.evaluation.judges.verdicts import VERDICT, Verdicts
@@ -16,19 +17,28 @@ UNANCHORED = "no anchors: this number stands on no published scale (`bench.py ju
 
 
 def with_judge(
-    summary: BenchmarkSummary, rows: Sequence[Row], verdicts: Verdicts, equatings: Sequence[Equating]
+    summary: BenchmarkSummary,
+    rows: Sequence[Row],
+    verdicts: Verdicts,
+    equatings: Sequence[Equating],
+    cards: Sequence[Card],
 ) -> BenchmarkSummary:
     """The summary with the judge's part in it, and the equated number beside the raw one where there is an
     anchor set for this judge; as it is for a benchmark none of whose answers needed a judge."""
     judged = judge_summary(verdicts, rows)
     if judged is None:
         return summary
+    told = of_benchmark(cards, summary.name, judged.form, verdicts.judge.identity)
+    if told is not None:
+        judged = replace(judged, card=tuple(told.lines()))
     equating = holding(equatings, judged.form, verdicts.judge.identity)
     number = None if equating is None else equated(summary.headline, rows, equating)
     if equating is None or number is None:
         return replace(summary, judged=replace(judged, notes=(UNANCHORED,)))
-    told = f"equated to {equating.reference_judge} by {len(equating.reference)} answers ({equating.source})"
-    return replace(summary, extras=(*summary.extras, number), judged=replace(judged, notes=(told,)))
+    anchored = (
+        f"equated to {equating.reference_judge} by {len(equating.reference)} answers ({equating.source})"
+    )
+    return replace(summary, extras=(*summary.extras, number), judged=replace(judged, notes=(anchored,)))
 
 
 def judge_summary(verdicts: Verdicts, rows: Sequence[Row]) -> JudgeSummary | None:

@@ -62,7 +62,19 @@ function headline(name) {
   return part(benchmark.title,
     shape ? paperTable(found, shape) : plainTable(found),
     el("p", {class: "caption"}, `${benchmark.metric}. Profile ${benchmark.profile}. Small print: 95 % interval and n. Reference: ${benchmark.reference}.`),
+    found.map((benchmark, run) => judgeOf(benchmark?.judged, run)),
     notesOf(found));
+}
+
+// The judge's card: who judged, how much of it, and what became of the items whose verdict is known.
+function judgeOf(judged, run) {
+  if (!judged) return null;
+  const without = Object.entries(judged.without).map(([why, n]) => `${count(n)} ${why}`).join(", ");
+  const facts = [["judge", judged.judge], ["form", judged.form], ["decided by the judge", count(judged.by_judge)],
+    ["decided by rule", count(judged.by_rule)], without ? ["without a verdict", without] : null].filter(Boolean);
+  return el("div", {class: "judged"}, el("h4", {}, runs.length > 1 ? `Judge card, ${flat(runs[run].label)}` : "Judge card"),
+    el("dl", {class: "facts"}, facts.map(([label, value]) => [el("dt", {}, label), el("dd", {}, shown(value))])),
+    [...judged.card, ...judged.notes].map((line) => el("p", {class: "quiet"}, shown(line))));
 }
 
 // What a reader must know; a note that all runs share stands once.

@@ -25,11 +25,13 @@ _PROMPTS = files("sightbench.scorers") / "judged" / "prompts"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One answer as a judge is shown it; `options` are the question's, by letter, where it has any."""
+    """One answer as a judge is shown it; `options` are the question's, by letter, where it has any, `other`
+    the answer it is compared with."""
 
     sample: Sample
     answer: str
     options: Mapping[str, str] = field(default_factory=dict)
+    other: str = ""
 
     @property
     def question(self) -> str:

@@ -467,6 +467,32 @@ MATHVISTA = Judge(
     _math_undecided,
 )
 
+
+def _reviewed(case: Case) -> Mapping[str, str]:
+    """A review's fields; the reference answer goes along where there is one in words."""
+    gold = case.sample.gold
+    known = text_of(gold) if isinstance(gold, str | list | tuple | int | float) else ""
+    letter = case.sample.choices.get(known)
+    reference = f"\nReference answer:\n{known}{f' ({letter})' if letter else ''}\n" if known else ""
+    return {"question": case.asked, "reference": reference, "answer": case.answer, "other": case.other}
+
+
+# Blind reviews of answers to anything; no reference has them.
+REVIEW = _ours(
+    "review",
+    _reviewed,
+    read=replies.mark,
+    use="reply",
+    schema=replies.schema(mark=replies.one_of(replies.TEN)),
+)
+PAIR = _ours(
+    "pair",
+    _reviewed,
+    read=replies.better,
+    use="reply",
+    schema=replies.schema(better=replies.one_of(("A", "B", "tie"))),
+)
+
 JUDGES: Mapping[str, Judge] = {
     "mmvet_judge": MMVET,
     "llava_bench_judge": LLAVA_BENCH,

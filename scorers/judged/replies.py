@@ -53,6 +53,18 @@ def plan(text: str, case: Case) -> str | None:
     return json.dumps({"scores": {name: found[name] for name in PLAN_SCORES}})
 
 
+def mark(text: str, case: Case) -> str | None:
+    """A blind review's mark: whole, from 1 to 10."""
+    found = _object(text, "mark")
+    return str(found["mark"]) if found is not None and _whole(found["mark"], TEN) else None
+
+
+def better(text: str, case: Case) -> str | None:
+    """Which of two answers is better: A, B or tie."""
+    found = _object(text, "better")
+    return None if found is None else _among(found["better"], ("A", "B", "tie"))
+
+
 def key_points(text: str, case: Case) -> str | None:
     """MMScan: the key points with right or wrong beside each, counted here."""
     found = _object(text, "key_points")

@@ -321,7 +321,8 @@ async def test_killed_while_judging_nothing_is_lost_or_asked_twice(run: Command,
         code, out, err = await asyncio.to_thread(run, *judging_it[2:])
         assert code == 0, out + err
         asked = Counter(request.body for request in judge.requests)
-    assert len(asked) == count
+    controls = count // 20
+    assert count < len(asked) <= count + controls
     # What was in flight at a kill has no line, and is asked again.
-    assert sum(asked.values()) <= count + kills * in_flight
+    assert sum(asked.values()) <= count + controls + kills * in_flight
     assert summed()["judged"]["by_judge"] == count
