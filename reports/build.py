@@ -10,12 +10,13 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from sightbench.errors import RunFolderError
 from sightbench.reports import pictures
 from sightbench.reports.chunks import Chunks, Series, to_json
 from sightbench.reports.columns import Index
-from sightbench.reports.entry import Pairing, Run
+from sightbench.reports.entry import Ballot, Pairing, Run
 from sightbench.reports.html import page
 from sightbench.reports.overview import Tally, overview
 from sightbench.reports.pictures import Copies, Place, Small, linked
@@ -44,6 +45,7 @@ def build(
     pairings: Sequence[Pairing] = (),
     single: bool | None = None,
     embed: int = 0,
+    ballot: Ballot | None = None,
 ) -> Built:
     """Writes `path` (report.html) and, unless everything goes into it, `report_data/` beside it.
 
@@ -54,7 +56,7 @@ def build(
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as folder:
             work = Path(folder)
-            built = _pack(runs, work, linked(path.parent.absolute()), pairings, embed)
+            built = _pack(runs, work, linked(path.parent.absolute()), pairings, embed, ballot)
             if single is None:
                 single = built.chunks.total < SINGLE_FILE_BYTES
             return Built(path, _write(built, path, work, single))
@@ -102,7 +104,12 @@ class _Packed:
 
 
 def _pack(
-    runs: Sequence[Run], folder: Path, place: Place, pairings: Sequence[Pairing], embed: int
+    runs: Sequence[Run],
+    folder: Path,
+    place: Place,
+    pairings: Sequence[Pairing],
+    embed: int,
+    ballot: Ballot | None = None,
 ) -> _Packed:
     """Goes through the samples of all runs once and leaves chunks in `folder`."""
     folder.mkdir(exist_ok=True)
@@ -135,12 +142,14 @@ def _pack(
     chunks.write_json("index", columns)
     labels = [run.label for run in runs]
     made = hashlib.sha256(columns + to_json(labels)).hexdigest()[:12]
-    whole = {
+    whole: dict[str, Any] = {
         "build": made,
         "version": version(),
         "runs": overviews,
         "comparisons": [asdict(pairing.comparison) | {"run": pairing.run} for pairing in pairings],
     }
+    if ballot is not None:
+        whole["ballot"] = asdict(ballot)
     return _Packed(" · ".join(labels), to_json(whole), made, chunks)
 
 

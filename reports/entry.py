@@ -79,6 +79,14 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Ballot:
+    """Makes the page one for people to compare the answers of its two runs on; `id` is what their ratings
+    are kept under."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Pairing:
     """The run at position `run` of the page against the first one, on one benchmark."""
 

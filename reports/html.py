@@ -22,6 +22,7 @@ SCRIPTS = (
     "rle",
     "masks",
     "sample",
+    "ballot",
     "main",
 )
 STYLES = ("base", "overview", "samples", "masks", "print")

@@ -1,4 +1,4 @@
-"""`review`: answers of several runs compared blind."""
+"""`review`: answers of several runs compared blind, by models and by people."""
 
 from __future__ import annotations
 
@@ -28,6 +28,15 @@ from sightbench.errors import UsageError
 @click.option("--seed", type=int, default=0, show_default=True, help="Of what is drawn.")
 @click.option("--with-media", is_flag=True, help="Show the judge the images and frames too.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder.  [default: runs/review-RUN-RUN]")
+@click.option("--human", is_flag=True, help="Write a page for people to compare the answers on, instead.")
+@click.option(
+    "--import",
+    "ratings",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    multiple=True,
+    metavar="FILE",
+    help="What people said on that page; repeat for several people.",
+)
 @click.option("--quiet", is_flag=True, help="No progress display.")
 @click.pass_context
 def review(
@@ -41,10 +50,12 @@ def review(
     seed: int,
     with_media: bool,
     out: Path | None,
+    human: bool,
+    ratings: tuple[Path, ...],
     quiet: bool,
     **flags: Any,
 ) -> None:
-    """Compare the answers of runs blind: judges see no model's name."""
+    """Compare the answers of runs blind: judges and people see no model's name."""
     from dataclasses import replace
 
     import orjson
@@ -62,8 +73,17 @@ def review(
     options = JudgeOptions(**flags)
     opened = [open_run(run, data) for run in runs]
     folder = out or Path("runs") / ("review-" + "-".join(run.resolve().name for run in runs))
+    if human or ratings:
+        from sightbench.evaluation.judges.people import ratings_lines, write_page
+
+        if human:
+            built, key = write_page(opened, folder, limit=limit, seed=seed)
+            click.echo(f"{built}\nwhich answer is whose: {key} (not for those who rate)")
+            return
+        click.echo("\n".join(ratings_lines(folder, ratings)))
+        return
     if options.judge_endpoint is None:
-        raise UsageError("--judge-endpoint: the URL of the judge is missing")
+        raise UsageError("--judge-endpoint: the URL of the judge is missing (or --human, for people)")
     items = items_of(opened, limit, seed)
     endpoints = (options.judge_endpoint, *also_judge)
     judges = [

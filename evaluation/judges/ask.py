@@ -126,12 +126,24 @@ def warnings(judge: JudgeRecord, today: date) -> list[str]:
     return [] if line is None else [line]
 
 
-def response_format(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The body field that holds a reply to a schema: vLLM's, SGLang's and OpenAI's."""
+_BOUNDS = ("maxLength", "minItems", "maxItems")
+
+
+def response_format(schema: Mapping[str, Any], *, bounded: bool = True) -> dict[str, Any]:
+    """The body field that holds a reply to a schema: vLLM's, SGLang's and OpenAI's. Not `bounded`: without
+    the lengths, which some services refuse."""
+    if not bounded:
+        schema = _unbounded(schema)
     if set(schema) == {"type"}:
         return {"response_format": {"type": "json_object"}}
     named = {"name": "verdict", "strict": True, "schema": schema}
     return {"response_format": {"type": "json_schema", "json_schema": named}}
+
+
+def _unbounded(schema: Any) -> Any:
+    if isinstance(schema, Mapping):
+        return {name: _unbounded(value) for name, value in schema.items() if name not in _BOUNDS}
+    return schema
 
 
 def judged_cases(
@@ -292,7 +304,11 @@ class _Stage:
             self.judge.settings,
             temperature=attempt.temperature,
             max_tokens=attempt.max_tokens,
-            extra_body=response_format(schema) if structured and schema is not None else {},
+            extra_body=(
+                response_format(schema, bounded=not provider(self.judge.settings.provider).hosted)
+                if structured and schema is not None
+                else {}
+            ),
             max_tokens_total=None if left is None else max(1, left - self.tokens),
             max_cost=None if money is None else float(Decimal(str(money)) - self._spent),
         )

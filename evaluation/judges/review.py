@@ -198,7 +198,7 @@ def _settled(orders: tuple[float | None, float | None]) -> float | None:
     return first if first == second else TIE
 
 
-def _majority(votes: Sequence[float]) -> float:
+def majority(votes: Sequence[float]) -> float:
     """What most judges say; a tie where no side has more than half."""
     word, count = Counter(votes).most_common(1)[0]
     return word if 2 * count > len(votes) else TIE
@@ -228,7 +228,7 @@ def _summed(
             if not votes:
                 without += 1
                 continue
-            won = _majority(votes)
+            won = majority(votes)
             ties += won == TIE
             lengths = (len(item.answers[one]), len(item.answers[other]))
             own.append(Duel(one, other, won, item.cluster, lengths))

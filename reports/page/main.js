@@ -3,7 +3,7 @@
 // Start: the table at once, the rest when the index is there; then keys and the URL.
 
 function draw(before) {
-  const samples = state.view === "samples";
+  const samples = Boolean(ballot) || state.view === "samples";
   document.getElementById("overview").hidden = samples;
   document.getElementById("samples").hidden = !samples;
   document.body.classList.toggle("with-sample", samples && Boolean(state.s));
@@ -40,6 +40,7 @@ function pressed(event) {
     ArrowRight: () => viewer?.step(1), ArrowLeft: () => viewer?.step(-1),
     " ": () => viewer && !onButton && viewer.toggle(),
     "+": () => viewer?.zoom(viewer.scale * 2), "-": () => viewer?.zoom(viewer.scale / 2),
+    ...(ballot && state.s ? Object.fromEntries(Object.entries(BALLOT_KEYS).map(([key, vote]) => [key, () => rate(vote)])) : {}),
     "/": () => { go({view: "samples"}); document.getElementById("search").focus(); },
   };
   if (!acts[event.key]) return;
@@ -51,6 +52,7 @@ function pressed(event) {
 }
 
 async function start() {
+  document.body.classList.toggle("with-ballot", Boolean(ballot));
   drawHeader(document.getElementById("top"));
   drawOverview(document.getElementById("overview"));
   performance.mark("table");
@@ -62,6 +64,7 @@ async function start() {
   try {
     await loadIndex();
     fill(document.getElementById("samples"), listPane(), el("div", {class: "pane", id: "pane", tabindex: "-1"}));
+    if (ballot && !state.s) go({view: "samples", s: unratedAfter("") ?? index.shared.id[0]});
     draw(null);
     const open = rows.indexOf(openPlace());
     if (open > 0 && state.view === "samples") revealRow(open);

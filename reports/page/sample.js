@@ -40,7 +40,7 @@ async function sampleContent(i) {
   const records = await Promise.all(own.map((run) => recordOf(run, i)));
   const first = records[0];
   const masks = index.shared.masks[i];
-  const content = [backLink(), sampleHead(i)];
+  const content = [backLink(), sampleHead(i), ballot ? ballotBar() : null];
   if (masks) {
     const [truth, ...sets] = await Promise.all([truthOf(i), ...own.map((run) => masksOf(run, i))]);
     viewer = maskViewer({truth, images: imagesOf(first), sets: own.map((run, at) => ({label: runs[run].label, position: run, masks: sets[at]}))});
@@ -48,7 +48,7 @@ async function sampleContent(i) {
   }
   content.push(await earlierTurns(first, own[0]), prompt(first, masks, boxesOf(records, own)), otherPrompts(records, own), gold(first),
     el("div", {class: "answers"}, own.map((run, at) => answer(run, i, records[at]))));
-  if (own.length > 1) content.push(differing(own, i));
+  if (own.length > 1 && !ballot) content.push(differing(own, i));
   return content;
 }
 

@@ -262,9 +262,11 @@ def _dictionary(case: Case) -> Mapping[str, str]:
 
 _KEY_POINTS = {
     "type": "array",
+    "minItems": 1,
+    "maxItems": 20,
     "items": {
         "type": "object",
-        "properties": {"point": {"type": "string"}, "right": {"type": "boolean"}},
+        "properties": {"point": {"type": "string", "maxLength": 200}, "right": {"type": "boolean"}},
         "required": ["point", "right"],
         "additionalProperties": False,
     },
@@ -461,7 +463,7 @@ MATHVISTA = Judge(
             _math_ours,
             read=replies.extraction,
             use="extraction",
-            schema=replies.schema(answer={"type": "string"}),
+            schema=replies.schema(answer={"type": "string", "maxLength": replies.LONGEST_EXTRACTION}),
         ),
     },
     _math_undecided,
