@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 ROOMS  := client commands evaluation reports scorers servers tasks
 SOURCES := pyproject.toml setup.py $(wildcard scorers/masks/*.c scorers/masks/*.h)
 
-.PHONY: demo test lint test-browser test-vllm test-masks test-engines test-slurm soak fuzz perf
+.PHONY: demo test lint test-browser test-vllm test-masks test-engines test-slurm test-ray test-examples soak fuzz perf
 
 demo: $(VENV)/.installed
 	$(BIN)/python bench.py --out runs/demo
@@ -62,6 +62,17 @@ test-slurm: $(VENV)/.installed-dev
 	ci/slurm/install.sh
 	if [ -n "$(ENGINE)" ]; then venv=$$(ci/engines/install.sh $(ENGINE)) && export SIGHTBENCH_VLLM=$$venv/bin/vllm; fi && \
 	  $(BIN)/python -m pytest -m slurm tests/slurm
+
+test-ray: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[ray]'
+	$(BIN)/python -m pytest -m ray tests/ray
+
+# The YAML examples by Kubernetes' and SkyPilot's own schemas.
+test-examples:
+	test -x .schemas/bin/kubernetes-validate || { $(PYTHON) -m venv .schemas && \
+	  .schemas/bin/pip install --quiet --disable-pip-version-check kubernetes-validate 'skypilot>=0.14'; }
+	.schemas/bin/kubernetes-validate --strict examples/kubernetes.yaml
+	.schemas/bin/python -c 'import sky; print(sky.Task.from_yaml("examples/skypilot.yaml"))'
 
 # The long forms, and each generator of hostile input for SIGHTBENCH_SOAK seconds.
 soak: $(VENV)/.installed-dev
