@@ -379,6 +379,7 @@ def _record(
         scoring=_scoring(options, servers.settings),
         servers=tuple(info.record() for info in servers.infos),
         shard=servers.settings.shard,
+        deterministic=options.deterministic or None,
         python=platform.python_version(),
         mask_core=core(),
         notes=notes,

@@ -114,6 +114,10 @@ class Options(RequestOptions, JudgeOptions):
     insecure: bool = flag(False, "Do not verify TLS certificates.", "where")
     same_model: bool = flag(False, "Endpoints serve the same weights from different places.", "where")
 
+    deterministic: bool = flag(
+        False, "The server was started with --deterministic: kept in run.json.", "where"
+    )
+
     batch: Literal["api", "file"] | None = flag(
         None,
         "Ask in batches, at half the price: over the provider's API, or as files for `vllm run-batch`.",

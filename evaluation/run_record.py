@@ -58,8 +58,9 @@ class TextOnlyPrior:
 class RunRecord:
     """One run. `request` is what decides a request beside the sample, {"imported": FILE} for answers that
     were not asked for; `scoring` what `score` uses unless told otherwise; `judge` whose verdicts count
-    where no rule decides; `servers` what they said of themselves; `absent` the benchmarks of a group whose
-    files were not there; `merged` the shards this run was put together from; `started` is ISO 8601, UTC.
+    where no rule decides; `servers` what they said of themselves, and `deterministic` whether the user said
+    that they were started so; `absent` the benchmarks of a group whose files were not there; `merged` the
+    shards this run was put together from; `started` is ISO 8601, UTC.
     """
 
     model: str
@@ -69,6 +70,7 @@ class RunRecord:
     scoring: ScoringOptions = field(default_factory=ScoringOptions)
     servers: tuple[Mapping[str, Any], ...] = ()
     shard: tuple[int, int] | None = None
+    deterministic: bool | None = None
     merged: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()

@@ -28,7 +28,8 @@ class Wish:
     """How a model is to be served; `gpus` are those of one replica, 0 for none (a CPU build).
 
     `tiles` bounds the tiles of an image and `pixels` its pixels (least, most); None: as the model has it.
-    `key_env` is the variable with the key that requests must carry.
+    `key_env` is the variable with the key that requests must carry. `deterministic` asks for kernels whose
+    results do not depend on what else is in a batch.
     """
 
     host: str
@@ -39,6 +40,7 @@ class Wish:
     pixels: tuple[int, int] | None = None
     extra: tuple[str, ...] = ()
     key_env: str | None = None
+    deterministic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,9 @@ def vllm(target: Target, wish: Wish, executable: Sequence[str]) -> Process:
     command += rendered(flags, wish.extra)
     command += _adapters("--lora-modules", target.adapters)
     made = _serving("vllm", target, wish, [*command, *wish.extra])
-    return replace(made, key_env=wish.key_env, key_as="VLLM_API_KEY" if wish.key_env else None)
+    environment = {**made.environment, **({"VLLM_BATCH_INVARIANT": "1"} if wish.deterministic else {})}
+    key_as = "VLLM_API_KEY" if wish.key_env else None
+    return replace(made, environment=environment, key_env=wish.key_env, key_as=key_as)
 
 
 def sglang(target: Target, wish: Wish, executable: Sequence[str]) -> Process:
@@ -118,6 +122,8 @@ def sglang(target: Target, wish: Wish, executable: Sequence[str]) -> Process:
         flags["--tp-size"] = wish.gpus
     if wish.gpus == CPU:
         flags["--device"] = "cpu"
+    if wish.deterministic:
+        flags["--enable-deterministic-inference"] = True
     if target.adapters:
         flags["--enable-lora"] = True
     command = [*executable, "--model-path", target.model, *_address(wish), "--served-model-name", wish.name]

@@ -7,10 +7,7 @@ import json
 import os
 import re
 import shlex
-import shutil
 import signal
-import socket
-import subprocess
 import sys
 import threading
 from collections.abc import Sequence
@@ -22,16 +19,15 @@ from sightbench.families import ENGINES, EngineFlags, EngineName, Table, load
 from sightbench.files import replace_file
 from sightbench.program import command_line
 from sightbench.servers import engines, mask_engine
+from sightbench.servers.checks import check_deterministic, check_gpus, check_port, nodes, visible_gpus
 from sightbench.servers.engines import CPU, Process, Wish
 from sightbench.servers.keys import key_in
 from sightbench.servers.masks import flags as gateway_flags
 from sightbench.servers.supervise import (
     START_SECONDS,
     Interrupted,
-    KeyWanted,
     run_step,
     serve,
-    serving,
     shown,
 )
 from sightbench.servers.target import Target, resolve
@@ -87,6 +83,11 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--min-pixels", type=int, help="of an image (Qwen-VL)")
     made.add_argument("--max-pixels", type=int, help="of an image (Qwen-VL)")
+    made.add_argument(
+        "--deterministic",
+        action="store_true",
+        help="answers that do not depend on what else is asked (batch-invariant kernels; slower)",
+    )
     masks = made.add_argument_group("the mask server, for models that give masks")
     masks.add_argument("--split-dir", type=Path, help="where the split checkpoint goes (default: a cache)")
     gateway_flags.declare(masks, optional=True)
@@ -142,15 +143,19 @@ def _main(options: argparse.Namespace, extra: tuple[str, ...]) -> int:
     engine = engine_of(target, options.engine)
     if options.replicas < 1 or (options.gpus or 0) < 0 or not 0 < options.port < 65536:
         raise UsageError("--replicas is 1 or more, --gpus 0 or more, --port between 1 and 65535")
+    gpus = table.gpus_for(target.billions) if options.gpus is None else options.gpus
+    if options.deterministic:
+        check_deterministic(target, engine, gpus)
     wish = Wish(
         host=options.host,
         port=options.port,
         name=options.alias or target.name,
-        gpus=table.gpus_for(target.billions) if options.gpus is None else options.gpus,
+        gpus=gpus,
         tiles=tiles_of(target, engine, options.tiles),
         pixels=pixels_of(target, engine, options.min_pixels, options.max_pixels),
         extra=extra,
         key_env=options.api_key_env,
+        deterministic=options.deterministic,
     )
     if options.dry_run:
         plan = launch(target, engine, wish, options.replicas, venv, masks, dry=True)
@@ -292,6 +297,8 @@ def bench_lines(
             words += ["--family", target.family.name]
         if wish.key_env is not None:
             words += ["--api-key-env", wish.key_env]
+        if wish.deterministic:
+            words.append("--deterministic")
         if extra:
             words += ["--extra-body", json.dumps(extra)]
         lines.append(shlex.join([*words, "--task", _task(target, flags, wish), "--data", "DIR"]))
@@ -327,56 +334,6 @@ def pixels_of(
     if not target.family.serving.engines[engine].pixels:
         raise UsageError(f"--max-pixels: {target.family.name} on {engine} has no bounds for pixels")
     return least, most
-
-
-def visible_gpus() -> list[str] | None:
-    """The devices a process may use, as CUDA_VISIBLE_DEVICES names them; None where nobody can tell."""
-    given = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if given is not None:
-        return [device for device in given.split(",") if device and device != "-1"]
-    if Path("/dev/kfd").exists():
-        return None
-    if shutil.which("nvidia-smi") is None:
-        return []
-    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
-    return [str(index) for index, line in enumerate(re.findall(r"^GPU \d+", listed.stdout, re.MULTILINE))]
-
-
-def nodes(extra: Sequence[str]) -> int:
-    """Over how many machines an engine's own flags spread it."""
-    given = engines.value("--nnodes", extra) or "1"
-    return max(1, int(given)) if given.isdigit() else 1
-
-
-def check_gpus(needed: int, there: list[str] | None) -> None:
-    """Raises UsageError when there are fewer GPUs than needed."""
-    if there is None or len(there) >= needed:
-        return
-    if not there:
-        raise UsageError(
-            "no GPU was found (nvidia-smi -L lists none); a CPU build of the engine runs with --gpus 0"
-        )
-    raise UsageError(
-        f"{needed} GPUs are needed and {len(there)} are visible: --gpus {len(there)}, or fewer --replicas"
-    )
-
-
-def check_port(host: str, port: int) -> None:
-    """Raises UsageError when something listens there already, with what it serves where it says so."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as tried:
-        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            tried.bind((host, port))
-            return
-        except OSError as error:
-            reason = error.strerror
-    try:
-        models = serving(engines.local_url(host, port))
-    except KeyWanted:
-        models, reason = None, "by a server that asks for a key"
-    what = f" by a server of {', '.join(sorted(models))}" if models else f" ({reason})"
-    raise UsageError(f"port {port} is taken{what}: choose another with --port")
 
 
 def _behind(wish: Wish, router: str | None) -> str:

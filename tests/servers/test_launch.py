@@ -93,6 +93,29 @@ def test_nothing_is_left_to_an_engines_or_a_checkpoints_defaults(dry) -> None:
     assert flag(sglang, "--tp-size") == "4"
 
 
+def test_deterministic_kernels_are_asked_for_and_noted_in_the_run(dry) -> None:
+    model = "Qwen/Qwen3-VL-8B-Instruct"
+    _, (vllm,), comments, _ = dry(model, "--deterministic")
+    assert "VLLM_BATCH_INVARIANT=1" in vllm and " --deterministic --task" in comments[-1]
+    _, (sglang,), _, _ = dry(model, "--deterministic", "--engine", "sglang")
+    assert "--enable-deterministic-inference" in sglang and "VLLM_BATCH_INVARIANT=1" not in sglang
+    _, (plain,), comments, _ = dry(model)
+    assert "VLLM_BATCH_INVARIANT=1" not in plain and "--deterministic" not in comments[-1]
+
+
+@pytest.mark.parametrize(
+    ("model", "words", "said"),
+    [
+        ("Qwen/Qwen3-VL-8B-Instruct", ("--gpus", "0"), "for GPUs"),
+        ("ByteDance/Sa2VA-4B", (), "mask server"),
+        ("Qwen/Qwen3-VL-8B-Instruct", ("--engine", "transformers"), "vllm or sglang"),
+    ],
+)
+def test_deterministic_is_refused_where_no_engine_does_it(model, words, said, capsys) -> None:
+    assert launch.main([model, "--dry-run", "--deterministic", *words]) == 2
+    assert said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("model", "gpus"),
     [("Qwen/Qwen2.5-VL-7B-Instruct", None), ("OpenGVLab/InternVL3-38B", "2"),

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from sightbench.servers import launch
+from sightbench.servers import checks, launch
 from sightbench.servers.diagnosis import diagnose
 from tests.paths import ROOT
 
@@ -275,8 +275,8 @@ def test_no_gpu_and_too_few_are_told(home) -> None:
 
 
 def test_gpus_of_several_machines_are_not_looked_for_on_one() -> None:
-    assert launch.nodes(("--nnodes", "2", "--node-rank", "1")) == 2
-    assert launch.nodes(("--nnodes=4",)) == 4 and launch.nodes(("--seed", "1")) == 1
+    assert checks.nodes(("--nnodes", "2", "--node-rank", "1")) == 2
+    assert checks.nodes(("--nnodes=4",)) == 4 and checks.nodes(("--seed", "1")) == 1
 
 
 def test_an_engine_that_is_not_installed_is_told(home) -> None:

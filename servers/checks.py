@@ -1,0 +1,79 @@
+"""What is checked before a server is started: GPUs, ports, and whether an engine can do what was asked."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from sightbench.errors import UsageError
+from sightbench.families import EngineName
+from sightbench.servers import engines
+from sightbench.servers.engines import CPU
+from sightbench.servers.supervise import KeyWanted, serving
+from sightbench.servers.target import Target
+
+
+def check_deterministic(target: Target, engine: EngineName, gpus: int) -> None:
+    """Raises UsageError where no batch-invariant kernels are: vLLM and SGLang have them for GPUs."""
+    if gpus == CPU:
+        raise UsageError("--deterministic: the engines' batch-invariant kernels are for GPUs (8.0 or newer)")
+    if engine not in ("vllm", "sglang") or target.family.masks:
+        raise UsageError(
+            "--deterministic: for answers from vllm or sglang; the mask server's way to states was not tried "
+            "with it"
+        )
+
+
+def visible_gpus() -> list[str] | None:
+    """The devices a process may use, as CUDA_VISIBLE_DEVICES names them; None where nobody can tell."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is not None:
+        return [device for device in given.split(",") if device and device != "-1"]
+    if Path("/dev/kfd").exists():
+        return None
+    if shutil.which("nvidia-smi") is None:
+        return []
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
+    return [str(index) for index, line in enumerate(re.findall(r"^GPU \d+", listed.stdout, re.MULTILINE))]
+
+
+def nodes(extra: Sequence[str]) -> int:
+    """Over how many machines an engine's own flags spread it."""
+    given = engines.value("--nnodes", extra) or "1"
+    return max(1, int(given)) if given.isdigit() else 1
+
+
+def check_gpus(needed: int, there: list[str] | None) -> None:
+    """Raises UsageError when there are fewer GPUs than needed."""
+    if there is None or len(there) >= needed:
+        return
+    if not there:
+        raise UsageError(
+            "no GPU was found (nvidia-smi -L lists none); a CPU build of the engine runs with --gpus 0"
+        )
+    raise UsageError(
+        f"{needed} GPUs are needed and {len(there)} are visible: --gpus {len(there)}, or fewer --replicas"
+    )
+
+
+def check_port(host: str, port: int) -> None:
+    """Raises UsageError when something listens there already, with what it serves where it says so."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((host, port))
+            return
+        except OSError as error:
+            reason = error.strerror
+    try:
+        models = serving(engines.local_url(host, port))
+    except KeyWanted:
+        models, reason = None, "by a server that asks for a key"
+    what = f" by a server of {', '.join(sorted(models))}" if models else f" ({reason})"
+    raise UsageError(f"port {port} is taken{what}: choose another with --port")
