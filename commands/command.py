@@ -31,6 +31,7 @@ from sightbench.commands.score import score
 from sightbench.commands.studies.audit import audit
 from sightbench.commands.studies.compare import compare
 from sightbench.commands.studies.leaderboard import leaderboard
+from sightbench.commands.studies.needs import needs
 from sightbench.commands.studies.plan import plan
 from sightbench.commands.studies.plot import plot
 from sightbench.commands.studies.repeats import repeats
@@ -199,6 +200,7 @@ for command in (
     plan,
     leaderboard,
     sweep,
+    needs,
     repeats,
     audit,
     plot,

@@ -29,7 +29,8 @@ class Wish:
 
     `tiles` bounds the tiles of an image and `pixels` its pixels (least, most); None: as the model has it.
     `key_env` is the variable with the key that requests must carry. `deterministic` asks for kernels whose
-    results do not depend on what else is in a batch.
+    results do not depend on what else is in a batch. `sizes` are flags that go before the family's: what a
+    benchmark needs.
     """
 
     host: str
@@ -41,6 +42,7 @@ class Wish:
     extra: tuple[str, ...] = ()
     key_env: str | None = None
     deterministic: bool = False
+    sizes: Mapping[str, Flag] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +96,7 @@ def rendered(flags: Mapping[str, Flag], extra: Sequence[str] = ()) -> list[str]:
 def vllm(target: Target, wish: Wish, executable: Sequence[str]) -> Process:
     """`vllm serve` with the family's flags."""
     engine = target.family.serving.engines["vllm"]
-    flags: dict[str, Flag] = dict(engine.flags)
-    flags |= _sizes(engine, wish)
+    flags: dict[str, Flag] = {**engine.flags, **_sizes(engine, wish)}
     if wish.gpus > 1:
         flags["--tensor-parallel-size"] = wish.gpus
     if target.adapters:
@@ -133,13 +134,13 @@ def sglang(target: Target, wish: Wish, executable: Sequence[str]) -> Process:
 
 
 def _sizes(engine: EngineFlags, wish: Wish) -> dict[str, Flag]:
-    """The flags that bound tiles and pixels, as wished for."""
+    """The flags that bound tiles, pixels and prompts, as wished for."""
     flags: dict[str, Flag] = {}
     if wish.tiles is not None:
         flags |= engine.with_tiles(wish.tiles)
     if wish.pixels is not None:
         flags |= engine.with_pixels(*wish.pixels)
-    return flags
+    return {**flags, **wish.sizes}
 
 
 def transformers(target: Target, wish: Wish, executable: Sequence[str]) -> Process:

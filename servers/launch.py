@@ -18,9 +18,11 @@ from sightbench.errors import SightbenchError, UsageError
 from sightbench.families import ENGINES, EngineFlags, EngineName, Table, load
 from sightbench.files import replace_file
 from sightbench.program import command_line
+from sightbench.run_module import module_command
 from sightbench.servers import engines, mask_engine
 from sightbench.servers.checks import check_deterministic, check_gpus, check_port, nodes, visible_gpus
 from sightbench.servers.engines import CPU, Process, Wish
+from sightbench.servers.fit import Fit, asked_of, fit, gpu_memory
 from sightbench.servers.keys import key_in
 from sightbench.servers.masks import flags as gateway_flags
 from sightbench.servers.supervise import (
@@ -84,6 +86,13 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--min-pixels", type=int, help="of an image (Qwen-VL)")
     made.add_argument("--max-pixels", type=int, help="of an image (Qwen-VL)")
     made.add_argument(
+        "--task",
+        nargs="+",
+        metavar="NAME",
+        help="benchmarks it will be asked: sets context and images per prompt, says whether they fit",
+    )
+    made.add_argument("--data", type=Path, metavar="DIR", help="their files, for --task")
+    made.add_argument(
         "--deterministic",
         action="store_true",
         help="answers that do not depend on what else is asked (batch-invariant kernels; slower)",
@@ -146,17 +155,23 @@ def _main(options: argparse.Namespace, extra: tuple[str, ...]) -> int:
     gpus = table.gpus_for(target.billions) if options.gpus is None else options.gpus
     if options.deterministic:
         check_deterministic(target, engine, gpus)
+    tiles = tiles_of(target, engine, options.tiles)
+    pixels = pixels_of(target, engine, options.min_pixels, options.max_pixels)
+    needed = _fit(options, target, engine, gpus, tiles, pixels) if options.task else Fit({}, ())
     wish = Wish(
         host=options.host,
         port=options.port,
         name=options.alias or target.name,
         gpus=gpus,
-        tiles=tiles_of(target, engine, options.tiles),
-        pixels=pixels_of(target, engine, options.min_pixels, options.max_pixels),
+        tiles=tiles,
+        pixels=pixels,
         extra=extra,
         key_env=options.api_key_env,
         deterministic=options.deterministic,
+        sizes=needed.flags,
     )
+    for line in needed.lines:
+        print(f"# {line}" if options.dry_run else line, flush=True)
     if options.dry_run:
         plan = launch(target, engine, wish, options.replicas, venv, masks, dry=True)
         _print_dry(plan, target, engine, wish, table)
@@ -199,6 +214,20 @@ def _watch_parent() -> None:
     while os.read(0, 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _fit(
+    options: argparse.Namespace,
+    target: Target,
+    engine: EngineName,
+    gpus: int,
+    tiles: int | None,
+    pixels: tuple[int, int] | None,
+) -> Fit:
+    if options.data is None:
+        raise UsageError("--task needs --data, the folder with the benchmark's files")
+    needs = asked_of(module_command(sys.executable, "__main__"), options.task, options.data)
+    return fit(needs, target, engine, gpus, tiles=tiles, pixels=pixels, memory_gb=gpu_memory())
 
 
 def engine_of(target: Target, wanted: EngineName | None) -> EngineName:

@@ -75,6 +75,8 @@ class Family:
     `frames` is "images" or "video", `fps` the rate of frames that come without one, `max_frames` and
     `max_pixels` bound what its context holds, `frame_label` is written before each frame that goes as an
     image ("Frame{}: ", {} its number from 1), `system` is a system prompt sent when a sample has none,
+    `image_tokens` is what a picture takes of a context: one token per `grid` x `grid` pixels, or `tile`
+    tokens a tile, or at most so many for an `image` and for a `frame`; empty where that is not known.
     `suffix` is appended to the last question. `answer` says what of a reply is the answer after the reasons
     the family gives ("after_think", "boxed"): its `max_tokens` is then the least a reply gets. `wording` is
     whose questions for masks it was trained on (`Table.wordings`).
@@ -95,6 +97,7 @@ class Family:
     answer: str | None = None
     box_mode: str | None = None
     wording: str | None = None
+    image_tokens: Mapping[str, int] = field(default_factory=dict)
     serving: Serving = field(default_factory=Serving)
 
     @property
