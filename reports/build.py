@@ -98,6 +98,7 @@ def build_zip(runs: Sequence[Run], path: Path, *, pairings: Sequence[Pairing] = 
 @dataclass(frozen=True, slots=True)
 class _Packed:
     title: str
+    ballot: bool
     overview: bytes
     build: str
     chunks: Chunks
@@ -150,7 +151,7 @@ def _pack(
     }
     if ballot is not None:
         whole["ballot"] = asdict(ballot)
-    return _Packed(" · ".join(labels), to_json(whole), made, chunks)
+    return _Packed(" · ".join(labels), ballot is not None, to_json(whole), made, chunks)
 
 
 def _write(built: _Packed, path: Path, work: Path, single: bool) -> int:
@@ -161,7 +162,7 @@ def _write(built: _Packed, path: Path, work: Path, single: bool) -> int:
     overview = built.overview[:-1] + to_json({"data": None if single else data.name}).replace(b"{", b",", 1)
     temporary = work / "page"
     with temporary.open("wb") as file:
-        for piece in page(built.title, overview, blocks, single=single):
+        for piece in page(built.title, overview, blocks, single=single, ballot=built.ballot):
             file.write(piece)
     total = temporary.stat().st_size
     shutil.rmtree(data, ignore_errors=True)

@@ -22,22 +22,23 @@ SCRIPTS = (
     "rle",
     "masks",
     "sample",
-    "ballot",
     "main",
 )
+BALLOT = "ballot"
+"""The script of a page for people to compare answers on; other pages do without."""
 STYLES = ("base", "overview", "samples", "masks", "print")
 
 _PAGE = files("sightbench.reports") / "page"
 
 
 def page(
-    title: str, overview: bytes, blocks: Iterable[tuple[str, bytes]], *, single: bool
+    title: str, overview: bytes, blocks: Iterable[tuple[str, bytes]], *, single: bool, ballot: bool = False
 ) -> Iterable[bytes]:
     """The document in pieces. `overview` is JSON; `blocks` are (name, base64) data kept inside it.
 
     Without `single`, chunks are scripts beside the page, which the policy then allows.
     """
-    script, style = code(), css()
+    script, style = code(ballot), css()
     allowed = _hash(script) if single else f"{_hash(script)} 'self' file:"
     policy = (
         f"default-src 'none'; script-src {allowed}; style-src {_hash(style)}; "
@@ -57,9 +58,10 @@ def page(
     yield after.replace("/* script */", script).encode()
 
 
-def code() -> str:
+def code(ballot: bool = False) -> str:
     """All scripts of the page, in the order they are read."""
-    return "\n".join(_read(f"{name}.js") for name in SCRIPTS)
+    names = (*SCRIPTS[:-1], BALLOT, SCRIPTS[-1]) if ballot else SCRIPTS
+    return "\n".join(_read(f"{name}.js") for name in names)
 
 
 def css() -> str:

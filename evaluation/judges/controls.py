@@ -104,8 +104,11 @@ def controls(asked_about: Sequence[Asked]) -> list[Control]:
         for number, (_, form, base) in enumerate(ordered[: round(SHARE * len(group))]):
             kinds = _kinds(form, base)
             kind = kinds[number % len(kinds)]
-            other = ordered[-1 - number][2]
-            found.append(_made(kind, benchmark, form, base, other))
+            others = (case for _, _, case in reversed(ordered) if _gold(case) != _gold(base))
+            other = next(others, None)
+            if kind == ANOTHER and other is None:
+                kind = EMPTY
+            found.append(_made(kind, benchmark, form, base, other or base))
     return found
 
 

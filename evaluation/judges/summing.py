@@ -11,7 +11,7 @@ from sightbench.evaluation.judges.equate import Equating, holding
 from sightbench.evaluation.judges.equated import equated
 from sightbench.evaluation.judges.verdicts import VERDICT, Verdicts
 from sightbench.reports.summary import BenchmarkSummary, JudgeSummary
-from sightbench.scorers.score import Row
+from sightbench.scorers.score import Metric, Row
 
 UNANCHORED = "no anchors: this number stands on no published scale (`bench.py judge --equate` ties it to one)"
 
@@ -35,9 +35,8 @@ def with_judge(
     number = None if equating is None else equated(summary.headline, rows, equating)
     if equating is None or number is None:
         return replace(summary, judged=replace(judged, notes=(UNANCHORED,)))
-    anchored = (
-        f"equated to {equating.reference_judge} by {len(equating.reference)} answers ({equating.source})"
-    )
+    anchors = f"{equating.reference_judge} by {len(equating.reference)} answers ({equating.source})"
+    anchored = f"equated to {anchors}: {_told(number)}"
     return replace(summary, extras=(*summary.extras, number), judged=replace(judged, notes=(anchored,)))
 
 
@@ -59,6 +58,16 @@ def judge_summary(verdicts: Verdicts, rows: Sequence[Row]) -> JudgeSummary | Non
         replies=sum(int(each["tries"]) for each in told),
         tokens=sum(reply.usage.total_tokens or 0 for reply in replies),
     )
+
+
+def _told(number: Metric) -> str:
+    if number.value is None:
+        return number.note
+    unit = f" {number.unit}" if number.unit else ""
+    told = f"{number.value:.1f}{unit}"
+    if number.interval is None:
+        return told
+    return f"{told} (95 % interval {number.interval[0]:.1f} to {number.interval[1]:.1f})"
 
 
 def named(verdicts: Verdicts) -> str:

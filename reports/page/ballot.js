@@ -3,7 +3,6 @@
 // A page for people to compare answers on: names are hidden, 1, 2 and 3 rate, what is rated is kept in the
 // browser and saved as a file.
 
-const ballot = overview.ballot || null;
 const BALLOT_WORDS = {first: "The first is better", second: "The second is better", tie: "Neither is better"};
 const BALLOT_KEYS = {1: "first", 2: "second", 3: "tie"};
 
@@ -15,7 +14,6 @@ function ballotPlace() {
 
 function keptRatings() {
   const none = {rater: "", ratings: {}};
-  if (!ballot) return none;
   try {
     return {...none, ...JSON.parse(localStorage.getItem(ballotPlace()) || "{}")};
   } catch {

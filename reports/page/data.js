@@ -8,6 +8,7 @@ const PLACE = 1000;
 
 const overview = JSON.parse(document.getElementById("data-overview").textContent);
 const runs = overview.runs;
+const ballot = overview.ballot || null;
 
 const arrivals = new Map();
 const kept = new Map();

@@ -28,7 +28,7 @@ def content(request: Request, number: int) -> Response:
 
 
 @pytest.mark.parametrize(
-    ("judge_says", "empty", "asked"), [(attentive, "1 of 1", 84), (content, "0 of 1", 84)]
+    ("judge_says", "empty", "asked"), [(attentive, "2 of 2", 84), (content, "0 of 2", 84)]
 )
 async def test_one_answer_in_twenty_is_a_control(
     judge_says: Script, empty: str, asked: int, run: Command, tmp_path: Path
@@ -46,6 +46,7 @@ async def test_one_answer_in_twenty_is_a_control(
     number = summed()
     assert number["judged"]["by_judge"] == 80
     (passed, spent) = number["judged"]["card"]
+    # All questions have one reference answer, so none of another question is made.
     assert f"an empty answer: {empty}" in passed
     assert "the same answer again: 1 of 1" in passed
     assert spent.startswith("80 replies, 0 refusals, 0 answers without a verdict")
