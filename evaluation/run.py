@@ -64,7 +64,7 @@ class Run:
 
         Raises RunFolderError if it is not scored yet, or scored with other samples.
         """
-        scores = self._scores()
+        scores = self.scores()
         for dataset in self.datasets:
             for sample in dataset.samples():
                 score = next(scores, None)
@@ -91,7 +91,8 @@ class Run:
             raise UsageError("to_pandas() needs pandas: pip install pandas") from None
         return pandas.DataFrame([_row(*entry) for entry in self])
 
-    def _scores(self) -> Iterator[Score]:
+    def scores(self) -> Iterator[Score]:
+        """The lines of scores.jsonl, without the samples. Raises RunFolderError as `scored` does."""
         path = self.folder / SCORES
         try:
             with path.open("rb") as file:

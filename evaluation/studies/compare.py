@@ -46,7 +46,8 @@ def compare(
     """
     if len(runs) < 2:
         raise UsageError("a comparison needs two runs or more: the first is the baseline")
-    baseline, *candidates = (judged(run) for run in runs)
+    baseline = judged(runs[0])
+    candidates = [judged(run, baseline) for run in runs[1:]]
     found: list[Comparison] = []
     for name, base in baseline.items():
         others = [candidate[name] for candidate in candidates if name in candidate]
@@ -57,8 +58,11 @@ def compare(
     return tuple(found)
 
 
-def judged(run: Run) -> dict[str, Judged]:
-    """The benchmarks of a scored run by name. Raises RunFolderError if it is not scored."""
+def judged(run: Run, like: Mapping[str, Judged] | None = None) -> dict[str, Judged]:
+    """The benchmarks of a scored run by name; `like` is another run of them, whose samples are not read
+    again where these are the same. Raises RunFolderError if it is not scored."""
+    if like and (found := _as_before(run, like)) is not None:
+        return found
     rows: dict[str, list[tuple[Sample, Score]]] = {}
     datasets: dict[str, Dataset] = {}
     for dataset, sample, score in run.scored():
@@ -74,6 +78,22 @@ def judged(run: Run) -> dict[str, Judged]:
         )
         for name, entries in rows.items()
     }
+
+
+def _as_before(run: Run, like: Mapping[str, Judged]) -> dict[str, Judged] | None:
+    """The run with the samples of another one; None where it was not asked the very same."""
+    before = {dataset.selection.benchmark.name: dataset for dataset in run.datasets}
+    if any(name not in like or like[name].dataset != dataset for name, dataset in before.items()):
+        return None
+    scores = {score.sample: score for score in run.scores()}
+    found = {}
+    for name, dataset in before.items():
+        own = {sample.id: scores.pop(sample.id, None) for sample in like[name].samples}
+        if None in own.values():
+            return None
+        kept = {sample: score for sample, score in own.items() if score is not None}
+        found[name] = Judged(run, dataset, like[name].samples, kept)
+    return None if scores else found
 
 
 def paired(base: Judged, other: Judged) -> tuple[Metric, Metric]:
