@@ -23,7 +23,7 @@ from sightbench.client.dialects.table import DIALECTS, VideoPart
 from sightbench.client.frames import decoded, resized, sampled
 from sightbench.client.providers import DialectName
 from sightbench.client.settings import Mode
-from sightbench.sample import Image, Media, SentMedia, Slice, Video
+from sightbench.sample import Image, Media, Painted, SentMedia, Slice, Video
 
 CACHE_BYTES = 256 * 2**20
 DECODED_FRAMES = 32
@@ -86,9 +86,12 @@ def read(media: Media) -> bytes:
             return media
         if isinstance(media, Path):
             return media.read_bytes()
+        if isinstance(media, Painted):
+            return media.paint(read(media.source))
         return _read_slice(media)
-    except OSError as error:
-        raise MediaError(f"cannot read {_name(media)}: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise MediaError(f"cannot read {_name(media)}: {why}") from error
 
 
 def mime(data: bytes, media: Media) -> str:
@@ -268,6 +271,8 @@ def _read_slice(media: Slice) -> bytes:
 
 
 def _name(media: Media) -> str:
+    if isinstance(media, Painted):
+        return f"{_name(media.source)} ({media.how})"
     if isinstance(media, Path):
         return str(media)
     return "an image given as bytes" if isinstance(media, bytes) else f"{media.path}, byte {media.offset}"

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from PIL import Image as Pixels
 
 from sightbench.reports.chunks import Series, to_json
-from sightbench.sample import Media, Slice
+from sightbench.sample import Media, Painted, Slice
 
 NEAR = 4
 """A file at most this many folders up is linked relative to the page, so that both can move together."""
@@ -99,6 +99,8 @@ def small(media: Media) -> str | None:
 
 def size(media: Media) -> tuple[int, int] | None:
     """(width, height) from the image's header; None if it cannot be read."""
+    if isinstance(media, Painted):
+        return size(media.source)
     try:
         if isinstance(media, Path):
             with Pixels.open(media) as image:
@@ -113,6 +115,8 @@ def read(media: Media, limit: int | None = None) -> bytes:
     """The encoded bytes, or about the first `limit` of them. Raises OSError or ValueError."""
     if isinstance(media, bytes):
         return media[:limit]
+    if isinstance(media, Painted):
+        return media.paint(read(media.source))
     if isinstance(media, Slice):
         with media.path.open("rb") as file:
             file.seek(media.offset)

@@ -5,6 +5,7 @@ A leaf: standard library only, so every room may import it.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +27,38 @@ class Slice:
     encoding: Literal["raw", "base64"] = "raw"
 
 
-Media = Path | bytes | Slice
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """An image that is painted over when it is sent, for a control condition."""
+
+    source: Path | bytes | Slice
+    how: Literal["black", "mirrored"]
+
+    def paint(self, data: bytes) -> bytes:
+        """The encoded image `data`, black all over or with left and right swapped, in its own size.
+
+        A mirrored JPEG keeps its tables: it stays as small, and its pixels move by a few levels. Everything
+        else becomes PNG. Raises OSError or ValueError for what is no image.
+        """
+        # Here, so that this module needs nothing but the standard library.
+        import PIL.Image
+        import PIL.ImageOps
+        from PIL.JpegImagePlugin import JpegImageFile, get_sampling
+
+        out = io.BytesIO()
+        with PIL.Image.open(io.BytesIO(data)) as picture:
+            if self.how == "black":
+                PIL.Image.new("RGB", picture.size).save(out, "PNG")
+            elif isinstance(picture, JpegImageFile) and picture.mode in ("RGB", "L"):
+                turned = PIL.ImageOps.mirror(PIL.ImageOps.exif_transpose(picture))
+                tables, sampling = picture.quantization, get_sampling(picture)
+                turned.save(out, "JPEG", qtables=tables, subsampling=sampling)
+            else:
+                PIL.ImageOps.mirror(picture.convert("RGB")).save(out, "PNG", compress_level=1)
+        return out.getvalue()
+
+
+Media = Path | bytes | Slice | Painted
 """A reference to an encoded image (JPEG, PNG, ...); never decoded pixels."""
 
 

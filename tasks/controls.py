@@ -1,25 +1,19 @@
 """Control conditions: the same questions with something taken away that a model should need.
 
 Pure and seeded: the same samples and the same seed always give the same controls. Each takes a sample's
-media apart by reference; only `black` and `mirrored` make new ones.
+media apart by reference; what `black` and `mirrored` paint over is painted when it is sent.
 """
 
 from __future__ import annotations
 
-import base64
-import io
 import random
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from pathlib import Path
-
-import PIL.Image
-import PIL.ImageOps
+from typing import Literal
 
 from sightbench.errors import UsageError
-from sightbench.sample import Image, Media, Part, Sample, Text, Video
+from sightbench.sample import Image, Media, Painted, Part, Sample, Text, Video
 from sightbench.tasks import rotations
 
 Samples = Callable[[], Iterator[Sample]]
@@ -131,16 +125,11 @@ def _unless(words: re.Pattern[str], transform: Transform) -> Transform:
     return changed
 
 
-def _repainted(paint: Callable[[PIL.Image.Image], PIL.Image.Image]) -> Transform:
-    """Every image and frame decoded, painted over and encoded again, losslessly."""
+def _repainted(how: Literal["black", "mirrored"]) -> Transform:
+    """Every image and frame painted over when it is sent: the samples of a run are read several times."""
 
-    # The questions about one video come in a row: its frames are painted once.
-    @lru_cache(maxsize=64)
-    def painted(media: Media) -> bytes:
-        out = io.BytesIO()
-        with PIL.Image.open(io.BytesIO(_bytes(media))) as picture:
-            paint(picture.convert("RGB")).save(out, "PNG", compress_level=1)
-        return out.getvalue()
+    def painted(media: Media) -> Media:
+        return media if isinstance(media, Painted) else Painted(media, how)
 
     def changed(sample: Sample) -> Sample | None:
         if not _media(sample):
@@ -157,21 +146,6 @@ def _repainted(paint: Callable[[PIL.Image.Image], PIL.Image.Image]) -> Transform
         return _with_parts(sample, over)
 
     return changed
-
-
-def _black(picture: PIL.Image.Image) -> PIL.Image.Image:
-    return PIL.Image.new("RGB", picture.size)
-
-
-def _bytes(media: Media) -> bytes:
-    if isinstance(media, bytes):
-        return media
-    if isinstance(media, Path):
-        return media.read_bytes()
-    with media.path.open("rb") as file:
-        file.seek(media.offset)
-        data = file.read(media.length)
-    return base64.b64decode(data) if media.encoding == "base64" else data
 
 
 def _refuse_files(sample: Sample) -> None:
@@ -237,11 +211,11 @@ CONTROLS = (
         "steadiness: the frames backwards, where no word of the question is about time or direction",
         _each(_unless(_TIME, _frames(_backwards))),
     ),
-    Control("black", "what needs no picture: black frames of the same size", _each(_repainted(_black))),
+    Control("black", "what needs no picture: black frames of the same size", _each(_repainted("black"))),
     Control(
         "mirrored",
         "steadiness: left and right swapped, where no word of the question is about sides",
-        _each(_unless(_LEFT_RIGHT, _repainted(PIL.ImageOps.mirror))),
+        _each(_unless(_LEFT_RIGHT, _repainted("mirrored"))),
     ),
     Control("other-video", "what needs no matching video: another one's frames", _other_video),
     Control("options-rotated", "position bias: every rotation of the options", _rotated),

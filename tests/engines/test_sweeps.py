@@ -46,8 +46,8 @@ def adapters(vllm: Path, models: Path, tmp_path_factory: pytest.TempPathFactory)
     words = []
     for step in STEPS:
         folder = root / f"lora_tiny_step{step}"
-        script = [vllm / "bin" / "python", "-c", ADAPTER, models / "qwen2.5-vl", folder, str(step)]
-        subprocess.run(script, check=True)
+        script = [vllm / "bin" / "python", "-c", ADAPTER, models / "qwen2.5-vl", folder, step]
+        subprocess.run([str(word) for word in script], check=True)
         words += ["--lora", f"{folder.name}={folder}"]
     return words
 

@@ -41,6 +41,7 @@ def content(media: Media) -> bytes:
         return media
     if isinstance(media, Path):
         return media.read_bytes()
+    assert isinstance(media, Slice)
     with media.path.open("rb") as file:
         file.seek(media.offset)
         raw = file.read(media.length)

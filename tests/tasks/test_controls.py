@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 
+import numpy as np
 import PIL.Image
 import pytest
 
+from sightbench.client.media import read
 from sightbench.errors import UsageError
 from sightbench.sample import Image, Sample, Text, Turn, Video
 from sightbench.tasks.controls import CONTROLS, control
@@ -64,19 +66,36 @@ def test_what_is_taken_away() -> None:
 
 
 def test_pictures_are_painted_over_in_their_own_size() -> None:
-    sample = Sample("1", "b", "qa", "c", (Turn("user", (Image(picture(3)), Text("What is it?"))),), gold="x")
+    lossless = io.BytesIO()
+    PIL.Image.open(io.BytesIO(picture(3))).save(lossless, "PNG")
+    image = Image(lossless.getvalue())
+    sample = Sample("1", "b", "qa", "c", (Turn("user", (image, Text("What is it?"))),), gold="x")
     part = under("black", sample)[0].turns[0].parts[0]
     mirrored = under("mirrored", sample)[0].turns[0].parts[0]
     assert isinstance(part, Image) and isinstance(mirrored, Image)
-    black, original = opened(part), opened(Image(picture(3)))
+    black, original = opened(part), opened(image)
     assert black.size == original.size and black.getextrema() == ((0, 0),) * 3
     turned_back = opened(mirrored).transpose(PIL.Image.Transpose.FLIP_LEFT_RIGHT)
     assert turned_back.tobytes() == original.tobytes()
 
 
-def opened(image: Image) -> PIL.Image.Image:
-    assert isinstance(image.media, bytes)
-    return PIL.Image.open(io.BytesIO(image.media)).convert("RGB")
+def test_a_mirrored_jpeg_stays_as_small_and_nearly_as_it_was() -> None:
+    out = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (30, 54, 3), dtype=np.uint8)
+    before = PIL.Image.fromarray(noise).resize((427, 240))
+    before.save(out, "JPEG", quality=90)
+    sample = Sample("1", "b", "qa", "c", (Turn("user", (Image(out.getvalue()), Text("What?"))),), gold="x")
+    part = under("mirrored", sample)[0].turns[0].parts[0]
+    assert isinstance(part, Image)
+    data = read(part.media)
+    assert data.startswith(b"\xff\xd8") and len(data) < 1.2 * len(out.getvalue())
+    expected = np.asarray(opened(Image(out.getvalue())).transpose(PIL.Image.Transpose.FLIP_LEFT_RIGHT))
+    assert np.abs(np.asarray(opened(part)).astype(int) - expected).mean() < 4
+
+
+def opened(part: object) -> PIL.Image.Image:
+    assert isinstance(part, Image)
+    return PIL.Image.open(io.BytesIO(read(part.media))).convert("RGB")
 
 
 def test_a_turned_video_is_not_shown_with_a_question_it_would_change() -> None:
