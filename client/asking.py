@@ -11,6 +11,7 @@ from dataclasses import replace
 from sightbench.client.body import Body, Template, answer, body, misfit, prompt
 from sightbench.client.dialects.messages import Message
 from sightbench.client.hosted.purse import purse
+from sightbench.client.hosted.uploads import uploads
 from sightbench.client.journal import Journal
 from sightbench.client.media import MediaCache, MediaError
 from sightbench.client.order import Unit
@@ -38,6 +39,7 @@ class Asker:
         self, template: Template, journal: Journal, store: Store, on_stop: Callable[[str], None]
     ) -> None:
         self._purse = purse(template, journal)
+        self._uploads = uploads(template.settings, journal.path.parent)
         self.counts = Progress(started=time.monotonic())
         if self._purse is not None:
             self.counts.dollars = self._purse.spent
@@ -48,13 +50,17 @@ class Asker:
         self._journal = journal
         self._store = store
         self._answered = journal.index()
-        self._media = MediaCache(template.plan)
+        self._media = MediaCache(template.plan, upload=self._uploads and self._uploads.uri)
         self._trials = Trials(template)
         self._on_stop = on_stop
 
     async def close(self) -> None:
         self._media.close()
-        await self.pool.close()
+        try:
+            if self._uploads is not None:
+                await self._uploads.close()
+        finally:
+            await self.pool.close()
 
     async def ask(self, unit: Unit) -> None:
         """Asks the unit's samples in sequence, each with the ones before as its history.

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+import mimetypes
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,6 +38,10 @@ _MAGIC = (
     (b"II*\x00", "image/tiff"),
     (b"MM\x00*", "image/tiff"),
 )
+
+
+Upload = Callable[[Path, str, str], Awaitable[str]]
+"""(file, the sha256 of its bytes, MIME type) -> its URI in a service's store."""
 
 
 class MediaError(ValueError):
@@ -135,11 +140,16 @@ def encode(part: Image | Video, plan: Plan) -> Encoded:
 class MediaCache:
     """Encoded media, bounded by bytes; each is encoded once however many samples show it.
 
-    Encoding runs in a few threads: reading, hashing and base64 leave the interpreter lock.
+    Encoding runs in a few threads: reading, hashing and base64 leave the interpreter lock. `upload` puts
+    videos into a service's store; without it a request says where they would be.
     """
 
-    def __init__(self, plan: Plan, max_bytes: int = CACHE_BYTES, threads: int = 2) -> None:
+    def __init__(
+        self, plan: Plan, max_bytes: int = CACHE_BYTES, threads: int = 2, upload: Upload | None = None
+    ) -> None:
         self._plan = plan
+        self._upload = upload
+        self._digests: SharedWork[Path, str] = SharedWork(ByteCache(max_bytes, len))
         self._raw = Plan(mode="images", part_ids=plan.part_ids, dialect=plan.dialect)
         self._encoded: SharedWork[tuple[Image | Video, Plan], Encoded] = SharedWork(
             ByteCache(max_bytes, lambda encoded: len(encoded.parts))
@@ -153,9 +163,21 @@ class MediaCache:
         """
         plan = self._raw if untouched else self._plan
         loop = asyncio.get_running_loop()
+        if plan.mode == "upload" and isinstance(part, Video) and part.file is not None:
+            return await self._stored(part, part.file)
         return await self._encoded.get(
             (part, plan), lambda: loop.run_in_executor(self._threads, encode, part, plan)
         )
+
+    async def _stored(self, part: Video, file: Path) -> Encoded:
+        loop = asyncio.get_running_loop()
+        digest = await self._digests.get(file, lambda: loop.run_in_executor(self._threads, _digest, file))
+        kind = _video_type(file)
+        uri = "not uploaded yet" if self._upload is None else await self._upload(file, digest, kind)
+        write = DIALECTS[self._plan.dialect].stored_video
+        if write is None:
+            raise MediaError(f"{file}: there is no store for videos at this service")
+        return _whole(part, self._plan, digest, write(kind, uri, self._plan.fps, part.span))
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -234,10 +256,27 @@ def _whole_video(part: Video, plan: Plan, write: VideoPart) -> Encoded:
     """The file's own bytes, out of which the service takes frames at `plan.fps`."""
     assert part.file is not None
     data = read(part.file)
-    digest = hashlib.sha256(data).hexdigest()
+    parts = write(_video_type(part.file), pybase64.b64encode(data), plan.fps, part.span)
+    return _whole(part, plan, hashlib.sha256(data).hexdigest(), parts)
+
+
+def _whole(part: Video, plan: Plan, digest: str, parts: bytes) -> Encoded:
+    """Asked the same whichever way the file gets there."""
     identity = f"whole:{digest}:{plan.fps}:{part.span}"
-    parts = write(pybase64.b64encode(data), plan.fps, part.span)
     return Encoded(parts, identity.encode(), SentMedia("file", 1, digest), DECODED_FRAMES)
+
+
+def _video_type(file: Path) -> str:
+    kind = mimetypes.guess_type(file.name)[0] or ""
+    return kind if kind.startswith("video/") else "video/mp4"
+
+
+def _digest(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        raise MediaError(f"cannot read {file}: {error.strerror}") from error
 
 
 def _container(file: Path) -> Encoded:

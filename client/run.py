@@ -73,6 +73,12 @@ def settle(settings: Settings, server: ServerInfo, *, mode: Mode | None = None) 
     if settings.detail and settings.detail not in words:
         told = f"has {', '.join(words)}" if words else "has no such thing; leave it out"
         raise UsageError(f"--detail {settings.detail}: {known.name}'s API {told}")
+    if mode == "upload" and DIALECTS[known.dialect].stored_video is None:
+        raise UsageError(
+            f"--media upload: {known.name} has no store for videos that is known here; only Gemini"
+        )
+    if mode == "upload" and len(settings.endpoints) > 1:
+        raise UsageError("--media upload asks one endpoint: a file lies in one project's store")
     model = settings.model or server.model or ""
     convention = named(settings.family) if settings.family else _family_of(model, server)
     if mode is None:

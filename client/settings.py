@@ -12,8 +12,9 @@ from sightbench.client.sampling import RequestOptions
 from sightbench.client.transport.address import address, label
 from sightbench.client.transport.credential import Credential
 
-Mode = Literal["images", "video", "file"]
-"""How frames go out: one image part each, one video part of encoded frames, or `file://` references."""
+Mode = Literal["images", "video", "file", "upload"]
+"""How frames go out: one image part each, one video part of encoded frames, `file://` references (a service
+that takes video files: the file itself in the request), or files in the service's store."""
 
 
 @dataclass(frozen=True, slots=True)

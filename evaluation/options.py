@@ -144,7 +144,7 @@ class Options(RequestOptions, JudgeOptions):
 
     media: Mode | None = flag(
         None,
-        "How frames go out: images, one video part, or file:// paths.",
+        "How frames go out: images, one video part, files (Gemini: in the request), or uploads to Gemini.",
         "what a request carries",
         shown="the model family's",
     )

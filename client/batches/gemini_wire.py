@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from sightbench.client.batches.http import Http
 from sightbench.client.batches.result_lines import gemini, results
 from sightbench.client.batches.service import Frame, Limits, Progress, Read, Result
+from sightbench.client.hosted.uploads import upload_file
 from sightbench.terminal import plain
 
 _STATES = {"SUCCEEDED": "ended", "EXPIRED": "ended", "FAILED": "failed", "CANCELLED": "cancelled"}
@@ -30,22 +30,11 @@ class GeminiBatches:
         return [b'{"key":"%b","request":' % custom_id.encode(), *body, b"}\n"]
 
     async def create(self, file: Path, token: str) -> str:
-        # https://ai.google.dev/api/files#method:-media.upload: two steps, the second at a URL of its own
-        size = (await asyncio.to_thread(file.stat)).st_size
-        start = {
-            "X-Goog-Upload-Protocol": "resumable",
-            "X-Goog-Upload-Command": "start",
-            "X-Goog-Upload-Header-Content-Length": str(size),
-            "X-Goog-Upload-Header-Content-Type": "application/jsonl",
-        }
-        named = {"file": {"display_name": token}}
-        headers = await self._http.headers("POST", self._http.beside("/upload", "/files"), named, start)
-        finish = {"X-Goog-Upload-Offset": "0", "X-Goog-Upload-Command": "upload, finalize"}
-        uploaded = await self._http.send_file("POST", headers["x-goog-upload-url"], file, finish)
+        uploaded = await upload_file(self._http, file, token, "application/jsonl")
         made = await self._http.json(
             "POST",
             f"/models/{self._model}:batchGenerateContent",
-            {"batch": {"displayName": token, "inputConfig": {"fileName": uploaded["file"]["name"]}}},
+            {"batch": {"displayName": token, "inputConfig": {"fileName": uploaded["name"]}}},
         )
         return str(made["name"])
 

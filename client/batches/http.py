@@ -29,10 +29,12 @@ _MOST = 2**31
 
 class Http:
     """Paths are under the endpoint's base; a whole URL is taken as it is. All raise EndpointError in one
-    line. Only GET is repeated: what a POST did is asked before it is sent again."""
+    line, which says that it is about `what`. Only GET is repeated: what a POST did is asked before it is sent
+    again."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, what: str = "batch") -> None:
         self._endpoint = endpoint
+        self._what = what
 
     def beside(self, prefix: str, path: str) -> str:
         """`path` under the base with `prefix` before it (`/upload/v1beta/files`)."""
@@ -107,7 +109,7 @@ class Http:
             # A request that was refused as too many did nothing, and neither did one that never arrived.
             harmless = method == "GET" or kind(failure).unreached or failure.http_status == 429
             if decision.action != "again" or not harmless:
-                raise EndpointError(f"batch: {explain(self._endpoint.label, failure)}")
+                raise EndpointError(f"{self._what}: {explain(self._endpoint.label, failure)}")
             await asyncio.sleep(decision.delay)
 
     def _refused(self, status: int, raw: bytes) -> tuple[Failure, float | None]:
@@ -128,7 +130,7 @@ class Http:
             content = None
         if not isinstance(content, dict):
             words = plain(raw[:80].decode(errors="replace"))
-            raise EndpointError(f"{self._endpoint.label}: batch: not JSON: {words}")
+            raise EndpointError(f"{self._endpoint.label}: {self._what}: not JSON: {words}")
         return content
 
     def _url(self, path: str) -> URL:

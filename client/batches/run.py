@@ -19,6 +19,7 @@ from sightbench.client.body import Body, Template, build
 from sightbench.client.dialects.table import DIALECTS
 from sightbench.client.hosted.prices import BATCH
 from sightbench.client.hosted.purse import Purse, purse
+from sightbench.client.hosted.uploads import uploads
 from sightbench.client.journal import Journal
 from sightbench.client.media import MediaCache
 from sightbench.client.providers import Provider, provider
@@ -59,7 +60,9 @@ async def ask_batches(
     place = Place(where, settings.provider, settings.model)
     ledger = Ledger(folder)
     service = batch_service(exchange, settings, ledger)
-    cache = MediaCache(template.plan)
+    # A batch may take a day, and only then are its files looked at.
+    store_of_files = uploads(settings, folder, needed=26 * 3600.0)
+    cache = MediaCache(template.plan, upload=store_of_files and store_of_files.uri)
 
     async def write(sample: Sample) -> Body:
         if sample.follows is not None or sample.wants == "masks":
@@ -91,6 +94,8 @@ async def ask_batches(
     finally:
         cache.close()
         await service.close()
+        if store_of_files is not None:
+            await store_of_files.close()
     return Outcome(
         asked=answered + failed,
         answered=answered,

@@ -43,17 +43,28 @@ def image(mime: str, data: bytes, identity: str | None, detail: str | None = Non
     return b'{"inlineData":{"mimeType":"%b","data":"%b"}}' % (mime.encode(), data)
 
 
-def video(data: bytes, fps: float | None, span: tuple[float, float] | None) -> bytes:
-    """A content part of a whole video file: the service takes `fps` frames a second out of it (None: its own
-    default of one), between the seconds of `span`. https://ai.google.dev/gemini-api/docs/video-understanding
+def video(mime: str, data: bytes, fps: float | None, span: tuple[float, float] | None) -> bytes:
+    """A content part of a whole video file (its base64): the service takes `fps` frames a second out of it
+    (None: its own default of one), between the seconds of `span`.
+    https://ai.google.dev/gemini-api/docs/video-understanding
     """
+    return _video(b'"inlineData":{"mimeType":"%b","data":"%b"}' % (mime.encode(), data), fps, span)
+
+
+def stored_video(mime: str, uri: str, fps: float | None, span: tuple[float, float] | None) -> bytes:
+    """The same for a file in the service's store."""
+    where = b'"fileData":{"mimeType":"%b","fileUri":%b}' % (mime.encode(), orjson.dumps(uri))
+    return _video(where, fps, span)
+
+
+def _video(source: bytes, fps: float | None, span: tuple[float, float] | None) -> bytes:
     metadata: dict[str, Any] = {}
     if fps is not None:
         metadata["fps"] = fps
     if span is not None:
         metadata |= {"startOffset": f"{span[0]:g}s", "endOffset": f"{span[1]:g}s"}
     told = b',"videoMetadata":%b' % orjson.dumps(metadata) if metadata else b""
-    return b'{"inlineData":{"mimeType":"video/mp4","data":"%b"}%b}' % (data, told)
+    return b"{%b%b}" % (source, told)
 
 
 def request(messages: Sequence[Message], parameters: Mapping[str, Any]) -> tuple[Fragment, ...]:

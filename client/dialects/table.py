@@ -11,8 +11,11 @@ from sightbench.client.dialects.messages import Fragment, Message
 from sightbench.client.transport.completion import Completion, chat_completion
 from sightbench.sample import Failure
 
-VideoPart = Callable[[bytes, float | None, tuple[float, float] | None], bytes]
-"""(base64 of a file, frames per second, seconds from and to) -> a content part."""
+VideoPart = Callable[[str, bytes, float | None, tuple[float, float] | None], bytes]
+"""(MIME type, base64 of a file, frames per second, seconds from and to) -> a content part."""
+
+StoredPart = Callable[[str, str, float | None, tuple[float, float] | None], bytes]
+"""(MIME type, URI in the service's store, frames per second, seconds from and to) -> a content part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +24,9 @@ class Dialect:
 
     `path` is where requests go under the API's base, {model} being the model's name. The key goes out in
     `key_header` ("Authorization": as a bearer token), with `headers` beside it. `text` and `image` write a
-    content part, `video` one of a whole file where the service takes such; `request` writes the body,
-    `completion` reads a body of HTTP status 200 and raises msgspec.DecodeError for what is none. `details`
-    are the words it has for how closely pictures are to be looked at.
+    content part, `video` and `stored_video` one of a whole file where the service takes such; `request`
+    writes the body, `completion` reads a body of HTTP status 200 and raises msgspec.DecodeError for what is
+    none. `details` are the words it has for how closely pictures are to be looked at.
     """
 
     path: str
@@ -32,6 +35,7 @@ class Dialect:
     request: Callable[[Sequence[Message], Mapping[str, Any]], tuple[Fragment, ...]]
     completion: Callable[[bytes], Completion | Failure]
     video: VideoPart | None = None
+    stored_video: StoredPart | None = None
     details: tuple[str, ...] = ()
     key_header: str = "Authorization"
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -67,6 +71,7 @@ DIALECTS: Mapping[str, Dialect] = {
         gemini_generate.request,
         gemini_generate.completion,
         video=gemini_generate.video,
+        stored_video=gemini_generate.stored_video,
         details=("low", "medium", "high"),
         key_header="x-goog-api-key",
     ),

@@ -144,9 +144,11 @@ class Endpoint:
         return URL(self.address.base).with_path(path, encoded=True)
 
     async def close(self) -> None:
-        if self._unproven:
-            await asyncio.sleep(LINGER_SECONDS)
-        await self._session.close()
+        try:
+            if self._unproven:
+                await asyncio.sleep(LINGER_SECONDS)
+        finally:
+            await self._session.close()
 
     async def ask(
         self,

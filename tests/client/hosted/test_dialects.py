@@ -77,12 +77,12 @@ def test_gemini_is_asked_as_its_reference_says() -> None:
 
 
 def test_a_video_file_goes_to_gemini_whole_with_its_rate_and_its_span() -> None:
-    part = orjson.loads(gemini_generate.video(PIXELS, 2.0, (1.5, 4.0)))
+    part = orjson.loads(gemini_generate.video("video/mp4", PIXELS, 2.0, (1.5, 4.0)))
     assert part == {
         "inlineData": {"mimeType": "video/mp4", "data": DATA},
         "videoMetadata": {"fps": 2.0, "startOffset": "1.5s", "endOffset": "4s"},
     }
-    assert orjson.loads(gemini_generate.video(PIXELS, None, None)).keys() == {"inlineData"}
+    assert orjson.loads(gemini_generate.video("video/mp4", PIXELS, None, None)).keys() == {"inlineData"}
 
 
 def test_the_responses_api_is_asked_as_its_reference_says() -> None:
