@@ -25,6 +25,7 @@ from sightbench.evaluation.tiles import tile_note
 from sightbench.files import replace_file
 from sightbench.program import program
 from sightbench.reports import tables
+from sightbench.reports.sent import SentTally
 from sightbench.reports.submission import Answer
 from sightbench.reports.summary import BenchmarkSummary, Summary, totals
 from sightbench.sample import LabelTruth, MaskTruth, Reply, Sample, Turn, Video
@@ -82,15 +83,17 @@ def judge_run(
         for dataset in datasets:
             rows = []
             reused: Counter[str] = Counter()
+            sent = SentTally()
             for row, reply in _scored(dataset, journal, options, verdicts):
                 if reply is not None:
                     usages.append(reply.usage)
                     spending.add(reply, dataset.selection.benchmark.name)
                     if reply.reused:
                         reused[reply.reused] += 1
+                    sent.add(reply.sent)
                 lines.append(orjson.dumps(row.score, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
                 rows.append(row)
-            told = (_reused(reused), tile_note(dataset, journal))
+            told = (_reused(reused), *sent.lines(), tile_note(dataset, journal))
             summed = _summarise(dataset, rows, run, options, told)
             if verdicts is not None:
                 summed = with_judge(summed, rows, verdicts, equatings, cards)

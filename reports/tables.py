@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -46,8 +47,11 @@ def render(summary: Summary, *, full: bool = False) -> RenderableType:
             plain.append(benchmark)
     if plain:
         parts.append(_overview(summary.model, plain, full))
+    # What is true of the whole run is said once, below.
+    common = {str(note) for note in summary.run.get("notes", ())}
     for benchmark in summary.benchmarks:
-        parts += [Text(line, style=style) for line, style in remarks(benchmark)]
+        own = tuple(note for note in benchmark.notes if note not in common)
+        parts += [Text(line, style=style) for line, style in remarks(replace(benchmark, notes=own))]
     if absent := summary.run.get("absent"):
         parts.append(Text(f"left out, their files are not there: {', '.join(absent)}", style="yellow"))
     parts += [Text(str(note), style="yellow") for note in summary.run.get("notes", ())]

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from PIL import Image as Pillow
 
-from sightbench.client.hosted.prices import BATCH, prices
+from sightbench.client.hosted.prices import BATCH, dollars, prices
 from sightbench.client.media import MediaError, read
 from sightbench.client.providers import provider
 from sightbench.client.run import ask
@@ -35,7 +35,8 @@ class Calibration:
         if found is None:
             return f"unpriced: {self.prices} does not know this model; --prices FILE does"
         return (
-            f"about ${found.dollars:.2f} (90 % interval ${found.low:.2f} to ${found.high:.2f}) for "
+            f"about {_dollars(found.dollars)} (90 % interval {_dollars(found.low)} to "
+            f"{_dollars(found.high)}) for "
             f"{self.requests:,} requests: {found.prompt_tokens:,} tokens in, {found.completion_tokens:,} "
             f"out; learned from {found.learned_from} answers ({self.prices})"
         )
@@ -82,6 +83,10 @@ def calibrate(options: Options, count: int, note: Note) -> Calibration:
         raise UsageError(
             f"--calibrate: too few answers to learn from ({', '.join(sorted(errors))})"
         ) from None
+
+
+def _dollars(amount: float) -> str:
+    return f"${dollars(Decimal(amount))}"
 
 
 def load(sample: Sample, frames: int | None, sizes: dict[str, float]) -> Load:

@@ -218,7 +218,7 @@ async def test_the_bill_is_known_before_and_its_samples_are_not_asked_again(
     assert found.estimate.dollars == pytest.approx(0.01875, rel=0.01)
     assert batch.estimate is not None
     assert batch.estimate.dollars == pytest.approx(0.01875 / 2, rel=0.01)
-    assert "$0.02" in str(found) and "90 % interval" in str(found)
+    assert "$0.0188" in str(found) and "90 % interval" in str(found)
 
 
 async def test_a_run_stops_before_it_costs_more_than_it_may(
