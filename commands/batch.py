@@ -12,6 +12,7 @@ from sightbench.terminal import say
 _key = click.option(
     "--api-key-env", help="Environment variable that holds the key.  [default: the provider's]"
 )
+_command = click.option("--header-command", help="Command that prints a token or NAME: VALUE.", metavar="CMD")
 
 
 @click.group()
@@ -22,7 +23,8 @@ def batch() -> None:
 @batch.command()
 @click.argument("run", type=RUN_FOLDER)
 @_key
-def status(run: Path, api_key_env: str | None) -> None:
+@_command
+def status(run: Path, api_key_env: str | None, header_command: str | None) -> None:
     """How every batch stands at the provider's."""
     from sightbench.evaluation import batches
 
@@ -33,9 +35,12 @@ def status(run: Path, api_key_env: str | None) -> None:
 @batch.command()
 @click.argument("run", type=RUN_FOLDER)
 @_key
+@_command
 @data_option
 @click.pass_context
-def collect(ctx: click.Context, /, run: Path, api_key_env: str | None, data: Path | None) -> None:
+def collect(
+    ctx: click.Context, /, run: Path, api_key_env: str | None, header_command: str | None, data: Path | None
+) -> None:
     """Take the answers of ended batches into the run, and score it."""
     from sightbench.commands.terminal import finish
     from sightbench.evaluation import batches, rescore
@@ -48,7 +53,8 @@ def collect(ctx: click.Context, /, run: Path, api_key_env: str | None, data: Pat
 @batch.command()
 @click.argument("run", type=RUN_FOLDER)
 @_key
-def cancel(run: Path, api_key_env: str | None) -> None:
+@_command
+def cancel(run: Path, api_key_env: str | None, header_command: str | None) -> None:
     """Ask the provider to end every open batch; what is answered can still be collected."""
     from sightbench.evaluation import batches
 

@@ -18,7 +18,12 @@ from sightbench.client.dialects.table import DIALECTS
 from sightbench.client.journal import Journal
 from sightbench.client.providers import provider
 from sightbench.client.settings import Settings, Target
+from sightbench.client.transport.credential import Credential
 from sightbench.errors import RunFolderError
+from sightbench.evaluation.settings import target
+
+NOWHERE = "http://localhost/v1"
+"""The endpoint of requests that are written to files: nothing is sent to it."""
 
 Note = Callable[[str], None]
 T = TypeVar("T")
@@ -38,36 +43,48 @@ class Standing:
         return f"{what} for {minutes:.0f} min" + (f" ({told})" if told else "")
 
 
-def status(folder: Path, key_env: str | None = None, note: Note = print) -> list[Standing]:
+def status(
+    folder: Path, key_env: str | None = None, note: Note = print, header_command: str | None = None
+) -> list[Standing]:
     """How every batch of the run stands. Raises EndpointError, RunFolderError."""
 
     async def look(machine: Machine) -> list[Standing]:
         found = await machine.look()
         return [Standing(batch, found.get(batch.number)) for batch in machine.ledger]
 
-    return asyncio.run(_with(folder, key_env, note, look))
+    return asyncio.run(_with(folder, key_env, note, header_command, look))
 
 
-def collect(folder: Path, key_env: str | None = None, note: Note = print) -> Tally:
+def collect(
+    folder: Path, key_env: str | None = None, note: Note = print, header_command: str | None = None
+) -> Tally:
     """Writes the answers of batches that have ended into the run's journal; the run is then to be scored."""
 
     async def take(machine: Machine) -> Tally:
         await machine.recover()
         return await machine.collect()
 
-    return asyncio.run(_with(folder, key_env, note, take))
+    return asyncio.run(_with(folder, key_env, note, header_command, take))
 
 
-def cancel(folder: Path, key_env: str | None = None, note: Note = print) -> None:
+def cancel(
+    folder: Path, key_env: str | None = None, note: Note = print, header_command: str | None = None
+) -> None:
     """Asks the provider to end every open batch; what they have answered can still be collected."""
 
     async def end(machine: Machine) -> None:
         await machine.cancel()
 
-    asyncio.run(_with(folder, key_env, note, end))
+    asyncio.run(_with(folder, key_env, note, header_command, end))
 
 
-async def _with(folder: Path, key_env: str | None, note: Note, work: Callable[[Machine], Awaitable[T]]) -> T:
+async def _with(
+    folder: Path,
+    key_env: str | None,
+    note: Note,
+    header_command: str | None,
+    work: Callable[[Machine], Awaitable[T]],
+) -> T:
     ledger = Ledger(folder)
     batches = list(ledger)
     if not batches:
@@ -75,10 +92,11 @@ async def _with(folder: Path, key_env: str | None, note: Note, work: Callable[[M
     last = batches[-1]
     service = provider(last.provider)
     settings = Settings(
-        endpoints=(Target("http://localhost/v1" if last.service == "file" else last.endpoint),),
+        endpoints=(Target(NOWHERE) if last.service == "file" else target(last.endpoint),),
         model=last.model,
         api_key=os.environ.get(key_env or service.key_env) or None,
         provider=service.name,
+        credential=Credential(header_command) if header_command else None,
     )
     speaks = batch_service("file" if last.service == "file" else "api", settings, ledger)
     place = Place(last.endpoint, last.provider, last.model)

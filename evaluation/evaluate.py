@@ -26,6 +26,7 @@ from sightbench.client.settings import Settings
 from sightbench.client.store import Store
 from sightbench.errors import DatasetError, EndpointError, UsageError
 from sightbench.evaluation import run_record
+from sightbench.evaluation.batches import NOWHERE
 from sightbench.evaluation.judges.ask import OpenJudge, judged_cases, open_judge
 from sightbench.evaluation.judges.cases import form_of
 from sightbench.evaluation.judges.options import JudgeOptions, of_judge
@@ -90,10 +91,6 @@ async def evaluate_async(
         if ready.judge is not None and outcome.stopped is None:
             await _judge(ready, progress, note or _silent)
         return await asyncio.to_thread(_conclude, ready, outcome, note or _silent)
-
-
-NOWHERE = "http://localhost/v1"
-"""The endpoint of requests that are written to files: nothing is sent to it."""
 
 
 @dataclass(frozen=True, slots=True)

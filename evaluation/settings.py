@@ -19,7 +19,7 @@ from sightbench.evaluation.shards.part import part
 
 def settings(options: Options) -> Settings:
     """Settings as asked, before any server is probed. UsageError for an option that means nothing."""
-    targets = tuple(_target(url) for url in options.endpoints)
+    targets = tuple(target(url) for url in options.endpoints)
     service = options.provider or "generic"
     mine = part(options.shard, os.environ)
     return Settings(
@@ -51,18 +51,18 @@ def key_variable(service: str, targets: Sequence[Target]) -> str:
     return chosen(service, targets[0].url).key_env if targets else chosen(service, "").key_env
 
 
-def _target(text: str) -> Target:
-    """`URL*2#env=KEY2,rpm=500,tpm=200000`; only the URL is needed."""
+def target(text: str) -> Target:
+    """`URL*2#env=KEY2,rpm=500,tpm=200000`; only the URL is needed. Raises UsageError."""
     where, marked, own = text.partition("#")
     found = re.fullmatch(r"(.+)\*(\d+(?:\.\d+)?)", where)
     url, weight = (found[1], float(found[2])) if found else (where, 1.0)
     address(url)
     if weight == 0 or not math.isfinite(weight):
         raise UsageError(f"--endpoint {label(url)}*{found[2] if found else ''}: a weight is above 0")
-    target = Target(url, weight)
+    endpoint = Target(url, weight)
     for piece in own.split(",") if marked else ():
-        target = _with(target, *piece.partition("=")[::2])
-    return target
+        endpoint = _with(endpoint, *piece.partition("=")[::2])
+    return endpoint
 
 
 def _with(target: Target, name: str, value: str) -> Target:

@@ -15,6 +15,7 @@ import pytest
 from sightbench.client.settings import Target
 from sightbench.client.transport.credential import Credential, read
 from sightbench.errors import EndpointError, UsageError
+from sightbench.evaluation import batches
 from sightbench.evaluation.evaluate import evaluate_async
 from sightbench.evaluation.options import Options
 from sightbench.evaluation.settings import settings
@@ -163,7 +164,7 @@ async def test_batches_go_out_with_the_same_token_and_our_name(
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     books = services.Books(run=lambda key, body: (200, services.answered("A")))
     seen: list[Request] = []
-    batches = services.openai(books)
+    answers = services.openai(books)
     valid = "Bearer b-1"
 
     def route(request: Request) -> Response | None:
@@ -173,7 +174,7 @@ async def test_batches_go_out_with_the_same_token_and_our_name(
             valid = "Bearer b-2"
         if request.headers.get("authorization") != valid:
             return error(401, "expired")
-        return batches(request)
+        return answers(request)
 
     data = tmp_path / "data"
     formats.dynbench(data)
@@ -190,6 +191,35 @@ async def test_batches_go_out_with_the_same_token_and_our_name(
             await evaluate_async(Options(**(given | two)))
     assert done.outcome is not None and done.outcome.failed == 0 and len(books.paid) == 1
     assert {request.headers["user-agent"] for request in seen} == {f"sightbench/{version()}"}
+
+
+async def test_batches_are_looked_at_with_the_key_they_were_made_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEY2", "sk-second-project")
+    books = services.Books(run=lambda key, body: (200, services.answered("A")))
+    answers = services.openai(books)
+
+    def route(request: Request) -> Response | None:
+        known = request.headers.get("authorization") == "Bearer sk-second-project"
+        return answers(request) if known else error(401, "whose?")
+
+    data = tmp_path / "data"
+    formats.dynbench(data)
+    async with serving() as server:
+        server.route = route
+        asked = Options(
+            endpoint=f"{server.url}#env=KEY2", provider="openai", model="tiny", task="dynbench-qa", data=data,
+            out=tmp_path / "run", batch="api",
+        )  # fmt: skip
+        await evaluate_async(asked)
+        folder = tmp_path / "run"
+        found = await asyncio.to_thread(batches.status, folder)
+        monkeypatch.delenv("KEY2")
+        with pytest.raises(UsageError, match="variable"):
+            await asyncio.to_thread(batches.status, folder)
+    assert [standing.batch.state for standing in found] == ["collected"]
+    assert "sk-second" not in "".join(file.read_text() for file in folder.rglob("*.json*"))
 
 
 async def test_many_requests_at_once_run_the_command_once(tmp_path: Path) -> None:
