@@ -50,7 +50,7 @@ class Asker:
         self._journal = journal
         self._store = store
         self._answered = journal.index()
-        self._media = MediaCache(template.plan, upload=self._uploads and self._uploads.uri)
+        self._media = MediaCache(template.plan, upload=self._uploads.uri if self._uploads else None)
         self._trials = Trials(template)
         self._on_stop = on_stop
 

@@ -62,7 +62,7 @@ async def ask_batches(
     service = batch_service(exchange, settings, ledger)
     # A batch may take a day, and only then are its files looked at.
     store_of_files = uploads(settings, folder, needed=26 * 3600.0)
-    cache = MediaCache(template.plan, upload=store_of_files and store_of_files.uri)
+    cache = MediaCache(template.plan, upload=store_of_files.uri if store_of_files else None)
 
     async def write(sample: Sample) -> Body:
         if sample.follows is not None or sample.wants == "masks":
