@@ -318,14 +318,18 @@ async def test_killed_at_any_step_nothing_is_lost_and_nothing_paid_twice(wire: s
     assert moment > 20
 
 
-KILLS = 40 if os.environ.get("SIGHTBENCH_SOAK") else 4
+LONG = [
+    pytest.mark.soak,
+    pytest.mark.skipif(not os.environ.get("SIGHTBENCH_SOAK"), reason="long form: make soak"),
+]
 
 
-async def test_killed_processes_lose_nothing_and_pay_nothing_twice(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [4, pytest.param(40, marks=LONG)])
+async def test_killed_processes_lose_nothing_and_pay_nothing_twice(kills: int, tmp_path: Path) -> None:
     """Real processes, killed at random moments, one run after the other until that many were killed."""
     draw = random.Random(3)
     killed = runs = 0
-    while killed < KILLS:
+    while killed < kills:
         books = services.Books(seconds=0.3)
         folder = tmp_path / str(runs)
         async with serving() as server:
@@ -345,7 +349,7 @@ async def test_killed_processes_lose_nothing_and_pay_nothing_twice(tmp_path: Pat
                 # Its imports are over then: a kill before would find nothing begun.
                 await process.stdout.readline()
                 try:
-                    await asyncio.wait_for(process.wait(), draw.uniform(0.0, 0.5) if killed < KILLS else None)
+                    await asyncio.wait_for(process.wait(), draw.uniform(0.0, 0.5) if killed < kills else None)
                 except TimeoutError:
                     process.kill()
                     killed += 1
