@@ -43,11 +43,11 @@ async def test_each_key_has_its_own_budget_and_none_is_shown(tmp_path: Path) -> 
         given = type(given)(
             **{**{name: getattr(given, name) for name in given.__slots__}, "endpoints": targets}
         )
-        samples = (text(f"q/{number}", f"question {number}", max_tokens=8) for number in range(60))
+        samples = (text(f"q/{number}", f"question {number}", max_tokens=8) for number in range(40))
         outcome, replies = await run(tmp_path, given, samples)
-    assert outcome.answered == 60
+    assert outcome.answered == 40
     assert [len(service.refused) for service in keys.values()] == [0, 0]
-    assert all(len(service.granted) >= 20 for service in keys.values())
+    assert all(len(service.granted) >= 12 for service in keys.values())
     assert set(Counter(reply.endpoint for reply in replies.values())) == {
         f"{server.url}#env=ONE", f"{server.url}#env=TWO"
     }  # fmt: skip
