@@ -15,6 +15,7 @@ class SentTally:
     some_frames: int = 0
     taken: set[int] = field(default_factory=set)
     of: set[int] = field(default_factory=set)
+    whole_files: int = 0
     resized: int = 0
     largest: int = 0
 
@@ -28,6 +29,7 @@ class SentTally:
             self.some_frames += 1
             self.taken.update(len(one.indices or ()) for one in fewer)
             self.of.update(one.of or 0 for one in fewer)
+        self.whole_files += any(one.kind == "file" for one in sent.media)
         sizes = [width * height for one in sent.media for width, height in one.resized]
         if sizes:
             self.resized += 1
@@ -40,6 +42,11 @@ class SentTally:
             found.append(
                 f"{self.some_frames:,} of {self.requests:,} requests showed a part of a video's frames: "
                 f"{_range(self.taken)} of {_range(self.of)}."
+            )
+        if self.whole_files:
+            found.append(
+                f"{self.whole_files:,} of {self.requests:,} requests showed video files whole: which frames "
+                "the model sees is the server's choice."
             )
         if self.resized:
             found.append(
