@@ -14,6 +14,7 @@ what was checked, and what does not add up is refused with its frame and its rea
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -158,6 +159,7 @@ def decode(mask: Rle) -> npt.NDArray[np.bool_]:
     return np.repeat(np.arange(runs.size) % 2 == 1, runs).reshape(mask.w, mask.h).T
 
 
+@lru_cache(maxsize=256)
 def empty(h: int, w: int) -> Rle:
     """The mask without foreground."""
     return from_lengths(h, w, [h * w])
@@ -245,7 +247,10 @@ def _turning(like: Rle, at: Lengths, inside: npt.NDArray[np.bool_]) -> Rle:
 
 def union(masks: Sequence[Rle]) -> Rle:
     """Where any of the masks (of one size, at least one of them) is foreground."""
-    return masks[0] if len(masks) == 1 else levels(masks)[0]
+    if len(masks) == 1:
+        return masks[0]
+    at, depth = _depths(masks)
+    return _turning(masks[0], at, depth > 0)
 
 
 def area(mask: Rle) -> int:

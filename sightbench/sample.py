@@ -111,7 +111,8 @@ class MaskTruth:
 class RleTruth:
     """Where an expression's true masks lie in a file of RLEs by annotation: the union of `annotations`.
 
-    `size` is the frames' (height, width); a frame without a mask is empty. `foreground` are the annotations
+    `size` is the frames' (height, width); a frame without a mask is empty. `depths`: it also matters where
+    several of them lie over each other. `foreground` are the annotations
     of the video's whole foreground, in `foreground_file` or, without one, in `file`.
     """
 
@@ -121,6 +122,7 @@ class RleTruth:
     size: tuple[int, int]
     foreground: tuple[str, ...] = ()
     foreground_file: str | None = None
+    depths: bool = False
 
 
 @dataclass(frozen=True, slots=True)

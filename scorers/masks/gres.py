@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+from sightbench.rle import MaskError
 from sightbench.scorers.aggregate import mean_value
 from sightbench.scorers.groups import valued
 from sightbench.scorers.masks.image_iou import (
@@ -40,12 +41,15 @@ def judge(extraction: Extraction, gold: ImageTruth, fields: ImageFields, context
     masks = extraction.answer
     detail: dict[str, Any] = dict(extraction.detail)
     rule, unparsed = extraction.rule, extraction.unparsed
-    if masks and any(mask[:2] != (gold.size or masks[0][:2]) for mask in masks):
-        detail["error"] = "a mask of another size than the image"
-        rule, unparsed, masks = "invalid mask", True, ()
-    pred = chosen(masks, context.profile)
+    try:
+        if any(mask[:2] != (gold.size or masks[0][:2]) for mask in masks):
+            raise MaskError("a mask of another size than the image")
+        pred = chosen(masks, context.profile)
+        size = area(pred)
+    except MaskError as error:
+        detail["error"] = str(error)
+        rule, unparsed, pred, size = "invalid mask", True, None, 0
     both, union = pixels(pred, gold.union(pred), gold.ignored)
-    size = area(pred)
     denied = fields.no_target
     detail |= {"no_target": not gold.parts, "predicted_pixels": size}
     for suffix, least in (("", 1), (f"_{FEW}", FEW)):

@@ -64,7 +64,7 @@ def read_masks(prediction: Json) -> Masks:
 
 
 def extract(masks: Masks, fields: ImageFields, context: Context) -> Extraction:
-    """The masks of all objects; never raises on a reply."""
+    """The masks of all objects, whose runs are checked when they are counted; never raises on a reply."""
     if not masks:
         rule = ABSENT[masks is not None]
         return Extraction((), None, rule, masks is None, {"objects_returned": 0})
@@ -83,7 +83,7 @@ def _mask_of(entry: object) -> Rle | None:
     frames = entry.get("rles") if isinstance(entry, Mapping) else None
     if not isinstance(frames, list) or len(frames) != 1:
         raise MaskError('an object of an image must be {"rles": [one mask]}')
-    return None if frames[0] is None else rle.validate(frames[0])
+    return None if frames[0] is None else rle.read(frames[0])
 
 
 def judge(extraction: Extraction, gold: ImageTruth, fields: ImageFields, context: Context) -> Grade:
@@ -98,20 +98,33 @@ def judge(extraction: Extraction, gold: ImageTruth, fields: ImageFields, context
 def _judge(extraction: Extraction, gold: ImageTruth, profile: Profile) -> Grade:
     masks: tuple[Rle, ...] = extraction.answer
     detail = dict(extraction.detail)
-    rule, unparsed = extraction.rule, extraction.unparsed
     size = gold.size or (masks[0][:2] if masks else None)
-    if size is not None and (odd := next((mask for mask in masks if mask[:2] != size), None)) is not None:
-        detail["error"] = f"size {[*odd[:2]]} is not the image's {[*size]}"
-        rule, unparsed, masks = "invalid mask", True, ()
-    ignored = None if profile is Profile.UNIPIXEL else gold.ignored
-    inter, union = pixels(chosen(masks, profile), _target(gold, profile, masks), ignored)
-    right, whole = pixels(chosen(masks, Profile.OFFICIAL), gold.union(*masks[:1]), gold.ignored)
-    value = _iou(inter, union)
+    rule, unparsed = extraction.rule, extraction.unparsed
+    try:
+        if size is not None and (odd := next((mask for mask in masks if mask[:2] != size), None)) is not None:
+            raise MaskError(f"size {[*odd[:2]]} is not the image's {[*size]}")
+        inter, union, right, whole = _counted(masks, gold, profile)
+    except MaskError as error:
+        if error.whose == "ground truth":
+            raise
+        detail["error"] = str(error)
+        rule, unparsed = "invalid mask", True
+        inter, union, right, whole = _counted((), gold, profile)
     detail |= {"I": inter, "U": union, "I_corrected": right, "U_corrected": whole}
-    detail |= {"IoU_corrected": _iou(right, whole), "target_pixels": area(gold.union())}
-    if len(masks) > 1 and profile in FIRST_ONLY:
+    detail |= {"IoU_corrected": _iou(right, whole)}
+    if len(masks) > 1 and profile in FIRST_ONLY and not unparsed:
         detail["notes"] = [f"{len(masks)} objects returned: the first is scored"]
-    return Grade(value, extraction.parsed, "unparsed" if unparsed else "scored", rule, detail)
+    return Grade(_iou(inter, union), extraction.parsed, "unparsed" if unparsed else "scored", rule, detail)
+
+
+def _counted(masks: tuple[Rle, ...], gold: ImageTruth, profile: Profile) -> tuple[int, int, int, int]:
+    """Intersection and union by the profile, and both corrected."""
+    ignored = None if profile is Profile.UNIPIXEL else gold.ignored
+    by_profile = chosen(masks, profile), _target(gold, profile, masks), ignored
+    corrected = chosen(masks, Profile.OFFICIAL), gold.union(*masks[:1]), gold.ignored
+    counted = pixels(*by_profile)
+    # Nearly always the two are the same masks.
+    return *counted, *(counted if by_profile == corrected else pixels(*corrected))
 
 
 def _iou(inter: int, union: int) -> float:

@@ -99,17 +99,19 @@ def judge(extraction: Extraction, gold: StoredMasks | Truth, fields: MaskFields,
     plain = replace(truth, deeper=(), foreground=(), voids=())
     line = LineTruth(plain, voids=truth.voids or None)
     grade = jf.judge(extraction, line, fields, _by_definition(context))
-    detail = {**grade.detail, "target_pixels": _largest(truth.rles)}
+    detail = {**grade.detail, "target_share": _share(truth.rles)}
     if extraction.rule == "no object":
         detail["notes"] = [*detail.get("notes", ()), "no object returned: scored as empty masks"]
-    if truth.foreground or truth.deeper or fields.foreground is not None:
+    if truth.foreground or truth.deeper:
         usable = grade.status == "scored"
         detail |= _agreement(extraction.answer if usable else None, truth, context.profile)
     return replace(grade, detail=detail)
 
 
-def _largest(masks: Sequence[Rle]) -> int:
-    return max((rle.area(mask) for mask in masks), default=0)
+def _share(masks: Sequence[Rle]) -> float:
+    """How much of a frame the target takes up where it is largest, of a few frames evenly spread."""
+    some = masks[:: max(1, len(masks) // 8)]
+    return max((rle.area(mask) / (mask.h * mask.w) for mask in some), default=0.0)
 
 
 def _agreement(preds: Sequence[Rle | None] | None, truth: Truth, profile: Profile) -> dict[str, float]:

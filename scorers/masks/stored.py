@@ -27,8 +27,12 @@ Layers = tuple[tuple[Rle, ...], ...]
 
 
 @lru_cache(maxsize=64)
-def layers(file: str, annotations: tuple[str, ...], frames: int, size: tuple[int, int]) -> Layers:
+def layers(
+    file: str, annotations: tuple[str, ...], frames: int, size: tuple[int, int], depths: bool = False
+) -> Layers:
     """The masks of some annotations laid over each other; kept for the next expression that means them.
+
+    Without `depths` their union alone.
 
     An annotation's null frames are empty. Raises DatasetError for what is not there, has another number of
     frames or masks that differ in size.
@@ -41,18 +45,18 @@ def layers(file: str, annotations: tuple[str, ...], frames: int, size: tuple[int
                 f"annotation {annotation!r} has {len(track)} masks for {frames} frames", source.path
             )
     try:
-        return tuple(_layer([track[frame] for track in tracks], size) for frame in range(frames))
+        return tuple(_layer([track[frame] for track in tracks], size, depths) for frame in range(frames))
     except MaskError as error:
         raise DatasetError(f"annotations {', '.join(annotations)}: {error}", source.path) from None
 
 
-def _layer(masks: Sequence[Rle | None], size: tuple[int, int]) -> tuple[Rle, ...]:
+def _layer(masks: Sequence[Rle | None], size: tuple[int, int], depths: bool) -> tuple[Rle, ...]:
     there = [mask for mask in masks if mask is not None]
     if any(mask[:2] != size for mask in there):
         raise MaskError(f"a mask's size is not the frame's {[*size]}")
     if not there:
         return (rle.empty(*size),)
-    return (there[0],) if len(there) == 1 else tuple(rle.levels(there))
+    return tuple(rle.levels(there)) if depths and len(there) > 1 else (rle.union(there),)
 
 
 def _luminance(path: Path) -> npt.NDArray[np.uint8]:

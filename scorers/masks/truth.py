@@ -45,7 +45,8 @@ File = tuple[str, int, int]
 class Truth:
     """An object's ground truth, a mask per frame, and what was odd about its files.
 
-    Where it is the union of several, `deeper` holds per frame where at least 2, 3, ... of them lie.
+    `deeper` holds per frame where at least 2, 3, ... of the masks lie that it is the union of; empty where
+    that does not matter.
     `foreground` is all foreground of the video, `voids` what counts in no mask; empty where there is none.
     """
 
@@ -77,14 +78,14 @@ def truth_of(gold: StoredMasks) -> Truth:
 
 
 def _of_rles(gold: RleTruth) -> Truth:
-    layers = stored.layers(gold.file, gold.annotations, gold.frames, gold.size)
+    layers = stored.layers(gold.file, gold.annotations, gold.frames, gold.size, gold.depths)
     foreground: tuple[Rle, ...] = ()
     if gold.foreground:
         file = gold.foreground_file or gold.file
         foreground = tuple(layer[0] for layer in stored.layers(file, gold.foreground, gold.frames, gold.size))
     return Truth(
         tuple(layer[0] for layer in layers),
-        deeper=tuple(layer[1:] for layer in layers) if any(len(layer) > 1 for layer in layers) else (),
+        deeper=tuple(layer[1:] for layer in layers) if gold.depths else (),
         foreground=foreground,
     )
 

@@ -54,10 +54,10 @@ class Rvos:
 
     `kind` is that of the wording; `images` are where videos lie; `masks` the file of true masks, none where
     they are hidden; `counted`: annotations are counted, not named; `types` are the categories of type_id;
-    `foreground` is the file of all foreground, and with `needs_foreground` it is made up where it is not
-    there; `labels` are folders of label maps by object, which are the truth under the profile `official`;
-    `annotators` are the categories of expressions by their place; `beside` lists videos (the keys of another
-    split's list) that are left out.
+    `depths`: A and R need to know where objects overlap; `foreground` is the file of all foreground, and with
+    `needs_foreground` it is made up where it is not there; `labels` are folders of label maps by object, which
+    are the truth under the profile `official`; `annotators` are the categories of expressions by their place;
+    `beside` lists videos (the keys of another split's list) that are left out.
     """
 
     kind: str
@@ -65,6 +65,7 @@ class Rvos:
     masks: tuple[str, ...] = ()
     counted: bool = False
     types: Mapping[int | None, str] = field(default_factory=dict)
+    depths: bool = False
     foreground: tuple[str, ...] = ()
     needs_foreground: bool = False
     beside: tuple[str, ...] = ()
@@ -137,7 +138,7 @@ class _Reading:
                 problems.broke(str(error), self._source.path)
                 continue
             whole, file = self._whole_foreground(name, entry)
-            for id, expression in entry.expressions.items():
+            for position, (id, expression) in enumerate(entry.expressions.items()):
                 named = tuple(map(str, _listed(expression.anno_id)))
                 annotations = (counted[name, id],) if counted else named
                 wrong = self._flaw(expression, annotations, len(entry.frames))
@@ -148,8 +149,11 @@ class _Reading:
                 if self._labels is not None:
                     gold = self._label_truth(name, video, expression)
                 elif self._masks is not None and place is not None:
-                    gold = RleTruth(str(self._masks.path), annotations, len(entry.frames), place, whole, file)
-                yield self._sample(name, id, video, expression, gold, list(entry.expressions).index(id))
+                    gold = RleTruth(
+                        *(str(self._masks.path), annotations, len(entry.frames), place),
+                        *(whole, file, self._rules.depths),
+                    )
+                yield self._sample(name, id, video, expression, gold, position)
 
     def _label_truth(self, name: str, video: Video, expression: Expression) -> LabelTruth:
         assert self._labels is not None
