@@ -28,6 +28,7 @@ from sightbench.sample import Json, StoredMasks
 from sightbench.scorers.aggregate import by_category, graded
 from sightbench.scorers.groups import valued
 from sightbench.scorers.masks import scorer as jf
+from sightbench.scorers.masks.breakdowns import breakdowns
 from sightbench.scorers.masks.definitions import DEFINITIONS
 from sightbench.scorers.masks.overlap import overlaps
 from sightbench.scorers.masks.scorer import LineTruth, MaskFields, Masks
@@ -100,6 +101,7 @@ def judge(extraction: Extraction, gold: StoredMasks | Truth, fields: MaskFields,
     line = LineTruth(plain, voids=truth.voids or None)
     grade = jf.judge(extraction, line, fields, _by_definition(context))
     detail = {**grade.detail, "target_share": _share(truth.rles)}
+    detail["absent_frames"] = sum(mask == rle.empty(mask.h, mask.w) for mask in truth.rles)
     if extraction.rule == "no object":
         detail["notes"] = [*detail.get("notes", ()), "no object returned: scored as empty masks"]
     if truth.foreground or truth.deeper:
@@ -155,7 +157,8 @@ def summed_up(rows: Sequence[Row], profile: str) -> Metric:
     groups = by_category(known)
     parts = tuple(replace(mean_jf(name, group), parts=()) for name, group in groups.items())
     total = mean_jf("J&F", known)
-    return replace(total, parts=(*total.parts, *(parts if len(groups) > 1 else ())))
+    by_group = parts if len(groups) > 1 else ()
+    return replace(total, parts=(*total.parts, *by_group, *breakdowns(known, mean_jf)))
 
 
 def revos(rows: Sequence[Row], profile: str) -> Metric:
@@ -198,6 +201,7 @@ def _in_groups(rows: Sequence[Row], rounded: Sequence[str], plain: Sequence[str]
         parts.append(replace(mean_jf(f"J&F {NO_TARGET}", apart), parts=()))
     in_groups = [row for row in known if row.sample.category != NO_TARGET]
     parts += [metric for name in plain if (metric := _plain(name, in_groups)).n]
+    parts += breakdowns(in_groups, mean_jf)
     if not overall:
         return Metric("J&F", None, 0, "%", note="nothing to average")
     return replace(mean_of("J&F", [overall["J"], overall["F"]]), n=len(in_groups), parts=tuple(parts))

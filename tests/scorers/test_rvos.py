@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +12,13 @@ import pytest
 from sightbench import rle
 from sightbench.errors import FieldError
 from sightbench.evaluation.grade import grade
+from sightbench.evaluation.imports import import_masks
+from sightbench.evaluation.rescore import score
 from sightbench.sample import Sample
 from sightbench.scorers.masks.rvos import REF_SAV, REVOS, RVOS
 from sightbench.scorers.score import Metric, Row, Score
+from tests.tasks import formats
+from tests.tasks.mask_formats import track
 
 
 def box(h: int, w: int, rows: tuple[int, int], columns: tuple[int, int]) -> dict[str, Any]:
@@ -145,3 +151,20 @@ def test_every_expression_weighs_the_same() -> None:
 def test_a_gold_that_is_none_is_one_line(gold: Any, fields: dict[str, Any], said: str) -> None:
     with pytest.raises(FieldError, match=said):
         RVOS.read(gold, fields, RVOS.profiles[0])
+
+
+def test_numbers_are_parted_by_size_objects_length_and_absence(tmp_path: Path) -> None:
+    data = formats.make("mevis-valid-u", tmp_path / "data")
+    truth = {"cat": {"0": track(1), "1": track(1)}, "zoo/dog": {"0": track(4)}}
+    saved = {
+        video: {id: {"prediction_masks": masks} for id, masks in them.items()}
+        for video, them in truth.items()
+    }
+    (tmp_path / "results.json").write_text(json.dumps(saved))
+    run = score(import_masks(["mevis"], data, tmp_path / "results.json", tmp_path / "run", "m").run)
+    metric = run.summary.benchmarks[0].headline
+    assert named(metric, "J&F, target of 1 to 10 %").value == 100.0
+    assert (named(metric, "J&F, target above 10 %").value or 0) < 100.0
+    assert named(metric, "J at least 0.5").value == 100.0
+    assert named(metric, "J at least 0.9").value == pytest.approx(200 / 3)
+    assert not any("frames" in part.name for part in metric.parts), "all videos are as long"

@@ -55,8 +55,8 @@ class Rvos:
     `kind` is that of the wording; `images` are where videos lie; `masks` the file of true masks, none where
     they are hidden; `counted`: annotations are counted, not named; `types` are the categories of type_id;
     `depths`: A and R need to know where objects overlap; `foreground` is the file of all foreground, and with
-    `needs_foreground` it is made up where it is not there; `labels` are folders of label maps by object, which
-    are the truth under the profile `official`; `annotators` are the categories of expressions by their place;
+    `needs_foreground` it is made up where it is not there; `labels` are folders of label maps by object, the
+    truth under the profile `official`; `annotators` are the categories of expressions by their place;
     `beside` lists videos (the keys of another split's list) that are left out.
     """
 
