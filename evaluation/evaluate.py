@@ -302,7 +302,7 @@ def _unknown(servers: Servers) -> list[str]:
     names = " or ".join(dict.fromkeys(filter(None, (settings.model, first.root, first.base))))
     return [
         f"no model family is known by {names}: frames go as images, without a system prompt or limits of a "
-        "family's own; if it is one of `bench.py models`, say so with --family NAME"
+        "family's own; if it is one that the command `models` lists, say so with --family NAME"
     ]
 
 

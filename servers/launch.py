@@ -102,7 +102,7 @@ def parser() -> argparse.ArgumentParser:
     gateway_flags.declare(masks, optional=True)
     made.add_argument("--engine-venv", type=Path, help="virtual environment of the engine (or ENGINE_VENV)")
     made.add_argument("--log", type=Path, help=f"default: {LOGS}/NAME-PORT.log")
-    made.add_argument("--ready-file", type=Path, help="the bench.py lines go there too, once it is up")
+    made.add_argument("--ready-file", type=Path, help="the lines to type next go there too, once it is up")
     made.add_argument("--exit-with-parent", action="store_true", help="stop when standard input is closed")
     made.add_argument("--dry-run", action="store_true", help="print every command line, start nothing")
     return made

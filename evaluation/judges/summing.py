@@ -13,7 +13,7 @@ from sightbench.evaluation.judges.verdicts import VERDICT, Verdicts
 from sightbench.reports.summary import BenchmarkSummary, JudgeSummary
 from sightbench.scorers.score import Metric, Row
 
-UNANCHORED = "no anchors: this number stands on no published scale (`bench.py judge --equate` ties it to one)"
+UNANCHORED = "no anchors: this number stands on no published scale (`judge --equate` ties it to one)"
 
 
 def with_judge(

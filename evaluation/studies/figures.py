@@ -33,7 +33,7 @@ def draw_curve(sweep: Path, path: Path, benchmark: str | None = None) -> None:
     try:
         entries: list[Mapping[str, Any]] = orjson.loads((sweep / "sweep.json").read_bytes())
     except (OSError, ValueError):
-        raise RunFolderError(f"{sweep} holds no sweep.json: `bench.py sweep` leaves one") from None
+        raise RunFolderError(f"{sweep} holds no sweep.json: the command `sweep` leaves one") from None
     names = list(dict.fromkeys(entry["benchmark"] for entry in entries))
     name = benchmark or names[0]
     own = [
