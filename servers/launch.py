@@ -129,6 +129,10 @@ def main(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except Interrupted as stop:
         return 128 + stop.number
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; nothing more can be written, not even at exit.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        return 1
 
 
 def _main(options: argparse.Namespace, extra: tuple[str, ...]) -> int:
