@@ -121,4 +121,5 @@ GRES = replace(
     profiles=(Profile.OFFICIAL, Profile.SA2VA, Profile.UNIPIXEL),
     judge=judge,
     extract=extract,
+    axes=(),
 )

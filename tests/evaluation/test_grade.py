@@ -37,6 +37,7 @@ def test_a_line_is_answered_before_the_next_one_is_written() -> None:
         assert json.loads(child.stdout.readline())["total"]["value"] == 50.0
 
 
+MASK = {"size": [2, 2], "counts": [0, 4]}
 LINES: dict[str, dict[str, Any]] = {
     "caption": {"prediction": "a dog runs", "gold": ["a dog runs", "the dog"]},
     "vqa_accuracy": {"prediction": "2", "gold": ["2"] * 10},
@@ -63,9 +64,11 @@ LINES: dict[str, dict[str, Any]] = {
     "yes_no": {"prediction": "Yes", "gold": "yes"},
     "mme": {"prediction": "Yes", "gold": "yes"},
     "pope": {"prediction": "Yes", "gold": "yes"},
-    "jf": {
-        "prediction": [{"size": [2, 2], "counts": [0, 4]}] * 3,
-        "gold": [{"size": [2, 2], "counts": [0, 4]}] * 3,
+    "jf": {"prediction": [MASK] * 3, "gold": [MASK] * 3},
+    **{name: {"prediction": [MASK], "gold": MASK} for name in ("ciou", "giou", "gres")},
+    **{
+        name: {"prediction": [MASK] * 3, "gold": [MASK] * 3}
+        for name in ("rvos", "ref_davis", "revos", "ref_sav")
     },
 }
 SETS = ("set_id", "figure_id", "question_id")
