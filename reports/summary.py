@@ -14,16 +14,14 @@ from sightbench.scorers.scoring import Coverage
 @dataclass(frozen=True, slots=True)
 class JudgeSummary:
     """A judge's part in a benchmark's number: who it is, in which form it was asked, how many answers a rule
-    decided and how many the judge; why the others have no verdict, by reason; how many replies that took.
-    `card` says what became of the control items, `notes` what the number may be set beside."""
+    decided and how many the judge; why the others have no verdict, by reason. `card` says what became of the
+    control items and what it took, `notes` what the number may be set beside."""
 
     judge: str
     form: str
     by_rule: int
     by_judge: int
     without: Mapping[str, int]
-    replies: int
-    tokens: int
     notes: tuple[str, ...] = ()
     card: tuple[str, ...] = ()
 

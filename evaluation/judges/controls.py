@@ -11,10 +11,12 @@ from pathlib import Path
 import msgspec
 import orjson
 
+from sightbench.client.hosted.prices import prices
+from sightbench.client.providers import provider
 from sightbench.evaluation.judges.record import JudgeRecord
 from sightbench.evaluation.judges.verdicts import REFUSED, VERDICT, Verdicts
 from sightbench.files import replace_file
-from sightbench.sample import StoredMasks
+from sightbench.sample import Reply, StoredMasks
 from sightbench.scorers.fields import Fields
 from sightbench.scorers.judged.form import NOTHING, Case, Form, text_of
 from sightbench.scorers.judged.judge import LLAVA_BENCH_JUDGE, MMVET_JUDGE, PLAN_JUDGE
@@ -125,7 +127,7 @@ def card(
             if control.benchmark == benchmark and (passed := _passed(control, verdicts)) is not None:
                 hits, count = results.get(control.kind, (0, 0))
                 results[control.kind] = hits + passed, count + 1
-        replies = [verdict.reply for verdict in told if verdict.reply is not None]
+        replies = [reply for form, case in own for reply in verdicts.replies(form, case)]
         cards.append(
             Card(
                 benchmark=benchmark,
@@ -134,11 +136,26 @@ def card(
                 controls=results,
                 refusals=sum(verdict.outcome == REFUSED for verdict in told),
                 without=sum(verdict.outcome != VERDICT for verdict in told),
-                replies=sum(verdict.tries for verdict in told),
+                replies=len(replies),
                 tokens=sum(reply.usage.total_tokens or 0 for reply in replies),
+                cost=_cost(judge, replies),
             )
         )
     return cards
+
+
+def _cost(judge: JudgeRecord, replies: Sequence[Reply]) -> float | None:
+    """US dollars, None for a judge without a bill or without a price."""
+    service = provider(judge.provider)
+    if not service.hosted:
+        return None
+    table = prices(None)
+    costs = [
+        table.cost(reply.usage, service.prices, judge.model, tier=reply.tier, at=reply.at)
+        for reply in replies
+    ]
+    known = [cost for cost in costs if cost is not None]
+    return float(sum(known)) if known else None
 
 
 def keep(folder: Path, cards: Sequence[Card]) -> None:

@@ -47,7 +47,6 @@ def judge_summary(verdicts: Verdicts, rows: Sequence[Row]) -> JudgeSummary | Non
         return None
     outcomes = Counter(str(each["outcome"]) for each in told)
     by_judge = outcomes.pop(VERDICT, 0)
-    replies = [reply for each in told if (reply := verdicts.lookup(str(each["key"]))) is not None]
     answered = sum(row.score.status != "error" for row in rows)
     return JudgeSummary(
         judge=named(verdicts),
@@ -55,8 +54,6 @@ def judge_summary(verdicts: Verdicts, rows: Sequence[Row]) -> JudgeSummary | Non
         by_rule=answered - len(told),
         by_judge=by_judge,
         without=dict(sorted(outcomes.items())),
-        replies=sum(int(each["tries"]) for each in told),
-        tokens=sum(reply.usage.total_tokens or 0 for reply in replies),
     )
 
 

@@ -57,6 +57,15 @@ class Verdicts:
         """The verdict on an answer."""
         return self._walk(form, case)[0]
 
+    def replies(self, form: Form, case: Case) -> list[Reply]:
+        """Every reply about an answer, that of its last try last."""
+        tries = self.of(form, case).tries
+        keys = [
+            self.judge.key(form, number, form.turns(case, attempt))
+            for number, attempt in enumerate(form.tries[:tries])
+        ]
+        return [reply for key in keys if (reply := self.lookup(key)) is not None]
+
     def open_question(self, form: Form, case: Case) -> Question | None:
         """What is left to ask about an answer, None where nothing is."""
         return self._walk(form, case)[1]

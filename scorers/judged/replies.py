@@ -21,7 +21,7 @@ def schema(**properties: Mapping[str, Any]) -> dict[str, Any]:
     """A JSON schema of exactly these properties, in order, a reason first."""
     return {
         "type": "object",
-        "properties": {"reason": {"type": "string", "maxLength": 400}, **properties},
+        "properties": {"reason": {"type": "string", "maxLength": 200}, **properties},
         "required": ["reason", *properties],
         "additionalProperties": False,
     }

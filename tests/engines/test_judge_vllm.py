@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import Command
 from tests.engines.server import Server, tiny_model
 from tests.engines.server import vllm as serve_vllm
-from tests.evaluation.judges.test_judged_runs import SAID, answering, scores, summed
+from tests.evaluation.judges.test_judged_runs import SAID, answering, scores, summed, text
 from tests.faults.server import serving
 from tests.tasks import formats
 
@@ -59,7 +59,7 @@ async def test_structured_output_is_always_a_verdict(
     assert told
     # A letter that is none of the question's is a verdict of the schema, and none here.
     allowed = {"verdict", "out of format"} if name == "MMStar" else {"verdict"}
-    assert {each["outcome"] for each in told} <= allowed
+    assert {each["outcome"] for each in told} <= allowed, text("RUN/judgements.jsonl")[:3000]
     assert summed()["judged"]["judge"].startswith("tiny (")
     record = json.loads(Path("RUN/run.json").read_text())["judge"]  # noqa: ASYNC240
     assert record["engine"] == "vllm"
