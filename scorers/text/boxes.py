@@ -35,7 +35,8 @@ _CORNERS = re.compile(
 )
 _LOCATIONS = re.compile(r"<loc(\d{1,4})>\s*" * 4)
 _NUMBERS = re.compile(_NUMBER)
-_INTERNVL = re.compile(r"(?<!\[)\[++([^,\n]*+),([^,\n]*+),([^,\n]*+),([^\]\n]*+)\]")
+# Of a line only the first bracket is tried: where it finds no three commas and an end, none after it does.
+_INTERNVL = re.compile(r"(?m)^[^\[\n]*+\[++([^,\n]*+),([^,\n]*+),([^,\n]*+),([^\]\n]*+)\]")
 _LMMS_EVAL = re.compile(r"\[\s*" + r",\s*".join([r"(-?\d+(?:\.\d+)?)"] * 4) + r"\s*\]")
 
 
