@@ -4,8 +4,12 @@ usage: python perf/masks_server.py [--split FOLDER] [--image-size 256] [--frames
 
 Without --split, a tiny random checkpoint with a Hiera-T trunk. The other side is a restatement of the
 reference's schedule on the same modules: per object, 2 * 5 + (T - 5) image encodes (each prompted frame is
-encoded when prompted and again when remembered) and every pass with a batch of one. Prints, per number of
-objects: image encodes, seconds and the ratio, and how many pixels differ. The cache is empty at each start.
+encoded when prompted and again when remembered) and every pass with a batch of one. Two tables: one request
+by its number of objects, and --concurrent requests about as many videos, one object each, with frames that
+come as JPEGs. Both count images that go through the encoder, padding among them, and pixels that differ.
+
+On a GPU, with real sizes and random weights:
+python perf/masks_server.py --split FOLDER --image-size 1024 --device cuda --dtype bfloat16 --concurrent 64
 """
 
 from __future__ import annotations
@@ -13,24 +17,37 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import hashlib
+import io
+import os
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from sightbench import rle
 from sightbench.servers.masks import selftest
 from sightbench.servers.masks.checkpoint import load_model, split
-from sightbench.servers.masks.decoder import Frame
+from sightbench.servers.masks.decoder import Clip
+from sightbench.servers.masks.drawing import Drawer
+from sightbench.servers.masks.encoder import Frame
+from sightbench.servers.masks.frame_store import FrameStore
 from sightbench.servers.masks.head import Masker
+from sightbench.servers.masks.turn import Turn
+from sightbench.servers.wire.frames import Limits
 
 SIZE = (480, 854)
+T = TypeVar("T")
 
 
 def main() -> None:
@@ -42,6 +59,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3, help="the best of so many, taken in turn")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--concurrent", type=int, default=8, help="requests at once; 0 leaves them out")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.split or tiny(Path(scratch), options.image_size)
@@ -52,13 +70,15 @@ def main() -> None:
         one_by_one = Masker(folder, model, options.device, options.dtype, 0)
         states = np.random.default_rng(0).normal(size=(max(options.objects), model.hidden_size))
         asked: NDArray[np.float32] = states.astype(np.float32)
+        one_by_one.decoder.encoder.batch = 1
         masker.rles(frames[:2], asked[:1], True, SIZE)
         print(f"{options.frames} frames at {options.image_size} px, {options.device} {options.dtype}")
-        print("objects | encodes ours / reference | seconds ours / reference | speed-up | pixels that differ")
+        print(f"{load()}; images encoded and seconds are ours / the reference's")
+        print("objects | images encoded | seconds | speed-up | pixels that differ")
         for count in options.objects:
             best: dict[str, float] = {}
             for _ in range(options.repeats):
-                masker.decoder.cache.clear()
+                masker.decoder.encoder.cache.clear()
                 encodes = counted(masker)
                 seconds, ours = timed(lambda n=count: draw(masker, frames, asked[:n]))
                 best["ours"] = min(seconds, best.get("ours", seconds))
@@ -73,29 +93,91 @@ def main() -> None:
                 f"{count:7} | {made:7} / {counts():<16} | {best['ours']:11.2f} / {best['reference']:<9.2f} | "
                 f"{best['reference'] / best['ours']:7.2f}x | {off} of {ours.size}"
             )
-            print(f"        | the next request about the same video: {best['again']:.2f} s, 0 encodes")
+            print(f"        | the next request about the same video: {best['again']:.2f} s, 0 images")
+        if options.concurrent:
+            print_concurrent(masker, one_by_one, options.concurrent, options.frames)
+
+
+def print_concurrent(masker: Masker, one_by_one: Masker, count: int, length: int) -> None:
+    """Requests about different videos, all there at once, against one after the other on the same modules."""
+    masker.decoder.encoder.cache.clear()
+    videos = [jpegs(seed, length) for seed in range(count)]
+    states = np.random.default_rng(1).normal(size=(count, 1, masker.model.hidden_size)).astype(np.float32)
+    store = FrameStore(masker.decoder.size, masker.decoder.encoder.cache.__contains__)
+    drawer = Drawer(masker)
+
+    def ours() -> list[list[list[str]]]:
+        def ask(number: int) -> list[list[str]]:
+            pictures = store.pictures(videos[number], Limits())
+            pictures.prepare(())
+            return drawer(pictures, states[number], True, SIZE, Turn(0.0))
+
+        with ThreadPoolExecutor(count) as pool:
+            return list(pool.map(ask, range(count)))
+
+    def reference() -> list[list[list[str]]]:
+        out = []
+        for video, state in zip(videos, states, strict=True):
+            frames = [Frame(data, partial(decoded, data)) for data in video]
+            drawn = reference_schedule(one_by_one, frames, state)
+            out.append([[rle.encode(mask)["counts"] for mask in masks] for masks in drawn])
+        return out
+
+    encodes, seconds = counted(masker), [0.0, 0.0]
+    seconds[0], made = timed(ours)
+    images = encodes()
+    encodes = counted(one_by_one)
+    seconds[1], expected = timed(reference)
+    off, whole = 0, 0
+    for one, other in zip(made, expected, strict=True):
+        for a, b in zip(one[0], other[0], strict=True):
+            differ = rle.decode(rle.Rle(*SIZE, a)) != rle.decode(rle.Rle(*SIZE, b))
+            off, whole = off + int(differ.sum()), whole + differ.size
+    print(f"{count} requests at once, {length} frames each, one object, {load()}")
+    print("              | images encoded | seconds | requests/s")
+    print(f"together      | {images:14} | {seconds[0]:7.1f} | {count / seconds[0]:.2f}")
+    print(f"one at a time | {encodes():14} | {seconds[1]:7.1f} | {count / seconds[1]:.2f}")
+    print(f"{seconds[1] / seconds[0]:.2f}x; {off} of {whole} pixels differ")
+
+
+def jpegs(seed: int, length: int) -> tuple[bytes, ...]:
+    """A video's frames as files."""
+    out = []
+    for image in selftest.probe_images(seed, length):
+        held = io.BytesIO()
+        image.resize(SIZE[::-1]).save(held, "JPEG")
+        out.append(held.getvalue())
+    return tuple(out)
+
+
+def decoded(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data)).convert("RGB")
 
 
 def draw(masker: Masker, frames: list[Frame], states: NDArray[np.float32]) -> NDArray[np.bool_]:
     prompts = masker.projection.prompts(states, True).to(masker.decoder.device)
-    return np.stack(list(masker.decoder.decode(frames, prompts, masker.model.llm_frames, SIZE)), 1)
+    clip = Clip(frames, prompts, SIZE)
+    return np.stack([mask for _, mask in masker.decoder.decode([clip], masker.model.llm_frames)], 1)
 
 
 def reference_schedule(masker: Masker, frames: list[Frame], states: NDArray[np.float32]) -> NDArray[np.bool_]:
     out = []
     for state in states:
-        for frame in frames[: masker.model.llm_frames]:
-            masker.decoder.features([frame])
+        list(masker.decoder.encoder.features(frames[: masker.model.llm_frames]))
         out.append(draw(masker, frames, state[None]))
     return np.concatenate(out)
 
 
 def counted(masker: Masker) -> Callable[[], int]:
-    before = masker.decoder.cache.misses
-    return lambda: masker.decoder.cache.misses - before
+    before = masker.decoder.encoder.images
+    return lambda: masker.decoder.encoder.images - before
 
 
-def timed(work: Callable[[], NDArray[np.bool_]]) -> tuple[float, NDArray[np.bool_]]:
+def load() -> str:
+    return f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+
+
+def timed(work: Callable[[], T]) -> tuple[float, T]:
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     began = time.perf_counter()

@@ -37,6 +37,11 @@ class ByteCache(Generic[K, V]):
                 self._values.move_to_end(key)
             return value
 
+    def __contains__(self, key: K) -> bool:
+        """Whether the value is there, which counts as no use of it."""
+        with self._lock:
+            return key in self._values
+
     def put(self, key: K, value: V) -> None:
         with self._lock:
             if key in self._values:

@@ -125,6 +125,8 @@ def _serve(options: argparse.Namespace) -> int:
             media_root=options.allowed_media_path,
             engine_timeout_s=options.engine_timeout,
             self_test=not options.skip_self_test,
+            decoders=options.decoders,
+            compiled=options.compile,
         )
     )
 

@@ -1,7 +1,7 @@
 """[SEG] vectors and frames -> masks, as the models' own inference draws them, in fewer passes.
 
 Sa2VA runs its image encoder 2 * 5 + (T - 5) times for every object. Here a frame is encoded once, whatever
-the number of objects, kept for the next request about the same video, and objects share every pass.
+the number of objects (encoder.py), and objects share every pass, those of other requests among them.
 
 Three ways of drawing the frames that start the tracking, by model:
 sa2va     the first five from the language prompt (bytedance/Sa2VA, language_embd_inference);
@@ -16,7 +16,7 @@ either) and enlarge logits twice (input/4 -> input -> output). All store memorie
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,46 +24,26 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
-from sightbench.byte_cache import ByteCache
 from sightbench.servers.masks.checkpoint import DecoderName
+from sightbench.servers.masks.encoder import Encoder, Features, Frame, More, none
 from sightbench.servers.masks.llm_frames import spread
 from sightbench.servers.masks.sam2 import load_sam2, load_second_decoder
 
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
 POINTERS = 16
 """How many frames' object pointers SAM 2 looks back at."""
 NO_OBJECT = -1024.0
 """Stock SAM 2's logit where it sees no object."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """An input frame: what identifies it (a digest of its bytes) and how to get its RGB pixels if needed."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Clip:
+    """What is drawn of one video: its frames, [objects, tokens, 256] prompts, and the masks' (h, w)."""
 
-    key: bytes
-    load: Callable[[], Image.Image]
-
-
-@dataclass(frozen=True, slots=True)
-class Features:
-    """One encoded frame, batch size 1: [1,32,S/4,S/4], [1,64,S/8,S/8] and [1,256,S/16,S/16].
-
-    The first two are projected for the mask decoder; `second` is the same for Sa2VA-i's other one.
-    """
-
-    fine: Tensor
-    middle: Tensor
-    coarse: Tensor
-    second: tuple[Tensor, Tensor] | None = None
-
-    @property
-    def nbytes(self) -> int:
-        tensors = (self.fine, self.middle, self.coarse, *(self.second or ()))
-        return sum(t.numel() * t.element_size() for t in tensors)
+    frames: Sequence[Frame]
+    prompts: Tensor
+    size: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +52,10 @@ class _Memory:
 
     maps: Tensor
     pointers: Tensor
+
+    def first(self, objects: int) -> _Memory:
+        """The same of the first objects alone."""
+        return _Memory(self.maps[:objects], self.pointers[:objects])
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +88,8 @@ class Decoder:
         self.size = image_size
         self.device = device
         self.dtype = dtype
-        self.cache = ByteCache[bytes, Features](cache_bytes, lambda features: features.nbytes)
-        # A fixed batch keeps a frame's features the same bits whichever of its neighbours were cached.
-        self.encode_batch = 1 if device.type == "cpu" else 4
         rounded = torch.float32 if style == "unipixel" else torch.bfloat16
-        mean, std = (torch.tensor(v, dtype=rounded, device=device) for v in (MEAN, STD))
-        self._mean, self._std = mean[:, None, None], std[:, None, None]
+        self.encoder = Encoder(self.model, self.second, image_size, dtype, rounded, cache_bytes)
         with torch.inference_mode(), self._autocast():
             self._image_pe: Tensor = self.model.get_image_wide_positional_embeddings()
         grid = image_size // 16
@@ -120,20 +100,35 @@ class Decoder:
     def _autocast(self) -> Any:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16)
 
-    def decode(
-        self, frames: Sequence[Frame], prompts: Tensor, prompted: int, size: tuple[int, int]
-    ) -> Iterator[NDArray[np.bool_]]:
-        """One [objects, h, w] boolean array per frame, in order.
-
-        `prompts` is [objects, tokens, 256]. `prompted` frames start the tracking: the first ones, or, for
-        sa2va_i, as many spread evenly. `size` is (h, w) of the output.
-        """
-        starts = list(range(min(prompted, len(frames))))
+    def starts(self, frames: int, prompted: int) -> tuple[int, ...]:
+        """Which frames start the tracking: the first ones, or, for sa2va_i, as many spread evenly."""
         if self.style == "sa2va_i":
-            starts = sorted(set(spread(len(frames), prompted)))
-        for low in self._propagate(frames, prompts, starts, size):
-            with torch.inference_mode():
-                yield (self._enlarged(low, size).sigmoid() > 0.5).cpu().numpy()
+            return tuple(sorted(set(spread(frames, prompted))))
+        return tuple(range(min(prompted, frames)))
+
+    def shape(self, frames: int, prompted: int) -> tuple[object, ...]:
+        """What videos must have in common to be drawn in one pass: which frames start, and where pointers
+        tell their age, the length that is counted by."""
+        aged = self.model.config.enable_temporal_pos_encoding_for_object_pointers
+        return self.starts(frames, prompted), min(frames, POINTERS) if aged else None
+
+    def decode(
+        self, clips: Sequence[Clip], prompted: int, more: More = none
+    ) -> Iterator[tuple[int, NDArray[np.bool_]]]:
+        """(index of a clip, [objects, h, w]) for each frame of each clip; those of one clip in order.
+
+        All of one `shape`, the longest first. `more` gives frames that others will need, which are encoded
+        where there is room.
+        """
+        starts = self.starts(len(clips[0].frames), prompted)
+        for index, low in enumerate(self._propagate(clips, starts, more)):
+            row = 0
+            for number, clip in enumerate(clips):
+                if index < len(clip.frames):
+                    own = low[row : row + len(clip.prompts)]
+                    row += len(clip.prompts)
+                    with torch.inference_mode():
+                        yield number, (self._enlarged(own, clip.size).sigmoid() > 0.5).cpu().numpy()
 
     def _enlarged(self, low: Tensor, size: tuple[int, int]) -> Tensor:
         """[objects, h, w] logits at the output's size."""
@@ -141,82 +136,65 @@ class Decoder:
             low = F.interpolate(low, (self.size, self.size), mode="bilinear", align_corners=False)
         return F.interpolate(low, size, mode="bilinear", align_corners=False)[:, 0]
 
-    def features(self, frames: Sequence[Frame]) -> list[Features]:
-        """Each frame's features, encoded now unless cached."""
-        known = {frame.key: self.cache.get(frame.key) for frame in frames}
-        todo = [f for f in {f.key: f for f in frames}.values() if known[f.key] is None]
-        for start in range(0, len(todo), self.encode_batch):
-            chunk = todo[start : start + self.encode_batch]
-            for frame, made in zip(chunk, self._encode([f.load() for f in chunk]), strict=True):
-                known[frame.key] = made
-                self.cache.put(frame.key, made)
-        encoded = [known[frame.key] for frame in frames]
-        return [f for f in encoded if f is not None]
-
-    def _encode(self, images: Sequence[Image.Image]) -> list[Features]:
-        # PIL's default filter (bicubic), aspect ratio not kept: the reference's DirectResize.
-        pixels = np.stack([np.asarray(i.resize((self.size, self.size))) for i in images])
-        pixels = np.concatenate([pixels, np.repeat(pixels[-1:], self.encode_batch - len(images), axis=0)])
-        batch = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2)
-        with torch.inference_mode(), self._autocast():
-            normalised = ((batch / 255.0) - self._mean) / self._std
-            maps = self.model.vision_encoder(normalised.to(self.dtype)).fpn_hidden_states
-            own = self.model.mask_decoder
-            fine, middle = own.conv_s0(maps[0]).to(self.dtype), own.conv_s1(maps[1]).to(self.dtype)
-            coarse = maps[2].to(self.dtype)
-            rows = [slice(i, i + 1) for i in range(len(images))]
-            if self.second is None:
-                return [Features(fine[r].clone(), middle[r].clone(), coarse[r].clone()) for r in rows]
-            s0, s1 = self.second.conv_s0(maps[0]).to(self.dtype), self.second.conv_s1(maps[1]).to(self.dtype)
-            return [
-                Features(
-                    fine[r].clone(), middle[r].clone(), coarse[r].clone(), (s0[r].clone(), s1[r].clone())
-                )
-                for r in rows
-            ]
-
-    def _propagate(
-        self, frames: Sequence[Frame], prompts: Tensor, starts: list[int], size: tuple[int, int]
-    ) -> Iterator[Tensor]:
-        """Low-resolution logits [objects, 1, S/4, S/4] per frame."""
+    def _propagate(self, clips: Sequence[Clip], starts: tuple[int, ...], more: More) -> Iterator[Tensor]:
+        """Low-resolution logits [objects, 1, S/4, S/4] per frame, of the clips that have it one by one."""
+        total = len(clips[0].frames)
+        orders = [(*starts, *(i for i in range(len(clip.frames)) if i not in starts)) for clip in clips]
+        encoded = [
+            self.encoder.features([clip.frames[i] for i in order], more)
+            for clip, order in zip(clips, orders, strict=True)
+        ]
         started: dict[int, Tensor] = {}
         memories: dict[int, _Memory] = {}
+        prompts = torch.cat([clip.prompts for clip in clips])
         # Every starting frame is remembered before the first is tracked: Sa2VA-i looks ahead at them.
         for index in starts:
-            (features,) = self.features([frames[index]])
+            features = _rows(
+                [(next(made), len(clip.prompts)) for made, clip in zip(encoded, clips, strict=True)]
+            )
             with torch.inference_mode(), self._autocast():
-                drawn = self._start(features, prompts, size)
+                drawn = self._start(features, prompts, clips)
                 started[index] = drawn.low
                 memories[index] = _Memory(self._remember(features, drawn), drawn.pointers)
-        for index, frame in enumerate(frames):
+        for index in range(total):
+            alive = [(m, c) for m, c in zip(encoded, clips, strict=True) if index < len(c.frames)]
+            objects = sum(len(clip.prompts) for _, clip in alive)
             if index in started:
-                yield started.pop(index)
+                yield started.pop(index)[:objects]
                 continue
-            (features,) = self.features([frame])
+            features = _rows([(next(made), len(clip.prompts)) for made, clip in alive])
             with torch.inference_mode(), self._autocast():
-                seen = self._attend(features, memories, starts, index, len(frames), len(prompts))
+                if objects < len(memories[starts[0]].maps):
+                    memories = {at: memory.first(objects) for at, memory in memories.items()}
+                seen = self._attend(features, memories, starts, index, total, objects)
                 drawn = self._draw(seen, features, None)
                 memories[index] = _Memory(self._remember(features, drawn), drawn.pointers)
             if (gone := index - POINTERS) not in starts:
                 memories.pop(gone, None)
             yield drawn.low
 
-    def _start(self, features: Features, prompts: Tensor, size: tuple[int, int]) -> _Drawn:
+    def _start(self, features: Features, prompts: Tensor, clips: Sequence[Clip]) -> _Drawn:
         """A starting frame, from the language prompt alone."""
         objects = len(prompts)
         seen = features.coarse + self.model.no_memory_embedding.view(1, -1, 1, 1)
         drawn = self._draw(seen.expand(objects, -1, -1, -1), features, prompts)
         if self.style != "sa2va_i":
             return drawn
-        mask = F.interpolate(drawn.low, size, mode="bilinear", align_corners=False).sigmoid() > 0.5
-        return self._from_mask(mask.float(), features)
+        own = drawn.low.split([len(clip.prompts) for clip in clips])
+        given = [self._given(low, clip.size) for low, clip in zip(own, clips, strict=True)]
+        return self._from_mask(torch.cat(given), features)
 
-    def _from_mask(self, mask: Tensor, features: Features) -> _Drawn:
-        """A given mask [objects,1,h,w] as SAM 2 takes one: it is the output, and a prompt for the pointer."""
+    def _given(self, low: Tensor, size: tuple[int, int]) -> Tensor:
+        """A drawn mask [objects,1,S,S] as it is given back: thresholded at the output's size."""
+        mask = (F.interpolate(low, size, mode="bilinear", align_corners=False).sigmoid() > 0.5).float()
         whole = (self.size, self.size)
         if mask.shape[-2:] != whole:
             shrunk = F.interpolate(mask, whole, mode="bilinear", align_corners=False, antialias=True)
             mask = (shrunk >= 0.5).float()
+        return mask
+
+    def _from_mask(self, mask: Tensor, features: Features) -> _Drawn:
+        """A given mask [objects,1,S,S] as SAM 2 takes one: it is the output, and a prompt for the pointer."""
         quarter = (self.size // 4, self.size // 4)
         logits = mask * 20.0 - 10.0
         low = F.interpolate(logits, quarter, mode="bilinear", align_corners=False, antialias=True)
@@ -282,7 +260,7 @@ class Decoder:
         self,
         features: Features,
         memories: Mapping[int, _Memory],
-        starts: list[int],
+        starts: tuple[int, ...],
         now: int,
         total: int,
         objects: int,
@@ -342,6 +320,28 @@ def sine_map(channels: int, grid: int) -> Tensor:
     wave = torch.stack([angle[:, 0::2].sin(), angle[:, 1::2].cos()], dim=2).flatten(1)
     rows = wave[:, None].expand(-1, grid, -1)
     return torch.cat([rows, rows.transpose(0, 1)], dim=2).permute(2, 0, 1)[None]
+
+
+def _rows(parts: Sequence[tuple[Features, int]]) -> Features:
+    """The features of several frames, each as often as it has objects; of one frame as they are."""
+    if len(parts) == 1:
+        return parts[0][0]
+
+    def joined(tensors: Sequence[Tensor]) -> Tensor:
+        rows = [t.expand(n, -1, -1, -1) for t, (_, n) in zip(tensors, parts, strict=True)]
+        return torch.cat(rows)
+
+    second = None
+    if parts[0][0].second is not None:
+        fine, middle = zip(*(f.second for f, _ in parts if f.second is not None), strict=True)
+        second = (joined(fine), joined(middle))
+    made = [f for f, _ in parts]
+    return Features(
+        joined([f.fine for f in made]),
+        joined([f.middle for f in made]),
+        joined([f.coarse for f in made]),
+        second,
+    )
 
 
 def _sequence(maps: Tensor) -> Tensor:

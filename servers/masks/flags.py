@@ -10,7 +10,13 @@ from typing import Any
 FLAGS: Mapping[str, Mapping[str, Any]] = {
     "--image-size": {"type": int, "help": "SAM 2's input side (default: the checkpoint's)"},
     "--dtype": {"choices": ("float32", "bfloat16"), "help": "SAM 2's (default: bfloat16 on a GPU)"},
-    "--cache-gb": {"type": float, "default": 4.0, "help": "encoded frames kept for the next request"},
+    "--decoders": {"type": int, "default": 1, "help": "SAM 2 processes, one per GPU"},
+    "--compile": {"action": "store_true", "help": "compile SAM 2's image encoder (minutes at first)"},
+    "--cache-gb": {
+        "type": float,
+        "default": 4.0,
+        "help": "encoded frames that each decoder keeps",
+    },
     "--max-queue": {"type": int, "default": 64, "help": "requests with frames in hand before 503"},
     "--max-frames": {"type": int, "default": 256, "help": "of one request"},
     "--max-body-mb": {"type": int, "default": 512, "help": "of one request"},

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import json
 import logging
-import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -27,9 +22,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sightbench.servers.masks.backends.base import Backend, Generation
-from sightbench.servers.masks.request import VideoRequest, video_request
+from sightbench.servers.masks.frame_store import FrameStore, Pictures
+from sightbench.servers.masks.request import video_request
+from sightbench.servers.masks.turn import DrawMasks, Turn
 from sightbench.servers.wire.answer import event, events, mask_entry, mask_info
-from sightbench.servers.wire.frames import Frames, Limits, checked, mask_size
+from sightbench.servers.wire.frames import Limits, mask_size
 from sightbench.servers.wire.http import HANDLERS, Bodies, RequireKey, answered
 from sightbench.servers.wire.refusal import Refusal, busy, unknown_model
 from sightbench.servers.wire.request import ChatRequest, read
@@ -39,20 +36,6 @@ T = TypeVar("T")
 
 FAILURES_IN_A_ROW = 3
 """So many drawings that fail one after the other are no bad luck: the server is not healthy."""
-
-
-class DrawMasks(Protocol):
-    """(digests, images, states, normed, (h, w), cancelled) -> RLE counts [object][frame]; in a thread."""
-
-    def __call__(
-        self,
-        keys: Sequence[bytes],
-        images: Sequence[Image.Image],
-        states: NDArray[np.float32],
-        normed: bool,
-        size: tuple[int, int],
-        cancelled: threading.Event,
-    ) -> list[list[str]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +74,30 @@ class Counters:
 
 
 class Gateway:
-    """One model: a backend for the words, `draw` for the masks, one thread for the latter."""
+    """One model: a backend for the words, `draw` for the masks, called `at_once` times at the same time.
 
-    def __init__(self, settings: Settings, backend: Backend, draw: DrawMasks) -> None:
+    `frames` decodes; `shown` says which of so many frames the backend looks at.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        backend: Backend,
+        draw: DrawMasks,
+        *,
+        at_once: int = 1,
+        frames: FrameStore | None = None,
+        shown: Callable[[int], Collection[int]] = range,
+    ) -> None:
         self.settings = settings
         self.backend = backend
         self.draw = draw
+        self.frames = frames or FrameStore()
+        self.shown = shown
         self.counters = Counters()
         self._bodies = Bodies(settings.max_body, settings.max_bodies)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="masks")
-        self._parsing = ThreadPoolExecutor(2, thread_name_prefix="parse")
+        self._drawing = ThreadPoolExecutor(at_once, thread_name_prefix="masks")
+        self._parsing = ThreadPoolExecutor(4, thread_name_prefix="parse")
         self._failures = 0
         self._broken: str | None = None
 
@@ -109,8 +106,9 @@ class Gateway:
         async def lifespan(_: Starlette) -> AsyncIterator[None]:
             yield
             await self.backend.close()
-            self._thread.shutdown(cancel_futures=True)
+            self._drawing.shutdown(cancel_futures=True)
             self._parsing.shutdown(cancel_futures=True)
+            self.frames.close()
 
         middleware = [
             Middleware(_CountResponses, counter=self.counters.responses),
@@ -155,6 +153,7 @@ class Gateway:
             "masks_drawings_failed_total": counters.drawing_failed,
             "masks_objects_total": counters.objects,
             "masks_frames_total": counters.frames,
+            "masks_frames_decoded_total": self.frames.decoded,
             "masks_llm_seconds_total": round(counters.llm_s, 6),
             "masks_drawing_seconds_total": round(counters.draw_s, 6),
             "masks_drawing_wait_seconds_total": round(counters.draw_wait_s, 6),
@@ -245,9 +244,12 @@ class Gateway:
         limits = self.settings.limits
         video = await self._parse(video_request, chat, limits, self.settings.default_max_tokens)
         del chat
-        natural = await self._parse(checked, video.frames, limits)
-        size = mask_size(video.options, natural, len(video.frames), limits)
-        images = Frames(video.frames)
+        images = await self._parse(self.frames.pictures, video.frames, limits)
+        natural = await self._parse(images.size)
+        size = mask_size(video.options, natural, len(images), limits)
+        if video.options.return_masks:
+            # Without masks only what the language model is shown is ever decoded.
+            await self._parse(images.prepare, self.shown(len(images)))
         began = time.perf_counter()
         generation = await self.backend.generate(video, images)
         llm_s = time.perf_counter() - began
@@ -258,7 +260,7 @@ class Gateway:
         if not video.options.return_masks:
             return answer
         wanted = min(len(generation.states), video.options.max_objects)
-        drawn = await self._draw(video, images, generation, wanted, size) if wanted else _Drawing([], 0.0)
+        drawn = await self._draw(images, generation, wanted, size) if wanted else _Drawing([], 0.0)
         masks = [
             mask_entry(index, token, size, counts)
             for index, (token, counts) in enumerate(zip(generation.tokens, drawn.rles, strict=False))
@@ -279,34 +281,27 @@ class Gateway:
         return answer
 
     async def _draw(
-        self,
-        video: VideoRequest,
-        images: Sequence[Image.Image],
-        generation: Generation,
-        wanted: int,
-        size: tuple[int, int],
+        self, images: Pictures, generation: Generation, wanted: int, size: tuple[int, int]
     ) -> _Drawing:
-        cancelled = threading.Event()
-        queued = time.perf_counter()
+        turn = Turn(time.perf_counter())
+        queued = turn.began
 
         def work() -> _Drawing:
-            began = time.perf_counter()
-            self.counters.draw_wait_s += began - queued
-            if cancelled.is_set():
+            turn.began = time.perf_counter()
+            if turn.cancelled.is_set():
                 return _Drawing([], 0.0)
             self.counters.drawing += 1
             try:
-                keys = [hashlib.sha256(data).digest() for data in video.frames]
-                states = generation.states[:wanted]
-                rles = self.draw(keys, images, states, generation.normed, size, cancelled)
+                rles = self.draw(images, generation.states[:wanted], generation.normed, size, turn)
             finally:
                 self.counters.drawing -= 1
-                seconds = time.perf_counter() - began
+                seconds = time.perf_counter() - turn.began
+                self.counters.draw_wait_s += turn.began - queued
                 self.counters.draw_s += seconds
             return _Drawing(rles, seconds)
 
         try:
-            drawing = await asyncio.get_running_loop().run_in_executor(self._thread, work)
+            drawing = await asyncio.get_running_loop().run_in_executor(self._drawing, work)
         except asyncio.CancelledError:
             raise
         except Exception as error:
@@ -320,15 +315,16 @@ class Gateway:
                 f"mask decoding failed: {type(error).__name__}", 500, kind="server_error"
             ) from error
         finally:
-            # Reached early only when the client has gone: the thread stops at its next frame.
-            cancelled.set()
+            # Reached early only when the client has gone: the drawing stops at its next frame.
+            turn.cancelled.set()
         self._failures = 0
         return drawing
 
 
 @dataclass(frozen=True, slots=True)
 class _Drawing:
-    """RLE counts [object][frame], and the seconds it took to draw them, without waiting."""
+    """RLE counts [object][frame], and the seconds it took to draw them (and what shared the passes), without
+    waiting."""
 
     rles: list[list[str]]
     seconds: float

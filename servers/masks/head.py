@@ -15,14 +15,36 @@ from torch import Tensor
 
 from sightbench import rle
 from sightbench.servers.masks.checkpoint import HEAD, Model
-from sightbench.servers.masks.decoder import Decoder, Frame
+from sightbench.servers.masks.decoder import Clip, Decoder
+from sightbench.servers.masks.encoder import Frame, More, none
 
 GROUP = 8
-"""Objects drawn in one batch; more go in turn, so that memory does not grow with the request."""
+"""Objects drawn in one pass; more go in turn, so that memory does not grow with the requests."""
 
 
 class Cancelled(Exception):
     """The client left while its masks were being drawn."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """One request for masks: [objects, hidden] states as a backend gives them, the masks' (h, w), and whether
+    nobody waits for them any more."""
+
+    frames: Sequence[Frame]
+    states: NDArray[np.float32]
+    normed: bool
+    size: tuple[int, int]
+    cancelled: threading.Event
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Piece:
+    """Some objects of a request, and where their counts go."""
+
+    asked: Asked
+    clip: Clip
+    counts: list[list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +102,64 @@ class Masker:
         size: tuple[int, int],
         cancelled: threading.Event | None = None,
     ) -> list[list[str]]:
-        """COCO RLE counts, [object][frame]; Cancelled when `cancelled` is set between frames."""
-        prompts = self.projection.prompts(states, normed).to(self.decoder.device)
-        out: list[list[str]] = []
-        for start in range(0, len(prompts), GROUP):
-            group: list[list[str]] = [[] for _ in prompts[start : start + GROUP]]
-            for masks in self._masks(frames, prompts[start : start + GROUP], size):
-                if cancelled is not None and cancelled.is_set():
-                    raise Cancelled
-                for counts, mask in zip(group, masks, strict=True):
-                    counts.append(rle.encode(mask)["counts"])
-            out += group
-        return out
+        """One request's masks: COCO RLE counts, [object][frame]. Raises Cancelled."""
+        (made,) = self.draw([Asked(frames, states, normed, size, cancelled or threading.Event())])
+        if made is None:
+            raise Cancelled
+        return made
 
-    def _masks(
-        self, frames: Sequence[Frame], prompts: Tensor, size: tuple[int, int]
-    ) -> Iterator[NDArray[np.bool_]]:
-        prompted = 1 if self.model.decoder == "unipixel" else self.model.llm_frames
-        return self.decoder.decode(frames, prompts, prompted, size)
+    def draw(self, requests: Sequence[Asked], more: More = none) -> list[list[list[str]] | None]:
+        """The masks of several requests: COCO RLE counts, [object][frame] each; None for one whose client
+        has left. Objects share passes, at most GROUP of them, where their videos have one `shape`.
+
+        `more` gives frames that will be needed next.
+        """
+        pieces: dict[tuple[object, ...], list[_Piece]] = {}
+        out: list[list[list[str]] | None] = []
+        for request in requests:
+            masks: list[list[str]] = [[] for _ in request.states]
+            out.append(masks)
+            prompts = self.projection.prompts(request.states, request.normed).to(self.decoder.device)
+            for start in range(0, len(prompts), GROUP):
+                clip = Clip(request.frames, prompts[start : start + GROUP], request.size)
+                piece = _Piece(request, clip, masks[start : start + GROUP])
+                pieces.setdefault(self.shape(len(request.frames)), []).append(piece)
+        for alike in pieces.values():
+            for group in _groups(sorted(alike, key=lambda piece: -len(piece.clip.frames))):
+                self._draw(group, more)
+        return [
+            None if request.cancelled.is_set() else masks
+            for request, masks in zip(requests, out, strict=True)
+        ]
+
+    def shape(self, frames: int) -> tuple[object, ...]:
+        """What videos must have in common to be drawn in one pass."""
+        return self.decoder.shape(frames, self._prompted)
+
+    @property
+    def exact(self) -> bool:
+        """Whether a request's masks are to be the same bits whatever else is asked: in float32. Products of
+        matrices with more rows round their last bit otherwise, which moves a pixel now and then."""
+        return bool(self.decoder.dtype == torch.float32)
+
+    @property
+    def _prompted(self) -> int:
+        return 1 if self.model.decoder == "unipixel" else self.model.llm_frames
+
+    def _draw(self, group: Sequence[_Piece], more: More) -> None:
+        for number, masks in self.decoder.decode([piece.clip for piece in group], self._prompted, more):
+            if all(piece.asked.cancelled.is_set() for piece in group):
+                return
+            for counts, mask in zip(group[number].counts, masks, strict=True):
+                counts.append(rle.encode(mask)["counts"])
+
+
+def _groups(pieces: Sequence[_Piece]) -> Iterator[list[_Piece]]:
+    """In order, at most GROUP objects each."""
+    group: list[_Piece] = []
+    for piece in pieces:
+        if group and sum(len(p.clip.prompts) for p in (*group, piece)) > GROUP:
+            yield group
+            group = []
+        group.append(piece)
+    yield group

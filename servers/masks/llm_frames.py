@@ -38,36 +38,34 @@ def spread(count: int, wanted: int) -> list[int]:
     return [int(i) for i in np.linspace(0, count - 1, wanted, dtype=int)]
 
 
-def prepare(model: Model, images: Sequence[Image.Image]) -> list[Image.Image]:
-    """The chosen frames, resized as the reference does for this base."""
+def prepare(model: Model, image: Image.Image, count: int) -> Image.Image:
+    """One of the `count` chosen frames, resized as the reference does for this base."""
     if model.family == "internvl":
         # A single image is tiled by the engine (1..12 tiles and a thumbnail), as the reference does.
-        if len(images) == 1:
-            return list(images)
-        return [i.resize((TILE, TILE), Image.Resampling.BICUBIC) for i in images]
+        return image if count == 1 else image.resize((TILE, TILE), Image.Resampling.BICUBIC)
     if model.decoder == "unipixel":
-        most = 256 * 28 * 28 * max(1, 16 // len(images))
-        height, width = _fit(images[0].height, images[0].width, 28, 128 * 28 * 28, most)
-        # A temporal patch is two frames: an odd one is shown twice.
-        return [i.resize((width, height)) for i in [*images, *([images[-1]] * (len(images) % 2))]]
-    return [_twice_resized(model, image) for image in images]
+        most = 256 * 28 * 28 * max(1, 16 // count)
+        height, width = _fit(image.height, image.width, 28, 128 * 28 * 28, most)
+        return image.resize((width, height))
+    return _twice_resized(model, image)
 
 
-def png_url(image: Image.Image) -> str:
-    """A data URL of one frame."""
-    return "data:image/png;base64," + _png(image)
-
-
-def video_url(images: Sequence[Image.Image]) -> str:
-    """A data URL of a frame list, as vLLM reads it (its loader asks PIL what each frame is)."""
-    return "data:video/jpeg;base64," + ",".join(map(_png, images))
-
-
-def _png(image: Image.Image) -> str:
+def png(image: Image.Image) -> str:
+    """A frame as PNG in base64."""
     held = io.BytesIO()
     # Level 1: the engine on the same host reads it once.
     image.save(held, "PNG", compress_level=1)
     return base64.b64encode(held.getvalue()).decode()
+
+
+def png_url(frame: str) -> str:
+    """A data URL of one such PNG."""
+    return "data:image/png;base64," + frame
+
+
+def video_url(frames: Sequence[str]) -> str:
+    """A data URL of a list of such PNGs, as vLLM reads it (its loader asks PIL what each frame is)."""
+    return "data:video/jpeg;base64," + ",".join(frames)
 
 
 def _twice_resized(model: Model, image: Image.Image) -> Image.Image:

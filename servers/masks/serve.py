@@ -5,24 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import uvicorn
-from numpy.typing import NDArray
-from PIL import Image
 
 from sightbench.servers.masks import selftest
 from sightbench.servers.masks.backends.base import Backend
 from sightbench.servers.masks.checkpoint import HEAD, CheckpointError, Model
-from sightbench.servers.masks.decoder import Frame
-from sightbench.servers.masks.gateway import DrawMasks, Gateway, Settings
+from sightbench.servers.masks.decoders import DecoderPlan, Decoders
+from sightbench.servers.masks.drawing import Drawer
+from sightbench.servers.masks.frame_store import FrameStore
+from sightbench.servers.masks.gateway import Gateway, Settings
 from sightbench.servers.masks.head import Masker, Projection
+from sightbench.servers.masks.llm_frames import chosen
+from sightbench.servers.masks.turn import DrawMasks
 from sightbench.servers.wire.frames import Limits
 
 log = logging.getLogger("sightbench.masks")
@@ -54,6 +53,8 @@ class ServeOptions:
     media_root: Path | None
     engine_timeout_s: float
     self_test: bool
+    decoders: int = 1
+    compiled: bool = False
 
 
 def serve(options: ServeOptions) -> int:
@@ -66,12 +67,12 @@ async def _serve(options: ServeOptions) -> int:
 
     device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
     dtype = options.dtype or ("float32" if device == "cpu" else "bfloat16")
-    masker = Masker(options.folder, options.model, device, dtype, options.cache_bytes)
     backend = make_backend(options, device, dtype)
     try:
         if options.self_test:
             engine_dtype = options.engine_dtype or ("float32" if device == "cpu" else "bfloat16")
-            done = await selftest.run(backend, options.folder, masker.projection, engine_dtype)
+            projection = load_projection(options.folder, options.model)
+            done = await selftest.run(backend, options.folder, projection, engine_dtype)
             log.info("self-test passed: %s", done)
         else:
             log.warning("self-test skipped: masks may be wrong without a sign")
@@ -88,10 +89,18 @@ async def _serve(options: ServeOptions) -> int:
         max_bodies=options.max_bodies,
         key=options.key,
     )
-    app = Gateway(settings, backend, drawer(masker)).app()
+    draw, frames = make_drawing(options, device, dtype)
+    gateway = Gateway(
+        settings,
+        backend,
+        draw,
+        at_once=options.max_queue,
+        frames=frames,
+        shown=partial(chosen, options.model),
+    )
     log.info("serving %s with masks on http://%s:%d", options.names[0], options.host, options.port)
     config = uvicorn.Config(
-        app,
+        gateway.app(),
         host=options.host,
         port=options.port,
         log_level="warning",
@@ -101,6 +110,36 @@ async def _serve(options: ServeOptions) -> int:
     server = uvicorn.Server(config)
     await server.serve()
     return 0 if server.started else 1
+
+
+def make_drawing(options: ServeOptions, device: str, dtype: str) -> tuple[DrawMasks, FrameStore]:
+    """What draws masks, and decodes frames for it. CheckpointError for decoders that cannot be had."""
+    import torch
+
+    model, side = options.model, options.model.image_size
+    if options.decoders < 1 or (device == "cuda" and options.decoders > torch.cuda.device_count()):
+        raise CheckpointError(f"--decoders {options.decoders}: one per GPU, and there is at least one")
+    if options.decoders == 1:
+        masker = Masker(options.folder, model, device, dtype, options.cache_bytes)
+        encoder = masker.decoder.encoder
+        if options.compiled:
+            encoder.compile()
+        return Drawer(masker), FrameStore(side, encoder.cache.__contains__)
+    plans = [
+        DecoderPlan(
+            options.folder,
+            model,
+            f"cuda:{index}" if device == "cuda" else device,
+            dtype,
+            options.cache_bytes,
+            options.compiled,
+        )
+        for index in range(options.decoders)
+    ]
+    try:
+        return Decoders(plans, options.max_queue), FrameStore(side)
+    except RuntimeError as error:
+        raise CheckpointError(f"--decoders {options.decoders}: {error}") from error
 
 
 def make_backend(options: ServeOptions, device: str, dtype: str) -> Backend:
@@ -119,23 +158,6 @@ def make_backend(options: ServeOptions, device: str, dtype: str) -> Backend:
     from sightbench.servers.masks.backends.vllm import VllmBackend
 
     return VllmBackend(model, options.engine_url, options.engine_timeout_s, options.key)
-
-
-def drawer(masker: Masker) -> DrawMasks:
-    """The gateway's `DrawMasks` on a Masker."""
-
-    def draw(
-        keys: Sequence[bytes],
-        images: Sequence[Image.Image],
-        states: NDArray[np.float32],
-        normed: bool,
-        size: tuple[int, int],
-        cancelled: threading.Event,
-    ) -> list[list[str]]:
-        frames = [Frame(key, partial(images.__getitem__, i)) for i, key in enumerate(keys)]
-        return masker.rles(frames, states, normed, size, cancelled)
-
-    return draw
 
 
 def load_projection(folder: Path, model: Model) -> Projection:

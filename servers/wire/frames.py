@@ -8,7 +8,6 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
 from urllib.parse import unquote, urlsplit
 
 from PIL import Image, UnidentifiedImageError
@@ -96,20 +95,13 @@ def common_size(sizes: Sequence[tuple[int, int]], limits: Limits) -> tuple[int, 
     return first[1], first[0]
 
 
-def checked(frames: Sequence[bytes], limits: Limits) -> tuple[int, int]:
-    """The (height, width) all frames share. Raises Refusal, naming the frame.
-
-    Every frame is decoded: a broken one is better refused than found while masks are being drawn.
-    """
+def measured(frames: Sequence[bytes], limits: Limits) -> tuple[int, int]:
+    """The (height, width) all frames share, by what their headers say. Raises Refusal, naming the frame."""
     sizes = []
     for index, data in enumerate(frames):
         with opened(data, index, limits) as image:
             sizes.append(image.size)
-    size = common_size(sizes, limits)
-    for index, data in enumerate(frames):
-        with opened(data, index, limits) as image:
-            image.load()
-    return size
+    return common_size(sizes, limits)
 
 
 def mask_size(options: MaskOptions, size: tuple[int, int], frames: int, limits: Limits) -> tuple[int, int]:
@@ -122,26 +114,6 @@ def mask_size(options: MaskOptions, size: tuple[int, int], frames: int, limits: 
             param="mask_options.output_size" if options.output_size else "messages",
         )
     return height, width
-
-
-class Frames(Sequence[Image.Image]):
-    """A request's frames, decoded to RGB when looked at and not kept: only their bytes stay in memory."""
-
-    def __init__(self, encoded: Sequence[bytes]) -> None:
-        self._encoded = encoded
-
-    def __len__(self) -> int:
-        return len(self._encoded)
-
-    @overload
-    def __getitem__(self, index: int) -> Image.Image: ...
-    @overload
-    def __getitem__(self, index: slice) -> Frames: ...
-    def __getitem__(self, index: int | slice) -> Image.Image | Frames:
-        if isinstance(index, slice):
-            return Frames(self._encoded[index])
-        with Image.open(io.BytesIO(self._encoded[index]), formats=FORMATS) as image:
-            return image.convert("RGB")
 
 
 def _frame_list(url: str) -> Iterator[str]:

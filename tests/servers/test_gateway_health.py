@@ -183,7 +183,7 @@ def test_a_client_that_leaves_a_long_stream_frees_its_place() -> None:
     stopped = threading.Event()
 
     def until_gone(*given: Any) -> list[list[str]]:
-        assert given[-1].wait(10)
+        assert given[-1].cancelled.wait(10)
         stopped.set()
         return []
 

@@ -18,8 +18,10 @@ import pytest
 from PIL import Image
 
 from sightbench.servers.masks.backends.base import Generation
+from sightbench.servers.masks.frame_store import Pictures
 from sightbench.servers.masks.gateway import Gateway, Settings
 from sightbench.servers.masks.request import VideoRequest
+from sightbench.servers.masks.turn import Turn
 from sightbench.servers.wire.frames import FRAME_LIST, Limits
 from sightbench.servers.wire.refusal import Refusal
 
@@ -102,14 +104,7 @@ class FakeBackend:
         pass
 
 
-def draw(
-    keys: Sequence[bytes],
-    images: Sequence[Image.Image],
-    states: Any,
-    normed: bool,
-    size: tuple[int, int],
-    cancelled: threading.Event,
-) -> list[list[str]]:
+def draw(images: Pictures, states: Any, normed: bool, size: tuple[int, int], turn: Turn) -> list[list[str]]:
     return [[f"{size[0]}x{size[1]}:{o}:{t}" for t in range(len(images))] for o in range(len(states))]
 
 
@@ -339,9 +334,9 @@ async def test_a_client_that_leaves_stops_the_generation() -> None:
 async def test_a_client_that_leaves_stops_the_drawing() -> None:
     leave, drawing, stopped = asyncio.Event(), threading.Event(), threading.Event()
 
-    def slow(keys: Any, images: Any, states: Any, normed: Any, size: Any, cancelled: threading.Event) -> Any:
+    def slow(images: Any, states: Any, normed: Any, size: Any, turn: Turn) -> Any:
         drawing.set()
-        assert cancelled.wait(10)
+        assert turn.cancelled.wait(10)
         stopped.set()
         return []
 

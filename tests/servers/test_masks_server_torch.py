@@ -12,10 +12,16 @@ import dataclasses
 import hashlib
 import io
 import json
+import multiprocessing
 import os
+import sys
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -23,7 +29,7 @@ import pytest
 
 from tests.engines.engine_process import borrow
 
-borrow(os.environ.get("SIGHTBENCH_VLLM"))
+PYTHON = borrow(os.environ.get("SIGHTBENCH_VLLM"))
 pytest.importorskip("torch", reason="the mask server's extra is not installed (pip install '.[masks]')")
 pytest.importorskip("transformers", reason="the mask server's extra is not installed")
 
@@ -31,16 +37,24 @@ import torch
 from PIL import Image
 from pycocotools import mask as coco
 
+from sightbench.byte_cache import ByteCache
 from sightbench.servers.masks import selftest
 from sightbench.servers.masks.backends.base import Generation
+from sightbench.servers.masks.backends.engine_http import messages
 from sightbench.servers.masks.backends.internvl import tiled
 from sightbench.servers.masks.backends.sglang import SglangBackend
 from sightbench.servers.masks.backends.transformers_model import TransformersBackend
 from sightbench.servers.masks.checkpoint import CheckpointError, load_model, split
-from sightbench.servers.masks.decoder import Frame
-from sightbench.servers.masks.head import Cancelled, Masker
+from sightbench.servers.masks.decoders import DecoderPlan, Decoders
+from sightbench.servers.masks.drawing import Drawer
+from sightbench.servers.masks.encoder import Frame
+from sightbench.servers.masks.frame_store import FrameStore, Pictures
+from sightbench.servers.masks.head import Asked, Cancelled, Masker
+from sightbench.servers.masks.llm_frames import chosen
 from sightbench.servers.masks.sam2 import TRUNKS, rename, trunk_of
 from sightbench.servers.masks.serve import load_projection
+from sightbench.servers.masks.turn import Turn
+from sightbench.servers.wire.frames import Limits
 from sightbench.servers.wire.refusal import Refusal
 from tests import paths
 from tests.engines import tiny_masks
@@ -152,16 +166,16 @@ def test_a_frame_is_encoded_once_for_all_objects_and_requests(folders: dict[str,
     folder = folders["qwen2_5"]
     made = Masker(folder, load_model(folder), "cpu", "float32", 1 << 30)
     first = made.rles(frames(7), states(4), True, (240, 320))
-    assert (made.decoder.cache.misses, made.decoder.cache.hits) == (7, 0)
+    assert (made.decoder.encoder.cache.misses, made.decoder.encoder.cache.hits) == (7, 0)
     assert made.rles(frames(7), states(4), True, (240, 320)) == first
-    assert (made.decoder.cache.misses, made.decoder.cache.hits) == (7, 7)
+    assert (made.decoder.encoder.cache.misses, made.decoder.encoder.cache.hits) == (7, 7)
 
 
 def test_a_repeated_frame_is_encoded_once(folders: dict[str, Path]) -> None:
     folder = folders["qwen2_5"]
     made = Masker(folder, load_model(folder), "cpu", "float32", 1 << 30)
     made.rles([frames(1)[0]] * 6, states(1), True, (24, 32))
-    assert made.decoder.cache.misses == 1
+    assert made.decoder.encoder.cache.misses == 1
 
 
 def test_drawing_stops_when_the_client_has_left(masker: Masker) -> None:
@@ -186,9 +200,170 @@ def test_the_input_side_is_the_checkpoints(folders: dict[str, Path]) -> None:
     folder = folders["qwen2_5"]
     model = dataclasses.replace(load_model(folder), image_size=512)
     made = Masker(folder, model, "cpu", "float32", 1 << 30)
-    assert made.decoder.features(frames(1))[0].coarse.shape == (1, 256, 32, 32)
+    assert next(made.decoder.encoder.features(frames(1))).coarse.shape == (1, 256, 32, 32)
     (got,) = made.rles(frames(2), states(1), True, (240, 320))
     assert pixels(got).shape == (2, 240, 320)
+
+
+@pytest.mark.parametrize(("kind", "batch"), [("qwen2_5", 4), ("sa2va_i", 1), ("unipixel", 1)])
+def test_requests_drawn_together_are_requests_drawn_alone(
+    folders: dict[str, Path], kind: str, batch: int
+) -> None:
+    """Whichever videos, lengths and sizes share a pass; but for a pixel on an edge, as objects of one."""
+    folder = folders[kind]
+    made = Masker(folder, load_model(folder), "cpu", "float32", 1 << 30)
+    made.decoder.encoder.batch = batch
+    lengths = (7, 9, 7, 2)
+    sizes = ((240, 320), (120, 160), (240, 320))
+    requests = [
+        Asked(frames(n, seed), states(1 + seed % 2, seed), kind != "unipixel", sizes[seed % 3], Event())
+        for seed, n in enumerate(lengths)
+    ]
+    together = made.draw(requests)
+    made.decoder.encoder.cache.clear()
+    made.decoder.encoder.batch = 1
+    for request, masks in zip(requests, together, strict=True):
+        assert masks is not None
+        made.decoder.encoder.cache.clear()
+        alone = made.rles(request.frames, request.states, request.normed, request.size)
+        for one, other in zip(alone, masks, strict=True):
+            assert int((pixels(one, request.size) != pixels(other, request.size)).sum()) <= 3
+
+
+def test_images_are_encoded_in_full_passes(folders: dict[str, Path]) -> None:
+    folder = folders["qwen2_5"]
+    made = Masker(folder, load_model(folder), "cpu", "float32", 1 << 30)
+    encoder = made.decoder.encoder
+    encoder.batch = 4
+    # Prompted and tracked frames alike, and nothing is padded that need not be.
+    made.rles(frames(12), states(1), True, (24, 32))
+    assert encoder.images == 12
+    made.rles(frames(12), states(3), True, (24, 32))
+    assert encoder.images == 12
+    # What a request leaves of its last pass goes to those that wait.
+    waiting = frames(6, seed=5)
+    todo = [Asked(frames(5, seed=4), states(1), True, (24, 32), Event())]
+    made.draw(todo, lambda count: [f for f in waiting if f.key not in encoder.cache][:count])
+    made.rles(waiting, states(1), True, (24, 32))
+    assert encoder.images == 12 + 8 + 4
+
+
+@pytest.mark.parametrize("cache_bytes", [0, 300_000])
+def test_a_small_cache_encodes_no_frame_twice_in_one_request(
+    folders: dict[str, Path], cache_bytes: int
+) -> None:
+    folder = folders["qwen2_5"]
+    made = Masker(folder, load_model(folder), "cpu", "float32", cache_bytes)
+    made.decoder.encoder.batch = 4
+    given = frames(8)
+    made.rles([*given, *given[:4]], states(1), True, (24, 32))
+    assert made.decoder.encoder.images <= 12
+
+
+@pytest.mark.parametrize(("dtype", "passes"), [("bfloat16", [1, 4]), ("float32", [1, 1, 1, 1, 1])])
+def test_waiting_requests_are_drawn_together_but_in_float32(
+    folders: dict[str, Path], dtype: str, passes: list[int]
+) -> None:
+    folder = folders["qwen2_5"]
+    made = Masker(folder, load_model(folder), "cpu", dtype, 1 << 30)
+    together: list[int] = []
+    first, go = Event(), Event()
+
+    class Watched:
+        """The masker, held back in its first pass until the others wait."""
+
+        decoder, shape, exact = made.decoder, made.shape, made.exact
+
+        def draw(self, requests: Sequence[Asked], more: Any) -> Any:
+            together.append(len(requests))
+            first.set()
+            assert go.wait(20)
+            return made.draw(requests, more)
+
+    watched: Any = Watched()
+    drawer, store = Drawer(watched), FrameStore(256)
+    probes = [selftest.probe_request(selftest.probe_images(seed, 6)) for seed in range(5)]
+    videos = [store.pictures(probe.frames, Limits()) for probe in probes]
+
+    def ask(number: int) -> list[list[str]]:
+        return drawer(videos[number], states(1, number), True, (240, 320), Turn(0.0))
+
+    with ThreadPoolExecutor(5) as pool:
+        one = pool.submit(ask, 0)
+        assert first.wait(20)
+        others = [pool.submit(ask, number) for number in range(1, 5)]
+        while len(drawer._queue) < 4:
+            time.sleep(0.01)
+        go.set()
+        answers = [each.result(60) for each in (one, *others)]
+    assert together == passes
+    for number, masks in enumerate(answers):
+        alone = made.rles(drawer_frames(videos[number]), states(1, number), True, (240, 320))
+        drawn, expected = pixels(masks[0]), pixels(alone[0])
+        assert (drawn & expected).sum() / (drawn | expected).sum() >= (1 if dtype == "float32" else 0.98)
+
+
+@pytest.fixture
+def its_python() -> Iterator[None]:
+    """Further processes are of the Python that has torch."""
+    multiprocessing.set_executable(PYTHON)
+    yield
+    multiprocessing.set_executable(sys.executable)
+
+
+@pytest.mark.usefixtures("its_python")
+def test_several_decoder_processes_draw_what_one_draws(folders: dict[str, Path]) -> None:
+    folder = folders["qwen2_5"]
+    model = load_model(folder)
+    made = Masker(folder, model, "cpu", "float32", 1 << 30)
+    # Of the second one's cache every frame is gone as soon as it is drawn.
+    drawing = Decoders([DecoderPlan(folder, model, "cpu", "float32", size) for size in (1 << 30, 0)], 4)
+    store = FrameStore(256)
+    probes = [selftest.probe_request(selftest.probe_images(seed)) for seed in range(3)]
+    videos = [store.pictures(probe.frames, Limits()) for probe in probes]
+
+    def ask(number: int) -> list[list[str]]:
+        return drawing(videos[number % 3], states(1, number), True, (24, 32), Turn(0.0))
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(ask, range(6)))
+    for number, masks in enumerate(answers):
+        assert masks == made.rles(frames(7, number % 3), states(1, number), True, (24, 32))
+    with pytest.raises(RuntimeError, match="RuntimeError"):
+        drawing(videos[0], np.zeros((1, 5), np.float32), True, (24, 32), Turn(0.0))
+
+
+def test_one_request_that_cannot_be_drawn_takes_no_other_with_it(folders: dict[str, Path]) -> None:
+    folder = folders["qwen2_5"]
+    drawer = Drawer(Masker(folder, load_model(folder), "cpu", "float32", 1 << 30))
+    store = FrameStore(256)
+    pictures = store.pictures(selftest.probe_request(selftest.probe_images(1)).frames, Limits())
+    with ThreadPoolExecutor(6) as pool:
+        asked = [states(1), np.zeros((1, 5), np.float32)] * 3
+        done = [pool.submit(drawer, pictures, given, True, (24, 32), Turn(0.0)) for given in asked]
+    assert [each.exception() is None for each in done] == [True, False] * 3
+
+
+def test_a_frame_is_decoded_once_for_both_models(folders: dict[str, Path]) -> None:
+    folder = folders["qwen2_5"]
+    model = load_model(folder)
+    made = Masker(folder, model, "cpu", "float32", 1 << 30)
+    store = FrameStore(256, made.decoder.encoder.cache.__contains__)
+    video = selftest.probe_request(selftest.probe_images())
+    known = ByteCache[bytes, str](1 << 20, len)
+    drawer = Drawer(made)
+    for _ in range(2):
+        images = store.pictures(video.frames, Limits())
+        images.prepare(chosen(model, len(images)))
+        sent, shown = messages(model, video, images, known)
+        assert shown == (0, 1, 2, 3, 4) and len(sent[0]["content"]) == 6
+        drawer(images, states(1), True, (24, 32), Turn(0.0))
+        # The next question about the video decodes nothing.
+        assert store.decoded == 7
+
+
+def drawer_frames(pictures: Pictures) -> list[Frame]:
+    return [Frame(key, partial(pictures.square, index)) for index, key in enumerate(pictures.keys)]
 
 
 async def _check(folder: Path, backend: Any) -> str:

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from starlette.requests import Request
 
+from sightbench.servers.masks.frame_store import FrameStore
 from sightbench.servers.masks.request import video_request
-from sightbench.servers.wire.frames import Limits, checked, mask_size
+from sightbench.servers.wire.frames import Limits, mask_size
 from sightbench.servers.wire.http import Bodies
 from sightbench.servers.wire.refusal import Refusal
 from sightbench.servers.wire.request import MaskOptions, read
@@ -58,6 +59,17 @@ VALID: dict[str, Any] = {
     "stop": ["\n"],
     "max_tokens": 16,
 }
+
+
+STORE = FrameStore()
+
+
+def checked(frames: tuple[bytes, ...], limits: Limits) -> tuple[int, int]:
+    """The (height, width) of frames that were all decoded."""
+    pictures = STORE.pictures(frames, limits)
+    size = pictures.size()
+    pictures.prepare(())
+    return size
 
 
 def taken(body: bytes) -> None:

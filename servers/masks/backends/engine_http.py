@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -9,12 +10,17 @@ import httpx
 import msgspec
 from PIL import Image
 
+from sightbench.byte_cache import ByteCache
 from sightbench.servers.masks.checkpoint import Model
-from sightbench.servers.masks.llm_frames import chosen, png_url, prepare, video_url
+from sightbench.servers.masks.llm_frames import chosen, png, png_url, prepare, video_url
 from sightbench.servers.masks.request import VideoRequest
 from sightbench.servers.wire.refusal import Refusal, busy
 
 T = TypeVar("T")
+
+
+PREPARED_BYTES = 512 << 20
+"""Of frames as the engine was sent them, kept for the next question about the same video."""
 
 
 class _Models(msgspec.Struct):
@@ -32,6 +38,7 @@ class HttpEngine:
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
         )
         self._name: str | None = None
+        self.prepared = ByteCache[bytes, str](PREPARED_BYTES, len)
 
     async def name(self) -> str:
         """The model id the engine serves under."""
@@ -142,13 +149,35 @@ def broken(what: str) -> Refusal:
 
 
 def messages(
-    model: Model, video: VideoRequest, images: Sequence[Image.Image]
+    model: Model, video: VideoRequest, images: Sequence[Image.Image], known: ByteCache[bytes, str]
 ) -> tuple[list[dict[str, Any]], tuple[int, ...]]:
-    """The engine's messages: the chosen frames as prepared PNGs, then the question; and which frames."""
-    shown = chosen(model, len(images))
-    ready = prepare(model, [images[i] for i in shown])
-    parts: list[dict[str, Any]] = [{"type": "image_url", "image_url": {"url": png_url(i)}} for i in ready]
+    """The engine's messages: the chosen frames as `prepared`, then the question; and which frames."""
+    ready, shown = prepared(model, video, images, known)
     if model.decoder == "unipixel":
-        parts = [{"type": "video_url", "video_url": {"url": video_url(ready)}}]
+        # A temporal patch is two frames: an odd one is shown twice.
+        ready += ready[-1:] * (len(ready) % 2)
+        parts: list[dict[str, Any]] = [{"type": "video_url", "video_url": {"url": video_url(ready)}}]
+    else:
+        parts = [{"type": "image_url", "image_url": {"url": png_url(frame)}} for frame in ready]
     turns = [{"role": "system", "content": video.system}] if video.system is not None else []
-    return [*turns, {"role": "user", "content": [*parts, {"type": "text", "text": video.text}]}], tuple(shown)
+    return [*turns, {"role": "user", "content": [*parts, {"type": "text", "text": video.text}]}], shown
+
+
+def prepared(
+    model: Model, video: VideoRequest, images: Sequence[Image.Image], known: ByteCache[bytes, str]
+) -> tuple[list[str], tuple[int, ...]]:
+    """The frames that the language model is shown, as PNG in base64, and which they are.
+
+    `known` keeps them for the next question about the same video.
+    """
+    shown = tuple(chosen(model, len(images)))
+    ready = []
+    for index in shown:
+        # A frame is prepared otherwise alone than among others, and by UniPixel otherwise among many.
+        key = hashlib.sha256(video.frames[index]).digest() + len(shown).to_bytes(4, "big")
+        made = known.get(key)
+        if made is None:
+            made = png(prepare(model, images[index], len(shown)))
+            known.put(key, made)
+        ready.append(made)
+    return ready, shown

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sightbench.servers.masks.backends.base import Generation
-from sightbench.servers.masks.backends.engine_http import HttpEngine, broken, typed
+from sightbench.servers.masks.backends.engine_http import HttpEngine, broken, prepared, typed
 from sightbench.servers.masks.checkpoint import LLM, CheckpointError, Model
-from sightbench.servers.masks.llm_frames import chosen, png_url, prepare
+from sightbench.servers.masks.llm_frames import png_url
 from sightbench.servers.masks.request import VideoRequest
 from sightbench.servers.wire.refusal import Refusal
 
@@ -67,10 +67,8 @@ class SglangBackend(HttpEngine):
         self._tokenizer: Any = AutoTokenizer.from_pretrained(folder / LLM)
 
     async def generate(self, video: VideoRequest, images: Sequence[Image.Image]) -> Generation:
-        shown = tuple(chosen(self._model, len(images)))
-        urls = await asyncio.to_thread(
-            lambda: [png_url(i) for i in prepare(self._model, [images[i] for i in shown])]
-        )
+        ready, shown = await asyncio.to_thread(prepared, self._model, video, images, self.prepared)
+        urls = [png_url(frame) for frame in ready]
         prompt = self._prompt(video, len(shown))
         if unknown := sorted(set(video.sampling) - {*_SAMPLING, "max_tokens"}):
             raise Refusal(f"the sglang backend takes no {unknown[0]}", param=unknown[0])

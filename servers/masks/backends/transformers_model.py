@@ -68,7 +68,7 @@ class TransformersBackend:
             turns.append({"role": "system", "content": video.system})
         parts = [{"type": "image"} for _ in shown] + [{"type": "text", "text": video.text}]
         turns.append({"role": "user", "content": parts})
-        picked = [images[i] for i in shown]
+        picked = await asyncio.to_thread(lambda: [images[i] for i in shown])
         body, ids, states, tokens = await self._run(turns, picked, video.sampling)
         seg = self._model.seg_token_id
         return Generation(
@@ -185,7 +185,7 @@ class TransformersBackend:
         text = str(self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
         extra: dict[str, Any] = {}
         if images and self._processor is None:
-            tiles, counts = pixels(prepare(self._model, images))
+            tiles, counts = pixels([prepare(self._model, i, len(images)) for i in images])
             extra = {"pixel_values": tiles.to(self._device, self._llm.dtype)}
             per_tile = 256
             pieces = text.split("<image>")
@@ -194,7 +194,9 @@ class TransformersBackend:
             shown = [f"<img>{CONTEXT * (n * per_tile)}</img>" for n in counts]
             text = pieces[0] + "".join(s + piece for s, piece in zip(shown, pieces[1:], strict=True))
         elif images:
-            made = self._processor(images=prepare(self._model, images), return_tensors="pt")
+            made = self._processor(
+                images=[prepare(self._model, i, len(images)) for i in images], return_tensors="pt"
+            )
             extra = {k: made[k].to(self._device) for k in ("pixel_values", "image_grid_thw")}
             pad, merged = "<|image_pad|>", self._processor.merge_size**2
             pieces = text.split(pad)

@@ -62,7 +62,7 @@ class VllmBackend(HttpEngine):
         self._model = model
 
     async def generate(self, video: VideoRequest, images: Sequence[Image.Image]) -> Generation:
-        turns, shown = await asyncio.to_thread(messages, self._model, video, images)
+        turns, shown = await asyncio.to_thread(messages, self._model, video, images, self.prepared)
         request = dict(
             video.sampling,
             model=await self.name(),
