@@ -60,21 +60,31 @@ def _bring_all(benchmarks: Sequence[Benchmark], out: Path | None, cache: Path | 
         source = origin(benchmark)
         folder = out or Path("data") / (source.folder if len(benchmarks) == 1 else "")
         place = _fetch_pieces(benchmark, source.pieces, folder, cache, say)
-        for line in source.by_hand:
-            say(f"{benchmark.name}: {line}")
+    _say_what_is_left(benchmarks, say)
     return place
+
+
+def _say_what_is_left(benchmarks: Iterable[Benchmark], say: Say) -> None:
+    """What a person must get, each thing once."""
+    lines: dict[str, list[str]] = {}
+    for benchmark in benchmarks:
+        for line in origin(benchmark).by_hand:
+            lines.setdefault(line, []).append(benchmark.name)
+    for line, names in lines.items():
+        say(f"{', '.join(names)}: {line}")
 
 
 def complete(benchmarks: Iterable[Benchmark], data: Path, say: Say) -> None:
     """Fetches what is missing of the benchmarks below `data`; for what is there no network is needed."""
+    left = []
     for benchmark in benchmarks:
         source = origin(benchmark)
         if _there(benchmark, source, data):
             continue
         _fetch_pieces(benchmark, source.pieces, data, None, say)
         if not _there(benchmark, source, data):
-            for line in source.by_hand:
-                say(f"{benchmark.name}: {line}")
+            left.append(benchmark)
+    _say_what_is_left(left, say)
 
 
 def _there(benchmark: Benchmark, source: Origin, data: Path) -> bool:
