@@ -172,8 +172,10 @@ def _image_masks(sample: Sample, reply: Reply | None, score: Score) -> Masks | N
     truth = None if record.gold is None else record.gold.union(*drawn[:1])
     if truth is None:
         return None
-    fits = all(mask[:2] == truth[:2] for mask in drawn)
-    union = rle.union(drawn) if drawn and fits else None
+    union = None
+    if drawn and all(mask[:2] == truth[:2] for mask in drawn):
+        with suppress(MaskError):
+            union = rle.union(drawn)
     scored = score.value is not None and score.status == "scored"
     return Masks((union,), (truth,), (score.value,) if scored and score.value is not None else ())
 

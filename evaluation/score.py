@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from sightbench.client.journal import Journal
+from sightbench.errors import DatasetError
 from sightbench.evaluation.costs.spending import Spending
 from sightbench.evaluation.judges.controls import read as read_cards
 from sightbench.evaluation.judges.equate import read as read_equatings
@@ -28,6 +29,7 @@ from sightbench.reports import tables
 from sightbench.reports.sent import SentTally
 from sightbench.reports.submission import Answer
 from sightbench.reports.summary import BenchmarkSummary, Summary, totals
+from sightbench.rle import MaskError
 from sightbench.sample import LabelTruth, MaskTruth, Reply, Sample, Turn, Video
 from sightbench.scorers.choice.rotation import rotation
 from sightbench.scorers.masks.truth import Cache, open_cache, truth_of
@@ -138,7 +140,11 @@ def _scored(
         replies = [(sample, journal.read(sample.id)) for sample in group]
         scores = [score(sample, reply, grade, options.on_error) for sample, reply in replies]
         read = [Together(sample, extracted(benchmark, sample, reply, context)) for sample, reply in replies]
-        beside = scorer.jointly(read, context)
+        try:
+            beside = scorer.jointly(read, context)
+        except (MaskError, DatasetError) as error:
+            # As for a sample that cannot be judged: it costs these numbers of the video, never the report.
+            beside = [{"notes": [*own.detail.get("notes", ()), str(error)]} for own in scores]
         for (sample, reply), own, more in zip(replies, scores, beside, strict=True):
             yield Row(lean(sample), replace(own, detail={**own.detail, **more})), reply
 

@@ -125,10 +125,19 @@ def _position(entry: Together) -> int:
 
 
 def _track(answer: Any, gold: LabelTruth) -> list[Rle]:
-    """The answer's masks, one a frame; what is none or has another size is empty."""
-    given = list(answer or ())[: gold.frames]
+    """The answer's masks, one a frame; all empty where one cannot be read or does not fit."""
+    given = list(answer or ())
+    try:
+        if len(given) > gold.frames:
+            raise MaskError(f"{len(given)} masks for {gold.frames} frames")
+        for mask in filter(None, given):
+            rle.lengths(mask)
+            if mask[:2] != gold.size:
+                raise MaskError(f"size {[*mask[:2]]} is not the frame's {[*gold.size]}")
+    except MaskError:
+        given = []
     given += [None] * (gold.frames - len(given))
-    return [mask if mask is not None and mask[:2] == gold.size else rle.empty(*gold.size) for mask in given]
+    return [rle.empty(*gold.size) if mask is None else mask for mask in given]
 
 
 def ref_davis(rows: Sequence[Row], profile: str) -> Metric:

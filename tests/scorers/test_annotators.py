@@ -89,3 +89,21 @@ def test_both_definitions_of_ref_davis_of_the_same_masks(tmp_path: Path) -> None
     assert [part.name for part in plain.parts[2:6]] == [part.name for part in official.parts[2:6]]
     assert 25 <= (named(plain, "annotator 2, full video").value or 0) < 50
     assert named(official, "J&F, mean over expressions").n == 16
+
+
+def test_broken_masks_and_broken_label_maps_cost_their_video_only(tmp_path: Path) -> None:
+    data = formats.make("ref-davis17", tmp_path / "data")
+    broken, right = {"size": [12, 16], "counts": "~"}, rle.encode(block(1))
+    content = {
+        "ant": {str(a): {"prediction_masks": [broken] * 3} for a in range(4)},
+        "bike": {str(n): {"prediction_masks": [right] * 3} for n in range(12)},
+    }
+    saved = tmp_path / "results.json"
+    saved.write_text(json.dumps(content))
+    run = score(import_masks(["ref-davis17"], data, saved, tmp_path / "run", "m", "official").run)
+    before = run.summary.benchmarks[0].headline
+    assert before.value is not None and before.value < 50
+    (data / "davis17/valid/Annotations/ant/00000.png").write_bytes(b"no picture")
+    summary = score(tmp_path / "run").summary.benchmarks[0]
+    assert summary.headline.value is not None and summary.headline.value > before.value
+    assert any("not a readable mask image" in note for note in summary.notes)
