@@ -30,12 +30,12 @@ text = config.get("text_config", config)
 torch.manual_seed(seed)
 rank, hidden = 8, text["hidden_size"]
 width = text.get("head_dim", hidden // text["num_attention_heads"]) * text["num_attention_heads"]
-name = "base_model.model.model.language_model.layers.0.self_attn.q_proj.lora_"
+name = "base_model.model.model.language_model.layers.0.self_attn.o_proj.lora_"
 folder.mkdir(parents=True)
-weights = {name + "A.weight": torch.randn(rank, hidden), name + "B.weight": 9 * torch.randn(width, rank)}
+weights = {name + "A.weight": torch.randn(rank, width), name + "B.weight": 9 * torch.randn(hidden, rank)}
 save_file(weights, folder / "adapter_model.safetensors")
 (folder / "adapter_config.json").write_text(json.dumps({
-    "peft_type": "LORA", "r": rank, "lora_alpha": 16, "target_modules": ["q_proj"], "bias": "none",
+    "peft_type": "LORA", "r": rank, "lora_alpha": 16, "target_modules": ["o_proj"], "bias": "none",
     "base_model_name_or_path": str(model), "lora_dropout": 0.0, "task_type": "CAUSAL_LM"}))
 """
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
 import pytest
+from openpyxl import Workbook
 
 from sightbench.errors import UsageError
 from sightbench.evaluation.imports import import_predictions
@@ -16,6 +18,7 @@ from sightbench.evaluation.run import Run
 from sightbench.evaluation.studies.budget import budgets
 from sightbench.evaluation.studies.compare import compare
 from sightbench.evaluation.studies.leaderboard import leaderboard
+from sightbench.evaluation.studies.published import graded
 from sightbench.reports.studies.leaderboard import FORMS
 from tests.paths import ROOT
 from tests.tasks import formats
@@ -120,3 +123,68 @@ def test_the_plan_needs_more_videos_for_smaller_differences(tmp_path: Path) -> N
     needs = dict(alone.needs)
     assert needs[1.0] > needs[2.0] > needs[5.0] > 60
     assert "greedy" in alone.advice
+
+
+def lmms_eval(path: Path, letters: dict[int, str]) -> Path:
+    """As lmms-eval writes samples today: answers flattened, no `doc`, `resps` only where it differs."""
+    lines = [
+        {"doc_id": at, "target": "B", "filtered_resps": letter, "token_counts": [None], "doc_hash": "x",
+         "average": {"gt": "B"}, "input": "Which?"}
+        for at, letter in letters.items()
+    ]  # fmt: skip
+    return formats.lines(path, lines)
+
+
+def nested(path: Path, letters: dict[int, str]) -> Path:
+    """As it wrote them before: a list for each request, and in it one for each repeat."""
+    lines = [
+        {"doc_id": at, "doc": {"index": at}, "target": "B", "arguments": {}, "resps": [[letter + "."]],
+         "filtered_resps": [letter]}
+        for at, letter in letters.items()
+    ]  # fmt: skip
+    return formats.lines(path, lines)
+
+
+def xlsx(path: Path, letters: dict[int, str]) -> Path:
+    """As VLMEvalKit's infer leaves them: the table's columns without the image, then the prediction."""
+    book = Workbook()
+    book.active.append(["index", "question", "A", "B", "answer", "category", "l2_category", "prediction"])
+    for at, letter in letters.items():
+        book.active.append([at, "Which?", "x", "y", "B", "coarse", "x", letter])
+    book.save(path)
+    return path
+
+
+def tsv(path: Path, letters: dict[int, str]) -> Path:
+    rows = (f"{at}\tWhich?\tB\tcoarse\t{letter}\n" for at, letter in letters.items())
+    path.write_text("index\tquestion\tanswer\tcategory\tprediction\n" + "".join(rows))
+    return path
+
+
+def records(path: Path, letters: dict[int, str]) -> Path:
+    rows = [{"index": at, "question": "Which?", "prediction": letter} for at, letter in letters.items()]
+    path.write_bytes(orjson.dumps(rows))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("model_MMStar.xlsx", xlsx),
+        ("model_MMStar.tsv", tsv),
+        ("model_MMStar.json", records),
+        ("20260801_120000_samples_mmstar.jsonl", lmms_eval),
+        ("20250101_120000_samples_mmstar.jsonl", nested),
+    ],
+)
+def test_a_published_file_of_each_tool_is_paired_by_sample(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, write: Callable[[Path, dict[int, str]], Path]
+) -> None:
+    data(tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    base = run(tmp_path, "base", {at: "B" if at % 3 else "A" for at in range(60)})
+    theirs = {at: "A" if at % 5 == 0 else "B" for at in range(60)}
+    (published,) = graded(write(tmp_path / name, theirs), base)
+    head = compare([base, published])[0].differences[0]
+    assert (head.n, head.wins, head.losses) == (60, 16, 8), "each answer beside the one to the same question"
+    assert head.candidate == 80.0
