@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import orjson
@@ -17,7 +18,7 @@ DRAW = np.random.default_rng(3)
 ONE, TWO = (DRAW.random(80) < level for level in (0.6, 0.7))
 
 
-def told(package: str, script: str, *values: object) -> object:
+def told(package: str, script: str, *values: object) -> Any:
     """What a script prints as JSON, in a process of its own: the packages' imports warn."""
     pytest.importorskip(package)
     given = [orjson.dumps(value).decode() for value in values]
@@ -32,7 +33,7 @@ def test_the_error_of_a_mean_of_unclustered_answers_is_ppi_pythons() -> None:
         "print(json.dumps([float(low), float(high)]))"
     )
     scores = DRAW.random(200)
-    low, high = told("ppi_py", script, scores.tolist())  # type: ignore[misc]
+    low, high = told("ppi_py", script, scores.tolist())
     ours = mean("score", scores.tolist())
     assert ours.value == pytest.approx(50 * (low + high))
     # Theirs is the normal interval with the variance over n; ours has n - 1.
