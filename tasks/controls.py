@@ -18,6 +18,7 @@ from sightbench.tasks import rotations
 
 Samples = Callable[[], Iterator[Sample]]
 Transform = Callable[[Sample], Sample | None]
+Make = Callable[[Samples, int], Iterator[Sample]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,38 @@ def _refuse_files(sample: Sample) -> None:
             raise UsageError(f"--control: {sample.id} shows a video file ({video.file}); it needs frames")
 
 
+def _turned(how: Literal["mirrored", "reversed"], words: re.Pattern[str], transform: Transform) -> Make:
+    """Where a set has twins, each question about the video's twin, with the twin's own answer, in its place;
+    elsewhere the questions whose answer stays what it is. UsageError where neither is there."""
+    invariant = _each(_unless(words, transform))
+
+    def made(samples: Samples, seed: int) -> Iterator[Sample]:
+        places = {
+            (sample.group, sample.affinity): (sample.id, sample.order)
+            for sample in samples()
+            if sample.wants == "text"
+        }
+        found = 0
+        for sample in samples() if any(group for group, _ in places) else ():
+            video = sample.affinity.removesuffix(f"-{how}")
+            id, order = places.get((sample.group, video), (sample.id, 0))
+            if sample.group is not None and sample.wants == "text" and id != sample.id:
+                found += 1
+                yield replace(sample, id=id, order=order, cluster=video, group=None)
+        if found:
+            return
+        for sample in invariant(samples, seed):
+            found += 1
+            yield sample
+        if places and not found:
+            raise UsageError(
+                f"--control {how}: every question here speaks of what would change, and the set has no twins "
+                "with answers of their own (`synth --twins` makes one)"
+            )
+
+    return made
+
+
 def _other_video(samples: Samples, seed: int) -> Iterator[Sample]:
     """Each video (or image of its own) replaced by another one's, the same for all questions about it."""
     shown: dict[str, list[Image | Video]] = {}
@@ -208,14 +241,14 @@ CONTROLS = (
     Control("shuffled", "what needs no order: the frames dealt at random", _shuffled),
     Control(
         "reversed",
-        "steadiness: the frames backwards, where no word of the question is about time or direction",
-        _each(_unless(_TIME, _frames(_backwards))),
+        "steadiness: the frames backwards, by twins or where no word is about time or direction",
+        _turned("reversed", _TIME, _frames(_backwards)),
     ),
     Control("black", "what needs no picture: black frames of the same size", _each(_repainted("black"))),
     Control(
         "mirrored",
-        "steadiness: left and right swapped, where no word of the question is about sides",
-        _each(_unless(_LEFT_RIGHT, _repainted("mirrored"))),
+        "steadiness: left and right swapped, by twins or where no word is about sides",
+        _turned("mirrored", _LEFT_RIGHT, _repainted("mirrored")),
     ),
     Control("other-video", "what needs no matching video: another one's frames", _other_video),
     Control("options-rotated", "position bias: every rotation of the options", _rotated),

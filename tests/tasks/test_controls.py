@@ -100,7 +100,11 @@ def opened(part: object) -> PIL.Image.Image:
 
 def test_a_turned_video_is_not_shown_with_a_question_it_would_change() -> None:
     sides = question("1", "a", "Is it on the left?\nA. cat\nB. dog\nC. cow")
-    assert not under("mirrored", sides) and not under("reversed", question("2", "a", "What happens first?"))
+    first = question("2", "a", "What happens first?")
+    for name, sample in (("mirrored", sides), ("reversed", first)):
+        with pytest.raises(UsageError, match="synth --twins"):
+            under(name, sample)
+        assert [kept.id for kept in under(name, sample, question("3", "b"))] == ["3"]
     assert under("mirrored", question("3", "a"))
 
 
@@ -137,3 +141,17 @@ def test_nothing_is_read_before_it_is_asked_for() -> None:
         raise AssertionError("the second sample was read with the first")
 
     assert next(control("blind").of(samples, 0)).id == "1"
+
+
+def test_a_twin_takes_the_place_of_its_video_with_its_own_answer() -> None:
+    sides = "Is it on the left?\nA. yes\nB. no"
+    original = question("s/1", "s", sides, group="s/qa/0", order=4, gold="A")
+    twins = [
+        question(f"s-{how}/1", f"s-{how}", sides, group="s/qa/0", order=9, gold=gold)
+        for how, gold in (("reversed", "A"), ("mirrored", "B"))
+    ]
+    (mirrored,) = under("mirrored", original, *twins)
+    assert (mirrored.id, mirrored.order, mirrored.gold) == ("s/1", 4, "B"), "paired with it by its id"
+    assert mirrored.affinity == "s" and frames(mirrored) == frames(twins[1])
+    (reversed_,) = under("reversed", original, *twins)
+    assert reversed_.gold == "A" and frames(reversed_) == frames(twins[0])
