@@ -32,7 +32,7 @@ from sightbench.evaluation.judges.record import JudgeRecord
 from sightbench.evaluation.judges.verdicts import Question, Verdicts
 from sightbench.evaluation.selection import Dataset
 from sightbench.evaluation.settings import key_variable
-from sightbench.sample import Reply, Sample
+from sightbench.sample import Reply, Sample, Usage
 from sightbench.scorers.judged.form import Case, Form
 from sightbench.scorers.scoring_options import ScoringOptions
 
@@ -113,11 +113,21 @@ async def open_judge(options: JudgeOptions, note: Note) -> OpenJudge:
         endpoint=info.endpoint,
         shutdown_date=info.shutdown_date,
     )
+    _check_budget(options, settled)
     for line in warnings(record, date.today()):
         note(line)
     if not greedy(settled.changes):
         note("this judge cannot be asked greedily: asked again it may say something else")
     return OpenJudge(settled, record)
+
+
+def _check_budget(options: JudgeOptions, asked: Settings) -> None:
+    """Raises UsageError for a bound on what nobody can count, before anything is asked."""
+    if options.judge_max_cost is None:
+        return
+    where = provider(asked.provider).prices
+    if prices(None).cost(Usage(1, 1, 2), where, asked.model, at=time.time()) is None:
+        raise UsageError(f"--judge-max-cost: {prices(None).version} has no price for {asked.model}")
 
 
 def warnings(judge: JudgeRecord, today: date) -> list[str]:

@@ -270,6 +270,7 @@ async def test_a_judge_that_is_switched_off_soon_is_warned_about(run: Command, t
         (("--judge-profile", "mine"), "choose ours, reference"),
         (("--judge-profile", "lmms_eval"), "the judge of llava-bench has internvl, vlmevalkit, ours"),
         (("--judge-model", "nobody"), "does not serve 'nobody'"),
+        (("--judge-max-cost", "1"), "has no price for judge"),
     ],
 )
 async def test_a_mistake_is_told_before_anything_is_asked(
