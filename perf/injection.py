@@ -25,7 +25,7 @@ from sightbench.evaluation.judges.verdicts import Verdicts
 from sightbench.sample import Sample, Text, Turn
 from sightbench.scorers.judged.form import Case, Form
 from sightbench.scorers.judged.judge import PLAN_SCORES
-from sightbench.scorers.judged.judges import LLAVA_BENCH, MMSCAN, MMVET, PLAN
+from sightbench.scorers.judged.marking import LLAVA_BENCH, MMSCAN, MMVET, PLAN
 from tests.faults.server import Request, Response, completion, serving
 
 INJECTIONS = Path(__file__).with_name("injections.json")

@@ -18,16 +18,9 @@ from sightbench.sample import Sample, Text, Turn
 from sightbench.scorers.fields import Options
 from sightbench.scorers.judged.form import Case
 from sightbench.scorers.judged.judge import score_pair
-from sightbench.scorers.judged.judges import (
-    CHOICE,
-    LLAVA_BENCH,
-    LLAVA_REVIEW,
-    MATHVISTA,
-    MMVET,
-    REVIEW_RULE,
-    YES_NO,
-    Judge,
-)
+from sightbench.scorers.judged.marking import LLAVA_BENCH, LLAVA_REVIEW, MMVET, REVIEW_RULE
+from sightbench.scorers.judged.reading import CHOICE, MATHVISTA, YES_NO
+from sightbench.scorers.judged.row import Judge
 from sightbench.scorers.scorer import Context, Profile
 from sightbench.scorers.table import SCORERS
 from sightbench.tasks.benchmark import load_json

@@ -11,7 +11,8 @@ from sightbench.evaluation.judging import answer_of, columns_of, rule_of, scorer
 from sightbench.sample import Gold, Reply, Sample
 from sightbench.scorers.fields import Fields
 from sightbench.scorers.judged.form import Case, Form, text_of
-from sightbench.scorers.judged.judges import JUDGES, Judge
+from sightbench.scorers.judged.judges import JUDGES
+from sightbench.scorers.judged.row import Judge
 from sightbench.scorers.scorer import Context
 from sightbench.scorers.scoring_options import ScoringOptions
 from sightbench.tasks.benchmark import Benchmark

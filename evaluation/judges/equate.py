@@ -21,7 +21,7 @@ from sightbench.evaluation.judges.options import JudgeOptions
 from sightbench.evaluation.judges.verdicts import Verdicts
 from sightbench.files import replace_file
 from sightbench.scorers.judged.form import Form
-from sightbench.scorers.judged.judges import OURS
+from sightbench.scorers.judged.row import OURS
 from sightbench.scorers.score import Metric
 from sightbench.scorers.scorer import Context
 from sightbench.scorers.statistics.agreement import agreement, cohens_kappa, krippendorffs_alpha

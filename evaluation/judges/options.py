@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from sightbench.errors import UsageError
 from sightbench.flags import check, flag
-from sightbench.scorers.judged.judges import OURS, PROFILES
+from sightbench.scorers.judged.judges import PROFILES
+from sightbench.scorers.judged.row import OURS
 
 
 # Without slots, so that an evaluation's options, which have some, can take these beside its own.

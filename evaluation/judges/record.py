@@ -10,7 +10,7 @@ import orjson
 
 from sightbench.sample import Json, Text, Turn
 from sightbench.scorers.judged.form import Form, Try
-from sightbench.scorers.judged.judges import OURS
+from sightbench.scorers.judged.row import OURS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,8 +23,8 @@ from sightbench.evaluation.judges.verdicts import Verdicts
 from sightbench.evaluation.judging import answer_of
 from sightbench.evaluation.run import Run
 from sightbench.sample import Sample
+from sightbench.scorers.judged.blind import PAIR, REVIEW
 from sightbench.scorers.judged.form import Case, Form
-from sightbench.scorers.judged.judges import PAIR, REVIEW
 from sightbench.scorers.score import Metric
 from sightbench.scorers.statistics.agreement import krippendorffs_alpha
 from sightbench.scorers.statistics.means import mean

@@ -9,18 +9,10 @@ import pytest
 
 from sightbench.sample import Image, Json, Sample, Text, Turn
 from sightbench.scorers.judged.form import Case, Form
-from sightbench.scorers.judged.judges import (
-    CHOICE,
-    HALLUSIONBENCH,
-    JUDGES,
-    LLAVA_BENCH,
-    MATHVISTA,
-    MMSCAN,
-    MMVET,
-    OURS,
-    PLAN,
-    YES_NO,
-)
+from sightbench.scorers.judged.judges import JUDGES
+from sightbench.scorers.judged.marking import LLAVA_BENCH, MMSCAN, MMVET, PLAN
+from sightbench.scorers.judged.reading import CHOICE, HALLUSIONBENCH, MATHVISTA, YES_NO
+from sightbench.scorers.judged.row import OURS
 from sightbench.scorers.scorer import Profile
 
 
