@@ -26,9 +26,10 @@ if [ ! -e "$venv/.complete" ]; then
     router) packages=(vllm-router==0.1.17) ;;
     *) echo "unknown engine $engine: vllm, sglang or router" >&2; exit 2 ;;
   esac
+  # Compiled once: where PYTHONDONTWRITEBYTECODE is set, each boot compiled torch and the engine anew.
   # uv does not read pip's settings; a CPU build of torch may stand in pip's find-links.
   UV_FIND_LINKS=${UV_FIND_LINKS:-${PIP_FIND_LINKS:-}} \
-    "$uv" pip install --quiet --python "$venv/bin/python" --override "$engine-overrides.txt" "${packages[@]}" >&2
+    "$uv" pip install --quiet --compile-bytecode --python "$venv/bin/python" --override "$engine-overrides.txt" "${packages[@]}" >&2
   touch "$venv/.complete"
 fi
 echo "$venv"
