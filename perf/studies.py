@@ -110,7 +110,7 @@ def main() -> None:
             f"{wall:.2f} s ({used:.2f} s of processor; load {load:.1f})"
         )
         small = root / "small"
-        make(small, max(1, options.videos // 10), random.Random(1))
+        make(small, max(1, options.videos // 20), random.Random(1))
         with mock(options.latency) as url:
             least: dict[str | None, tuple[float, float]] = {}
             for turn in range(options.rounds):
