@@ -17,7 +17,9 @@ from sightbench.commands.parameters import RUN_FOLDER, data_option, unparsed_see
 @click.option("--unparsed", type=click.Choice(["wrong", "random"]), help="As in the run, if not given.")
 @unparsed_seed
 @click.option("--box-mode", help="Convention of the model's boxes.")
-@click.option("--masks-as", help="Whose J and F judge the masks: davis, mevis, ...")
+@click.option(
+    "--masks-as", help="Whose J and F judge the masks: davis, mevis, ...; all prints them side by side."
+)
 @click.option("--tolerance", type=int, help="Of the boundaries in Dyn-Bench's F, in pixels.")
 @click.pass_context
 def score(
@@ -27,4 +29,16 @@ def score(
     from sightbench.commands.terminal import finish
     from sightbench.evaluation import rescore
 
+    if flags["masks_as"] == "all":
+        from sightbench.commands.listing import Column, show
+        from sightbench.evaluation.run import open_run
+
+        titles = ("benchmark", "definition", "J&F", "J", "F", "n")
+        cells = []
+        for row in rescore.by_every_definition(open_run(run, data)):
+            numbers = (row.headline.value, row.part("J"), row.part("F"))
+            shown = ["-" if number is None else f"{number:.2f}" for number in numbers]
+            cells.append([[text] for text in (row.benchmark, row.definition, *shown, str(row.headline.n))])
+        show([Column(title) for title in titles], cells)
+        ctx.exit()
     ctx.exit(finish(rescore.score(run, data=data, seed=unparsed_seed, **flags)))

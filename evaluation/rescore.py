@@ -2,12 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sightbench.client.journal import Journal
+from sightbench.errors import UsageError
 from sightbench.evaluation.run import Run, open_run
-from sightbench.evaluation.score import score_run
+from sightbench.evaluation.score import judge_run, score_run
+from sightbench.scorers.masks.definitions import DEFINITIONS
+from sightbench.scorers.score import Metric
 from sightbench.scorers.scoring_options import OnError, Unparsed, scoring_options
+from sightbench.tasks.benchmarks.masks.image import FAMILY as IMAGE_MASKS
+
+
+@dataclass(frozen=True, slots=True)
+class ByDefinition:
+    """A benchmark's masks judged by one published definition."""
+
+    benchmark: str
+    definition: str
+    headline: Metric
+
+    def part(self, name: str) -> float | None:
+        """The number of that name below the headline, None where there is none."""
+        return next((part.value for part in self.headline.parts if part.name == name), None)
+
+
+def by_every_definition(run: Run) -> list[ByDefinition]:
+    """The masks of a run's videos by every published J and F; writes nothing. UsageError if there are none."""
+    datasets = [dataset for entry in run.datasets if (dataset := entry.only(masks=True)) is not None]
+    datasets = [dataset for dataset in datasets if dataset.selection.benchmark.family != IMAGE_MASKS]
+    if not datasets:
+        raise UsageError(f"{run.folder} holds no masks of videos")
+    found = []
+    with Journal.open(run.folder, write=False) as journal:
+        for definition in DEFINITIONS:
+            options = replace(run.record.scoring, masks_as=definition)
+            summary = judge_run(journal, datasets, run.record.to_json(), options).summary
+            found += [ByDefinition(each.name, definition, each.headline) for each in summary.benchmarks]
+    return found
 
 
 def score(

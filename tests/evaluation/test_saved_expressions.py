@@ -17,6 +17,7 @@ from sightbench.evaluation.export import export
 from sightbench.evaluation.imports import import_masks
 from sightbench.evaluation.rescore import score
 from sightbench.evaluation.run import Run, open_run
+from sightbench.scorers.masks.definitions import DEFINITIONS
 from sightbench.scorers.score import Metric
 from tests.tasks import formats
 from tests.tasks.mask_formats import FRAMES, HEIGHT, WIDTH, block, track
@@ -180,3 +181,25 @@ def test_files_that_are_none_are_one_line_each(name: str, content: str, said: st
     told = CliRunner().invoke(cli, ["import", "--task", "mevis-valid-u", *flags])
     assert told.exit_code in (1, 2) and said in " ".join(str(told.output + str(told.exception)).split())
     assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_of_pngs_is_judged_by_every_definition_in_one_command(tmp_path: Path) -> None:
+    data = formats.make("mevis-valid-u", tmp_path / "data")
+    run = imported("mevis", data, save_pngs(tmp_path / "saved"), tmp_path / "run")
+    before = (run.folder / "scores.jsonl").read_bytes()
+    shown = CliRunner().invoke(cli, ["score", str(run.folder), "--masks-as", "all"], catch_exceptions=False)
+    rows = [line.split("\t") for line in shown.output.splitlines()]
+    assert [row[1] for row in rows] == list(DEFINITIONS) and {row[0] for row in rows} == {"mevis-valid-u"}
+    by_name = {row[1]: row for row in rows}
+    assert by_name["mevis"][2] == f"{headline(run).value:.2f}" != by_name["davis"][2]
+    assert (run.folder / "scores.jsonl").read_bytes() == before
+    images = imported_images(tmp_path)
+    told = CliRunner().invoke(cli, ["score", str(images.folder), "--masks-as", "all"])
+    assert "holds no masks of videos" in str(told.output) + str(told.exception)
+
+
+def imported_images(folder: Path) -> Run:
+    data = formats.make("refcoco-seg-val", folder / "images")
+    lines = folder / "masks.jsonl"
+    lines.write_text(json.dumps({"id": "0/0", "prediction_masks": [rle.encode(block(1))]}) + "\n")
+    return imported("refcoco-seg-val", data, lines, folder / "image-run")
