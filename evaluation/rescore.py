@@ -29,7 +29,7 @@ class ByDefinition:
 
 
 def by_every_definition(run: Run) -> list[ByDefinition]:
-    """The masks of a run's videos by every published J and F; writes nothing. UsageError if there are none."""
+    """The masks of a run's videos by every published J and F; writes nothing. UsageError if it has none."""
     datasets = [dataset for entry in run.datasets if (dataset := entry.only(masks=True)) is not None]
     datasets = [dataset for dataset in datasets if dataset.selection.benchmark.family != IMAGE_MASKS]
     if not datasets:
