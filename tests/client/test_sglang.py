@@ -63,6 +63,23 @@ async def test_texts_and_frames_are_answered_and_continued(server: Server, tmp_p
     assert (again.kept, again.answered) == (2, 1)
 
 
+async def test_three_wires_show_a_model_the_same_pictures(server: Server, tmp_path: Path) -> None:
+    """SGLang 0.5.23 takes two tokens off what a request to /v1/responses allows an answer."""
+    frames = tuple(jpeg(tmp_path / f"{i}.jpg", 30 * i, (112, 112)) for i in range(2))
+    found = {}
+    for name, tokens in (("generic", 3), ("anthropic", 3), ("openai-responses", 5)):
+        samples = [text("t", "Hi", max_tokens=tokens), about(Video("v", frames), "a", max_tokens=tokens)]
+        settings = to(server.url, provider=name, concurrency=1, timeout=300.0)
+        outcome, replies = await run(tmp_path / name, settings, samples)
+        assert outcome.answered == 2, replies
+        found[name] = {
+            sample: (reply.text, reply.usage.prompt_tokens, reply.usage.completion_tokens)
+            for sample, reply in replies.items()
+        }
+    assert found["generic"] == found["anthropic"] == found["openai-responses"]
+    assert all(text for text, _, _ in found["generic"].values())
+
+
 async def test_its_errors_have_the_same_names(server: Server, tmp_path: Path) -> None:
     settings = settle(to(server.url, timeout=300.0), await probe(server.url))
     samples = [text("long", "word " * 60_000), text("fits", "Hi", max_tokens=2)]
