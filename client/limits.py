@@ -7,9 +7,10 @@ from sightbench.client.transport.quota import Quota, Quotas
 _BURST_SECONDS = 0.25
 """A budget per minute is spent evenly: no more than a quarter of a second of it at once."""
 
-_CREDIT_SECONDS = 0.75
+_CREDIT_SECONDS = 0.5
 _CATCH_UP = 1.25
-"""After a stall up to three quarters of a second are made up for, at five quarters of the pace."""
+"""After a stall up to half a second is made up for, at five quarters of the pace; a service that counts by the
+second then still bears half a second of jitter on the way to it."""
 
 _CRUMB = 1e-6
 _LITTLE = 0.2
