@@ -9,8 +9,8 @@ _BURST_SECONDS = 0.25
 
 _CREDIT_SECONDS = 0.5
 _CATCH_UP = 1.25
-"""After a stall up to half a second is made up for, at five quarters of the pace; a service that counts by the
-second then still bears half a second of jitter on the way to it."""
+"""After a stall up to half a second is made up for, at five quarters of the pace: a service that counts by
+the second then still bears half a second of jitter on the way to it."""
 
 _CRUMB = 1e-6
 _LITTLE = 0.2

@@ -45,9 +45,10 @@ async def test_half_an_hour_uses_what_is_allowed_and_is_not_refused(tmp_path: Pa
     for name, service in (("learned", learned), ("given", given), ("tokens", tokens)):
         used = service.used(60, seconds)
         late = [at for at in service.refused if at >= 60]
+        early = len(service.refused) - len(late)
         print(
-            f"{name}: {100 * used:.2f} % of what is allowed, {len(service.refused) - len(late)} refused in the "
-            f"first minute, {len(late)} after it, of {len(service.granted):,} requests"
+            f"{name}: {100 * used:.2f} % of what is allowed, {early} refused in the first minute, "
+            f"{len(late)} after it, of {len(service.granted):,} requests"
         )
         assert used >= 0.98
         assert not late
