@@ -83,5 +83,5 @@ fuzz:
 
 perf: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[oracle]'
-	for figure in client masks readers choice_scorers text_scorers synthetic baseline report; do \
+	for figure in client masks readers choice_scorers text_scorers synthetic baseline report studies; do \
 	  echo "== $$figure"; $(BIN)/python -m perf.$$figure || exit 1; done

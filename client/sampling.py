@@ -47,8 +47,8 @@ class RequestOptions(Sampling):
     `max_tokens` overrides what samples ask for. `system` takes the place of the model family's and of a
     benchmark's own system prompt (empty: none is sent), `suffix` that of the family's suffix. `frames`,
     `fps`, `min_pixels` and `max_pixels` are the only ways media are changed. Samples that want masks go out
-    as they are, whatever these say. `extra_body` holds further fields of the body. `repeat` tells requests
-    that are otherwise the same apart: from 2 on the how manieth time this is.
+    as they are, whatever these say. `extra_body` holds further fields of the body. `repeat` is 2
+    when the same is asked for the second time, and so on: part of the fingerprint, never sent.
     """
 
     max_tokens: int | None = flag(
