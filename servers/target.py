@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from sightbench.errors import UsageError
 from sightbench.families import Family, Table, hub_id
+from sightbench.terminal import plain
 
 _SIZE = re.compile(r"(?<![a-z0-9.])(\d+(?:\.\d+)?)b(?![a-z0-9])", re.IGNORECASE)
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
@@ -275,9 +278,21 @@ def _adapter(text: str) -> Adapter:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: not readable JSON ({error})") from error
-    if not isinstance(content, dict):
-        raise UsageError(f"{path}: not a JSON object")
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        msgspec.convert(content, _Read)
+    except RecursionError:
+        raise UsageError(f"{path}: nested too deeply") from None
+    except (OSError, ValueError, msgspec.ValidationError) as error:
+        raise UsageError(f"{path}: not a file as checkpoints have it ({plain(error, 200)})") from error
     return content
+
+
+class _Read(msgspec.Struct):
+    """The types of what is read out of a checkpoint's JSON files."""
+
+    architectures: list[str] | None = None
+    model_type: str = ""
+    template: str | None = None
+    vision_config: dict[str, Any] | None = None
+    weight_map: dict[str, str] = {}
+    base_model_name_or_path: str | None = None
