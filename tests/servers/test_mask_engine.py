@@ -84,11 +84,11 @@ def test_a_checkpoint_that_cannot_be_split_is_refused_with_the_reason(
 
 def test_tasks_of_one_node_get_ports_of_their_own(tmp_path: Path) -> None:
     script = (ROOT / "examples" / "slurm.sbatch").read_text()
-    lines = [line for line in script.splitlines() if "PORT=$((" in line]
+    lines = [line for line in script.splitlines() if "port=$((" in line]
     made = [
         int(
             subprocess.run(
-                ["bash", "-c", "\n".join([*lines, "echo $PORT"])],
+                ["bash", "-c", "\n".join([*lines, "echo $port"])],
                 env={"SLURM_JOB_ID": "123456", "SLURM_LOCALID": str(rank)},
                 capture_output=True,
                 text=True,
