@@ -32,7 +32,10 @@ pytestmark = [
 def judge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("judge")
     # White space between two fields is allowed otherwise, and these weights may write nothing else.
-    compact = ("--structured-outputs-config", json.dumps({"disable_any_whitespace": True}))
+    compact = (
+        "--structured-outputs-config",
+        json.dumps({"backend": "xgrammar", "disable_any_whitespace": True}),
+    )
     server = serve_vllm(VLLM, tiny_model(VLLM, folder / "model"), folder / "log", *compact)
     server.start()
     try:
