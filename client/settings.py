@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sightbench.client.hosted.negotiation import Change
 from sightbench.client.sampling import RequestOptions
 from sightbench.client.transport.address import address, label
-from sightbench.client.transport.credential import Credential
+
+if TYPE_CHECKING:
+    # It needs an event loop, and `--help` does not.
+    from sightbench.client.transport.credential import Credential
 
 Mode = Literal["images", "video", "file", "upload"]
 """How frames go out: one image part each, one video part of encoded frames, `file://` references (a service
