@@ -568,6 +568,18 @@ EXPECTED: tuple[tuple[str, dict[str, str]], ...] = (
         },
     ),
     (
+        (
+            "system\nCarefully watch this video and pay attention to every detail. Based on your "
+            "observations, select the best option that accurately addresses the question.\n---\nuser\n<video>"
+            "Question: What color?\nOptions:\n(A) Yellow\n(B) Red\n(C) Green\n(D) Blue\n"
+            "Only give the best option."
+        ),
+        {
+            "official": "mlvu mlvu-test",
+            "vlmevalkit": "mlvu mlvu-test",
+        },
+    ),
+    (
         ("user\nFirst<video>then<video>which?\nOptions:\nA. one\nB. two\nAnswer with the letter."),
         {
             "official": "egoexo_bench",
@@ -643,9 +655,74 @@ EXPECTED: tuple[tuple[str, dict[str, str]], ...] = (
     (ONE_SHOT_ZH, {"one_shot_zh": "vlabench"}),
     (ONE_SHOT_ZH + "请一步一步分析问题最后给出答案", {"one_shot_zh_cot": "vlabench"}),
 )
+VISA = "What is {} in the Reference Video? Please respond with segmentation mask in the Target Image."
+MASKS: tuple[tuple[str, dict[str, str]], ...] = (
+    (
+        "user\n<video>\nPlease segment the cat that walks.",
+        {"sa2va": "mevis-valid-u mevis-valid ref-youtube-vos revos ref-sav", "sa2va-paper": "revos"},
+    ),
+    (
+        "user\n<video>Please segment the cat that walks in this video.",
+        {"unipixel": "mevis-valid-u mevis-valid ref-youtube-vos revos"},
+    ),
+    (
+        "user\n<video>\n Please segment the the cat that walks in this image.",
+        {"lisa": "mevis-valid-u mevis-valid ref-youtube-vos"},
+    ),
+    (
+        "user\n<video>" + VISA.format("the cat that walks"),
+        {"visa": "mevis-valid-u mevis-valid ref-youtube-vos revos"},
+    ),
+    ("user\n<video>\nPlease segment thing 0 told 0.", {"sa2va": "ref-davis17", "official": "ref-davis17"}),
+    ("user\n<video>Please segment the thing 0 told 0 in this video.", {"unipixel": "ref-davis17"}),
+    ("user\n<video>\n Please segment the thing 0 told 0 in this image.", {"lisa": "ref-davis17"}),
+    ("user\n<video>" + VISA.format("thing 0 told 0"), {"visa": "ref-davis17"}),
+    (
+        "user\n<video>Please segment the object according to the description: the cat that walks",
+        {"sa2va-paper": "ref-sav", "unipixel": "ref-sav"},
+    ),
+    (
+        "user\n<video>Who kicks it? Please answer the question and provide the segmentation mask.",
+        {"unipixel": "groundmore"},
+    ),
+    ("user\n<video>\nPlease segment Who kicks it.", {"sa2va": "groundmore"}),
+    ("user\n<video>\n What barks. Please output the segmentation masks.", {"lisa": "reasonvos"}),
+    ("user\n<video>\nPlease segment What barks.", {"sa2va": "reasonvos"}),
+    ("user\n<video>Please segment the what barks in this video.", {"unipixel": "reasonvos"}),
+    (
+        "user\n<image>\n the place one cooks at Please output segmentation mask.",
+        {"lisa": "reasonseg-val reasonseg-test"},
+    ),
+    (
+        "user\n<image>the place one cooks at Please provide the segmentation mask.",
+        {"unipixel": "reasonseg-val reasonseg-test"},
+    ),
+    ("user\n<image>\nPlease segment the place one cooks at.", {"sa2va": "reasonseg-val reasonseg-test"}),
+)
+# (the first target's number, the benchmarks whose first target it is)
+RES = (
+    (0, "refcoco-seg-val refcoco+-seg-val refcocog-seg-val grefcoco-val"),
+    (2, "refcoco-seg-testA refcoco+-seg-testA refcocog-seg-test"),
+    (4, "refcoco-seg-testB refcoco+-seg-testB"),
+    (3, "grefcoco-testA"),
+    (6, "grefcoco-testB"),
+)
+EXPECTED_MASKS = (
+    *MASKS,
+    *(
+        (f"user\n<image>{words.format(f'thing {number}')}", {profile: names})
+        for number, names in RES
+        for words, profiles in (
+            ("\n Please segment {} in this image.", ("sa2va", "sa2va-paper")),
+            ("\n What is {} in this image? Please output segmentation mask.", ("lisa",)),
+            ("Please segment the {} in this image.", ("unipixel",)),
+        )
+        for profile in profiles
+    ),
+)
 ASKED = {
     (name, profile): text
-    for text, profiles in EXPECTED
+    for text, profiles in (*EXPECTED, *EXPECTED_MASKS)
     for profile, names in profiles.items()
     for name in names.split()
 }
