@@ -76,6 +76,12 @@ def _cmmmu(answers: list[Answer]) -> bytes:
     return b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
 
 
+def _mlvu(answer: Answer) -> dict[str, Any]:
+    meta = answer.sample.meta
+    option = answer.parsed or answer.text
+    return {"question_id": _own_id(answer.sample), "question_type": meta["question_type"], "option": option}
+
+
 def _mmbench(answers: list[Answer]) -> bytes:
     """One sheet, a row per question: index, question, the options, prediction (the answer as it came)."""
     from openpyxl import Workbook
@@ -169,6 +175,7 @@ FORMATS: dict[str, tuple[str, Callable[[list[Answer]], bytes]]] = {
     "gqa": (".json", _json(_gqa)),
     "mmmu": (".json", _mmmu),
     "cmmmu": (".jsonl", _cmmmu),
+    "mlvu": (".json", _json(_mlvu)),
     "mmbench": (".xlsx", _mmbench),
     "mmvet": (".json", _by_id),
     "mathvista": (".json", _by_id),

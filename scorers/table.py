@@ -11,6 +11,7 @@ from sightbench.scorers.choice import (
     dynbench,
     hallusionbench,
     mathvista,
+    mlvu,
     mmmu,
     multiple_choice,
     ost,
@@ -40,7 +41,7 @@ _ALL: tuple[Scorer[Any, Any, Any], ...] = (
         VQA_ACCURACY, ANLS, RELAXED_ACCURACY, EXACT_MATCH, GQA, CAPTION, OCRBENCH, TINY_LVLM, MMSCAN,
         # choices, yes and no, mixed
         *multiple_choice.SCORERS, *abcd.SCORERS, *yesno.SCORERS, *hallusionbench.SCORERS, *mmmu.SCORERS,
-        *cmmmu.SCORERS, *mathvista.SCORERS, *ost.SCORERS, *dynbench.SCORERS,
+        *cmmmu.SCORERS, *mathvista.SCORERS, *mlvu.SCORERS, *ost.SCORERS, *dynbench.SCORERS,
         # boxes and plans
         BOX_IOU, VLABENCH,
         # masks

@@ -17,6 +17,7 @@ from sightbench.tasks.benchmarks import (
     hallusionbench,
     internsr,
     mathvista,
+    mlvu,
     mmbench,
     mme,
     mmmu,
@@ -61,6 +62,8 @@ VLMEVALKIT: tuple[Benchmark, ...] = (
     *mmmu.MMMU_TABLES,
     mathvista.MATHVISTA_MINI,
     *vqa.TABLES,
+    mlvu.MLVU,
+    mlvu.MLVU_TEST,
 )
 INTERNSR: tuple[Benchmark, ...] = (
     *internsr.MMSI,

@@ -117,6 +117,9 @@ _ORIGINS: dict[str, Origin] = {
             "CMMMU's test questions: git clone https://github.com/CMMMU-Benchmark/CMMMU (cmmmu-data-test)",
         )
     ),
+    # JUNJIE99/MLVU README.md; both sets ask for a licence to be accepted on the hub
+    "mlvu": Origin((HubSet("MLVU/MVLU"),), folder="mlvu"),
+    "mlvu-test": Origin((HubSet("MLVU/MLVU_Test"),), folder="mlvu-test"),
     "blind_10": Origin(by_hand=("blind_10.jsonl is not published with LEAP's code: put yours in data",)),
     "synthetic": Origin(by_hand=("a synthetic set is rendered, not downloaded: the command `synth`",)),
     # InternSR, docs: user guide, installation

@@ -24,7 +24,10 @@ LINES: dict[str, dict[str, Any]] = {
     "vqa_accuracy": {"gold": ["red", {"answer": "blue"}] * 5},
     "caption": {"gold": ["a cat", {"caption": "a dog"}]},
     "ocrbench": {"gold": ["x+1"], "category": "Handwritten Mathematical Expression Recognition"},
-    **{name: LETTER for name in ("choice", "seed", "scienceqa", "mmstar", "dynbench_qa", "mmsi", "egoexo")},
+    **{
+        name: LETTER
+        for name in ("choice", "seed", "scienceqa", "mmstar", "dynbench_qa", "mmsi", "egoexo", "mlvu")
+    },
     "circular": {"rows": [{"prediction": "A", **LETTER}]},
     "mmvp": {"rows": [{"prediction": "A", **LETTER}, {"prediction": "B", **LETTER}]},
     "crpe": {"gold": "B. light blue"},

@@ -493,6 +493,27 @@ def egoexo(root: Path) -> None:
     table(root / "annotations/egoexo_bench.tsv", [row])
 
 
+def long_video(task: str, **more: object) -> dict[str, object]:
+    options = ["Yellow", "Red", "Green", "Blue"]
+    return {"video": "a.mp4", "duration": 246, "question": "What color?", "candidates": options, **more} | {
+        "question_type": task
+    }
+
+
+def mlvu(root: Path) -> None:
+    for name in ("1_plotQA", "4_count"):
+        film(root / f"MLVU/video/{name}/a.mp4")
+        put(root / f"MLVU/json/{name}.json", [long_video(name[2:], answer="Green")])
+
+
+def mlvu_test(root: Path) -> None:
+    film(root / "video/a.mp4")
+    put(
+        root / "test-ground-truth/test_mcq_gt.json",
+        [long_video("anomaly_reco", question_id="AR_0", answer="Green")],
+    )
+
+
 def mmscan(root: Path, ratio: str = "0.01") -> None:
     names = [f"scene/{number}.jpg" for number in range(30)]
     for number, name in enumerate(names):
@@ -606,6 +627,8 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "ost_bench": ost,
     "ost_bench_multi_round": ost_rounds,
     "egoexo_bench": egoexo,
+    "mlvu": mlvu,
+    "mlvu-test": mlvu_test,
     "mmscan_2d": mmscan,
     **{f"mmscan_2d:{ratio}": partial(mmscan, ratio=ratio) for ratio in RATIOS},
     "vlabench": vlabench,

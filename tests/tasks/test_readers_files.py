@@ -553,3 +553,20 @@ def test_a_selection_of_tasks_is_a_selection_of_samples(tmp_path: Path) -> None:
     (selection,) = catalog.resolve(["cameraqa"])
     assert isinstance(selection, Selection)
     assert [sample.id for sample in catalog.read(selection, tmp_path)] == ["davis/cow/cameraqa/0"]
+
+
+def test_mlvus_test_questions_are_read_without_answers_too(tmp_path: Path) -> None:
+    formats.make("mlvu-test", tmp_path)
+    (sample,), broken, _ = read("mlvu-test", tmp_path)
+    assert (sample.id, sample.gold, sample.category) == ("AR_0", "C", "anomaly_reco")
+    answers = tmp_path / "test-ground-truth/test_mcq_gt.json"
+    (question,) = json.loads(answers.read_text())
+    answers.unlink()
+    del question["answer"]
+    (tmp_path / "test_question.json").write_text(json.dumps([question]))
+    (sample,), broken, _ = read("mlvu-test", tmp_path)
+    assert sample.gold is None and not broken
+    question["answer"] = "Violet"
+    (tmp_path / "test_question.json").write_text(json.dumps([question]))
+    samples, (error,), _ = read("mlvu-test", tmp_path)
+    assert not samples and "none of the candidates" in str(error)

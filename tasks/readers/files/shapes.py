@@ -136,6 +136,15 @@ class Plan(msgspec.Struct):
     target: Steps | None = None
 
 
+class LongVideoQuestion(msgspec.Struct):
+    video: str
+    question: str
+    candidates: Annotated[list[str], msgspec.Meta(min_length=2, max_length=26)]
+    question_type: str
+    answer: str | None = None
+    question_id: Scalar | None = None
+
+
 class Round(msgspec.Struct):
     scan_id: Scalar
     system_prompt: str
