@@ -49,7 +49,7 @@ from sightbench.scorers.scoring_options import ScoringOptions
 from sightbench.tasks import catalog
 from sightbench.tasks.benchmark import Benchmark, Problems
 from sightbench.tasks.benchmarks.dynbench import SYNTHETIC
-from sightbench.tasks.benchmarks.own import is_path
+from sightbench.tasks.own import is_path
 
 OnProgress = Callable[[Progress, int | None], None]
 """Called up to five times a second with the run so far and how many samples there are (a shard: None)."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from sightbench.evaluation.selection import Dataset
 from sightbench.families import Family, named
-from sightbench.tasks.benchmarks.own import OWN
+from sightbench.tasks.own import OWN
 from sightbench.tasks.practice import practice
 
 REASONS = "USE_COT"

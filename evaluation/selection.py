@@ -17,10 +17,10 @@ from sightbench.scorers.masks.truth import check_files
 from sightbench.scorers.table import SCORERS
 from sightbench.tasks import catalog
 from sightbench.tasks.benchmark import Benchmark, Problems, Selection
-from sightbench.tasks.benchmarks.own import is_path
-from sightbench.tasks.benchmarks.own import own as own_benchmark
 from sightbench.tasks.controls import control
 from sightbench.tasks.digest import digest, same
+from sightbench.tasks.own import is_path
+from sightbench.tasks.own import own as own_benchmark
 
 LMU_DATA = "LMUData"
 

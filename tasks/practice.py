@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sightbench.tasks import catalog
 from sightbench.tasks.benchmark import Benchmark
-from sightbench.tasks.benchmarks.own import OWN
+from sightbench.tasks.own import OWN
 
 TILE = 448
 TILE_TOKENS = 256
