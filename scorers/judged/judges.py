@@ -14,7 +14,7 @@ JUDGES: Mapping[str, Judge] = {
     "plan_judge": PLAN,
     "mmscan": MMSCAN,
     "mathvista": MATHVISTA,
-    **dict.fromkeys(("choice", "circular", "mmvp", "seed", "scienceqa", "mmstar", "mmmu"), CHOICE),
+    **dict.fromkeys(("choice", "circular", "mmvp", "seed", "scienceqa", "mmstar", "mmmu", "mlvu"), CHOICE),
     **dict.fromkeys(("yes_no", "mme", "pope"), YES_NO),
     "hallusionbench": HALLUSIONBENCH,
 }

@@ -74,6 +74,10 @@ def part(metric: dict[str, Any], name: str) -> float:
     return next(each["value"] for each in metric["parts"] if each["name"] == name)
 
 
+ALSO_VLMEVALKIT = ("MMStar", "mmvp", "mme", "pope", "mlvu")
+"""Benchmarks whose own rule asks nobody."""
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -86,13 +90,21 @@ def part(metric: dict[str, Any], name: str) -> float:
         ("mathvista-testmini", None),
         ("MathVista_MINI", None),
         ("MMMU_DEV_VAL", None),
+        ("SEEDBench_IMG", None),
+        ("ScienceQA_VAL", None),
+        ("mmvp", None),
+        ("mme", None),
+        ("pope", None),
+        ("AI2D_TEST", None),
+        ("RealWorldQA", None),
+        ("mlvu", None),
     ],
 )
 async def test_a_judge_decides_what_no_rule_can(
     name: str, value: float | None, run: Command, tmp_path: Path
 ) -> None:
     async with serving(judging, models=("judge",)) as judge:
-        flags = ("--profile", "vlmevalkit") if name == "MMStar" else ()
+        flags = ("--profile", "vlmevalkit") if name in ALSO_VLMEVALKIT else ()
         code, out, err = await judged(run, judge, name, tmp_path, *flags)
     assert code == 0, out + err
     lines = scores()
