@@ -8,54 +8,40 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 from sightbench.client.batches.service import Exchange
-from sightbench.client.hosted.negotiation import greedy
-from sightbench.client.hosted.preparation import described, prepare
-from sightbench.client.hosted.prices import deprecated, prices
-from sightbench.client.hosted.shutdown import switched_off
+from sightbench.client.hosted.preparation import described
+from sightbench.client.hosted.prices import prices
 from sightbench.client.journal import Journal
-from sightbench.client.probe import ServerInfo, probe_all, probe_masks
 from sightbench.client.progress import Progress
 from sightbench.client.providers import provider
-from sightbench.client.run import Outcome, ask, settle
+from sightbench.client.run import Outcome, ask
 from sightbench.client.settings import Settings
 from sightbench.client.store import Store
-from sightbench.errors import DatasetError, EndpointError, UsageError
 from sightbench.evaluation import run_record
-from sightbench.evaluation.batches import NOWHERE
-from sightbench.evaluation.judges.ask import OpenJudge, judged_cases, open_judge
-from sightbench.evaluation.judges.cases import form_of
+from sightbench.evaluation.judges.ask import OpenJudge, judged_cases
 from sightbench.evaluation.judges.options import JudgeOptions, of_judge
 from sightbench.evaluation.judges.stage import judge_answers
 from sightbench.evaluation.options import Options
-from sightbench.evaluation.reference import as_reference
 from sightbench.evaluation.reuse import earlier
 from sightbench.evaluation.run import Run, open_run
-from sightbench.evaluation.run_record import RunRecord, TextOnlyPrior, refuse_other_run
+from sightbench.evaluation.run_record import RunRecord, refuse_other_run
 from sightbench.evaluation.score import score_run
-from sightbench.evaluation.selection import Dataset, check, data_folder, present, select
-from sightbench.evaluation.settings import settings
+from sightbench.evaluation.selection import Dataset, check
 from sightbench.evaluation.shards import merge
 from sightbench.evaluation.shards.ledger import SHARDS
-from sightbench.evaluation.shards.part import Part, told
-from sightbench.evaluation.synthetic import default_set
+from sightbench.evaluation.shards.part import Part
+from sightbench.evaluation.start.begin import Begun, Note, begin
+from sightbench.evaluation.start.servers import Servers, fitted, look, look_and_judge
 from sightbench.families import Family, named
 from sightbench.sample import Sample
 from sightbench.scorers.scoring_options import ScoringOptions
-from sightbench.tasks import catalog
-from sightbench.tasks.benchmark import Benchmark, Problems
-from sightbench.tasks.benchmarks.dynbench import SYNTHETIC
-from sightbench.tasks.own import is_path
 
 OnProgress = Callable[[Progress, int | None], None]
 """Called up to five times a second with the run so far and how many samples there are (a shard: None)."""
-
-Note = Callable[[str], None]
-"""Called with one line about something a person should know: files left out, tasks that cannot be asked."""
 
 
 def evaluate(options: Options, *, progress: OnProgress | None = None, note: Note | None = None) -> Run:
@@ -71,7 +57,7 @@ def evaluate(options: Options, *, progress: OnProgress | None = None, note: Note
         return _beside(evaluate_async(options, progress=progress, note=note))
     with ExitStack() as stack, asyncio.Runner() as runner:
         begun = begin(options, stack, note or _silent)
-        servers = runner.run(_looked(begun, note or _silent))
+        servers = runner.run(look_and_judge(begun, note or _silent))
         ready = _prepare(begun, servers, stack, note or _silent)
         outcome = runner.run(_ask(ready, progress, note or _silent))
         if ready.judge is not None and outcome.stopped is None:
@@ -85,37 +71,12 @@ async def evaluate_async(
     """`evaluate` for a program that has an event loop: files are read and answers scored in a thread."""
     with ExitStack() as stack:
         begun = await asyncio.to_thread(begin, options, stack, note or _silent)
-        servers = await _looked(begun, note or _silent)
+        servers = await look_and_judge(begun, note or _silent)
         ready = await asyncio.to_thread(_prepare, begun, servers, stack, note or _silent)
         outcome = await _ask(ready, progress, note or _silent)
         if ready.judge is not None and outcome.stopped is None:
             await _judge(ready, progress, note or _silent)
         return await asyncio.to_thread(_conclude, ready, outcome, note or _silent)
-
-
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """What is known before a server is asked anything: what is meant by the options, and what there is.
-    `part` is this process's, None: everything."""
-
-    options: Options
-    settings: Settings
-    datasets: tuple[Dataset, ...]
-    absent: tuple[str, ...]
-    wants_masks: bool
-    prior: TextOnlyPrior | None
-    part: Part | None
-
-
-@dataclass(frozen=True, slots=True)
-class Servers:
-    """What the endpoints said of themselves, the settings that follow, and whether they give masks; the
-    judge, if one is to be asked."""
-
-    settings: Settings
-    infos: tuple[ServerInfo, ...]
-    segments: bool
-    judge: OpenJudge | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,104 +104,6 @@ def ask_first(options: Options, stack: ExitStack, runner: asyncio.Runner, note: 
     """Everything up to the first sample: datasets read, servers probed, the run folder open."""
     begun = begin(options, stack, note)
     return _prepare(begun, runner.run(look(begun)), stack, note)
-
-
-def embedded(options: Options, note: Note) -> tuple[Options, TextOnlyPrior | None]:
-    """The options with the data and tasks that are meant where none are given; a run of the baseline alone.
-
-    Raises UsageError for a model without an endpoint, or a benchmark without data.
-    """
-    if options.endpoints:
-        return options, None
-    if options.batch == "file":
-        if not options.model:
-            raise UsageError("--batch file needs --model: nothing is asked what it serves")
-        return replace(options, endpoint=NOWHERE), None
-    if options.model:
-        raise UsageError("--model needs --endpoint: without an endpoint the embedded baseline answers")
-    if options.data is not None or any(isinstance(task, str) and is_path(task) for task in options.tasks):
-        return options, None
-    tasks = tuple(_of_synthetic(name) for name in options.tasks) or ("synthetic",)
-    data, prior = default_set(options.scenes, note)
-    return replace(options, data=data, task=tasks), prior
-
-
-def begin(options: Options, stack: ExitStack, note: Note) -> Begun:
-    """Everything before a server is asked; `stack` ends the embedded baseline, if it is what answers."""
-    mine = told(options.shard, note)
-    if mine and options.batch:
-        raise UsageError("--batch asks a run as a whole: give it one process, without --shard")
-    wanted, prior = embedded(options, note)
-    datasets, absent = chosen(wanted, note)
-    if wanted.judge_endpoint is not None:
-        if mine:
-            raise UsageError(
-                "--judge-endpoint: a shard is judged when it is merged, with the command `judge`"
-            )
-        for dataset in datasets:
-            form_of(dataset.selection.benchmark, dataset.profile, wanted.judge_profile)
-    if not wanted.endpoints:
-        from sightbench.servers.baseline.child import running
-
-        wanted = replace(wanted, endpoint=stack.enter_context(running()))
-    asked = settings(wanted)
-    wants_masks = any(_has_samples(dataset.only(masks=True)) for dataset in datasets)
-    return Begun(wanted, asked, datasets, absent, wants_masks, prior, mine)
-
-
-def chosen(options: Options, note: Note) -> tuple[tuple[Dataset, ...], tuple[str, ...]]:
-    """The datasets that are meant and there, and the names of those of a group that are not."""
-    if options.download:
-        options = _downloaded(options, note)
-    selected = select(
-        *(options.tasks, options.data, options.profile, options.limit),
-        skip_broken=options.skip_broken,
-        metric=options.metric,
-        few_shot=options.few_shot or 0,
-    )
-    selected = tuple(replace(dataset, control=options.control) for dataset in selected)
-    datasets, absent = present(selected, strict=options.strict)
-    if absent:
-        note(f"left out, not below {datasets[0].data}: {', '.join(absent)} (--strict refuses)")
-    return datasets, tuple(absent)
-
-
-def _downloaded(options: Options, note: Note) -> Options:
-    """The options once what is missing of the named benchmarks' files has been fetched."""
-    from sightbench.evaluation.download import complete
-
-    names = [name for name in options.tasks or ("all",) if isinstance(name, str) and not is_path(name)]
-    folder = data_folder(options.data) or Path("data")
-    folder.mkdir(parents=True, exist_ok=True)
-    complete((selection.benchmark for selection in catalog.resolve(names)), folder, note)
-    return replace(options, data=folder)
-
-
-async def _looked(begun: Begun, note: Note) -> Servers:
-    """`look`, and the judge: before anything is asked that it could not judge."""
-    servers = await look(begun)
-    options = of_judge(begun.options)
-    if options.judge_endpoint is None:
-        return servers
-    return replace(servers, judge=await open_judge(options, note))
-
-
-async def look(begun: Begun) -> Servers:
-    """What the endpoints say of themselves, and whether they can segment."""
-    if begun.options.batch == "file" and begun.options.endpoints == (NOWHERE,):
-        info = ServerInfo("file", engine=begun.options.provider or "vllm", model=begun.options.model)
-        settled = settle(begun.settings, info, mode=begun.options.media)
-        return Servers(settled, (info,), segments=False)
-    infos = await probe_all(begun.settings)
-    settled = await prepare(settle(begun.settings, infos[0], mode=begun.options.media))
-    capabilities = infos[0].capabilities
-    if capabilities is not None:
-        segments = "masks" in capabilities
-        # Else a mask server would also draw what an answer to a question mentions.
-        settled = replace(settled, text_mask_options=segments)
-    else:
-        segments = begun.wants_masks and not provider(settled.provider).hosted and await probe_masks(settled)
-    return Servers(settled, infos, segments)
 
 
 def _prepare(begun: Begun, servers: Servers, stack: ExitStack, note: Note) -> _Ready:
@@ -277,33 +140,6 @@ def _prepare(begun: Begun, servers: Servers, stack: ExitStack, note: Note) -> _R
         judge=servers.judge,
         judge_options=of_judge(options),
     )
-
-
-def fitted(begun: Begun, servers: Servers) -> tuple[tuple[Dataset, ...], list[str], list[str]]:
-    """The datasets as these servers are asked them, notes on what goes out differently from what was asked
-    for, and lines on how the references ask. EndpointError if nothing is left."""
-    datasets, notes = begun.datasets, []
-    if begun.wants_masks and not servers.segments:
-        datasets, left_out = _without_masks(datasets, servers.infos[0])
-        notes.append(left_out)
-    notes += (*_changed(servers.settings), *_ending(servers))
-    first = servers.infos[0]
-    model = " ".join(filter(None, (servers.settings.model, first.root, first.base)))
-    datasets, ways = as_reference(datasets, servers.settings.family, model, begun.options.profile)
-    return datasets, notes, [*_unknown(servers), *ways]
-
-
-def _unknown(servers: Servers) -> list[str]:
-    """A line on a model whose conventions nobody told: fine for one that has none, costly for others."""
-    settings, first = servers.settings, servers.infos[0]
-    ours = first.engine == "generic" and first.capabilities is not None
-    if settings.family != Family().name or provider(settings.provider).hosted or ours:
-        return []
-    names = " or ".join(dict.fromkeys(filter(None, (settings.model, first.root, first.base))))
-    return [
-        f"no model family is known by {names}: frames go as images, without a system prompt or limits of a "
-        "family's own; if it is one that the command `models` lists, say so with --family NAME"
-    ]
 
 
 async def _ask(ready: _Ready, progress: OnProgress | None, note: Note) -> Outcome:
@@ -409,56 +245,6 @@ def _request(asked: Settings) -> dict[str, Any]:
     if asked.changes:
         request["changes"] = described(asked.changes)
     return request
-
-
-def _changed(asked: Settings) -> list[str]:
-    """What goes out differently from what was asked for, one line each."""
-    lines = [str(change) for change in asked.changes]
-    if not greedy(asked.changes):
-        lines.append("this model cannot be asked greedily: --repeats 3 shows how much its answers vary")
-    return lines
-
-
-def _ending(servers: Servers) -> list[str]:
-    """What is known of the model's end, a line each."""
-    asked = servers.settings
-    days = dict.fromkeys(info.shutdown_date for info in servers.infos if info.shutdown_date)
-    lines = [line for day in days if (line := switched_off(f"the model {asked.model}", day, date.today()))]
-    service = provider(asked.provider)
-    if not days and service.hosted and deprecated(service.prices, asked.model):
-        lines.append(
-            f"the model {asked.model} is deprecated, as {prices().version} says: it may be gone soon"
-        )
-    return lines
-
-
-def _without_masks(datasets: tuple[Dataset, ...], info: ServerInfo) -> tuple[tuple[Dataset, ...], str]:
-    """The datasets without their mask tasks, and a line saying so. EndpointError if nothing is left."""
-    why = f"{info.endpoint} answers in text only (it offers no masks, and sent none when asked for some)"
-    rest = tuple(text for dataset in datasets if _has_samples(text := dataset.only(masks=False)))
-    if not rest:
-        raise EndpointError(f"{why}: mask tasks need a mask server, see docs/serving.md")
-    return rest, f"the mask tasks are left out: {why}"
-
-
-def _has_samples(dataset: Dataset | None) -> TypeGuard[Dataset]:
-    try:
-        return dataset is not None and any(True for _ in dataset.samples(Problems()))
-    except (DatasetError, UsageError):
-        return False
-
-
-def _of_synthetic(name: str | Benchmark) -> str:
-    """The name of the same tasks of the synthetic set. UsageError for what is no name, or not of that set."""
-    if isinstance(name, Benchmark):
-        raise UsageError(f"{name.name} needs its files: give data the folder they lie in")
-    asked = catalog.resolve([name])
-    if any(selection.benchmark.family != SYNTHETIC.family for selection in asked):
-        raise UsageError(
-            f"{name} needs its files and a model: give --data DIR and --endpoint URL (without them the "
-            "embedded baseline answers synthetic scenes)"
-        )
-    return "synthetic" if name == "all" else f"synthetic-{name.removeprefix('synthetic-')}"
 
 
 def _a_loop_runs_here() -> bool:

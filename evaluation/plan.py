@@ -15,9 +15,10 @@ from sightbench.client.run import preview, settle
 from sightbench.client.settings import Settings
 from sightbench.client.transport.address import label
 from sightbench.errors import EndpointError
-from sightbench.evaluation.evaluate import Begun, Note, Servers, begin, fitted, look
 from sightbench.evaluation.options import Options
 from sightbench.evaluation.selection import check
+from sightbench.evaluation.start.begin import Begun, Note, begin
+from sightbench.evaluation.start.servers import Servers, fitted, look
 from sightbench.sample import Sample
 
 

@@ -17,8 +17,9 @@ from sightbench.client.providers import provider
 from sightbench.client.run import ask
 from sightbench.errors import UsageError
 from sightbench.evaluation.costs.bill import Estimate, Load, estimate
-from sightbench.evaluation.evaluate import Note, ask_first
+from sightbench.evaluation.evaluate import ask_first
 from sightbench.evaluation.options import Options
+from sightbench.evaluation.start.begin import Note
 from sightbench.sample import Image, Media, Sample, Text, Usage, Video
 
 

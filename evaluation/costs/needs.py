@@ -9,9 +9,9 @@ from PIL import Image as Pictures
 
 from sightbench.client.media import read
 from sightbench.errors import SightbenchError
-from sightbench.evaluation.evaluate import Note, chosen, embedded
 from sightbench.evaluation.options import Options
 from sightbench.evaluation.selection import check
+from sightbench.evaluation.start.begin import Note, chosen, embedded
 from sightbench.sample import Image, Media, Sample, Text, Video
 
 ANSWER = 1024

@@ -12,10 +12,11 @@ from pathlib import Path
 from sightbench.client.journal import Journal
 from sightbench.client.run import ask
 from sightbench.errors import EndpointError
-from sightbench.evaluation.evaluate import Note, ask_first
+from sightbench.evaluation.evaluate import ask_first
 from sightbench.evaluation.options import Options
 from sightbench.evaluation.score import headline, rows_of
 from sightbench.evaluation.selection import Dataset
+from sightbench.evaluation.start.begin import Note
 from sightbench.reports.studies.audit import Audit, Change
 from sightbench.sample import Reply, Sample
 from sightbench.scorers.score import Metric, Row

@@ -10,10 +10,11 @@ import numpy as np
 import orjson
 
 from sightbench.errors import UsageError
-from sightbench.evaluation.evaluate import Note, OnProgress, evaluate
+from sightbench.evaluation.evaluate import OnProgress, evaluate
 from sightbench.evaluation.options import Options
 from sightbench.evaluation.run import Run
 from sightbench.evaluation.shards.ledger import SHARDS
+from sightbench.evaluation.start.begin import Note
 from sightbench.evaluation.studies.compare import Judged, answered, judged
 from sightbench.scorers.statistics.repeats import Repeats
 from sightbench.scorers.statistics.repeats import repeats as taken_together

@@ -15,11 +15,12 @@ from sightbench.client.probe import models_at
 from sightbench.client.run import INTERRUPTED
 from sightbench.client.sampling import RequestOptions
 from sightbench.errors import EndpointError, SightbenchError, UsageError
-from sightbench.evaluation.evaluate import Note, OnProgress, chosen, evaluate
+from sightbench.evaluation.evaluate import OnProgress, evaluate
 from sightbench.evaluation.options import Options
 from sightbench.evaluation.run import Run, open_run
 from sightbench.evaluation.selection import Dataset
 from sightbench.evaluation.settings import settings
+from sightbench.evaluation.start.begin import Note, chosen
 from sightbench.evaluation.studies.checkpoints import Checkpoint, natural, step_of
 from sightbench.evaluation.studies.compare import against, judged
 from sightbench.scorers.score import Metric
