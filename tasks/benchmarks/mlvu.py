@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sightbench.tasks.benchmark import Benchmark
 from sightbench.tasks.readers import mlvu
 from sightbench.tasks.readers.files.layout import Layout, needed, reader_of
 
 _METRIC = 'the letter before the first ")" is the gold letter; M-Avg: mean over the tasks'
 _PROMPT = "{video}\nQuestion: {question}\nOptions:\n{options}\n" + mlvu.CLOSING
-_PROFILES = ("official", "vlmevalkit")
 _FOLDERS = ("", "MLVU_Test/", "data/MLVU_Test/")
 DEV_LAYOUTS = (
     Layout(
@@ -43,21 +44,16 @@ MLVU = Benchmark(
     metric=_METRIC,
     reference="JUNJIE99/MLVU evaluation/multiple_choice_evaluation/choice_bench.py",
     files=needed(DEV_LAYOUTS),
-    profiles=_PROFILES,
+    profiles=("official", "vlmevalkit"),
     aliases=("MLVU_MCQ", "mlvu_dev"),
 )
-MLVU_TEST = Benchmark(
+MLVU_TEST = replace(
+    MLVU,
     name="mlvu-test",
     title="MLVU test, multiple choice",
-    family="video choice",
-    scorers={"text": "mlvu"},
     read=reader_of("mlvu-test", TEST_LAYOUTS),
-    prompt=_PROMPT,
-    headline="M-Avg",
-    metric=_METRIC,
     reference="JUNJIE99/MLVU evaluation_test/test_bench.py",
     files=needed(TEST_LAYOUTS),
-    profiles=_PROFILES,
     aliases=("mlvu_test",),
     submission="mlvu",
 )
