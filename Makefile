@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+# Many tests wait for a server of their own: three at once keep two cores busy.
+WORKERS ?= 3
 ROOMS  := client commands evaluation reports scorers servers tasks
 SOURCES := pyproject.toml setup.py $(wildcard scorers/masks/*.c scorers/masks/*.h)
 
@@ -12,7 +14,7 @@ demo: $(VENV)/.installed
 	$(BIN)/python bench.py --out runs/demo
 
 test: $(VENV)/.installed-dev lint
-	$(BIN)/python -m pytest $(if $(CI),--cov)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(if $(CI),--cov)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
