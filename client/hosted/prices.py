@@ -15,6 +15,7 @@ from typing import Any
 
 from sightbench.errors import UsageError
 from sightbench.sample import Usage
+from sightbench.terminal import plain
 from sightbench.yaml_text import from_yaml
 
 MILLION = Decimal(1_000_000)
@@ -134,16 +135,15 @@ def prices(file: Path | None = None) -> Prices:
 
 def _rate(file: Path, model: str, values: object) -> Rate:
     known = {name for name in Rate.__dataclass_fields__}
+    place = f"--prices {file}: {plain(model, 80)}"
     if not isinstance(values, Mapping) or not {"input", "output"} <= values.keys() <= known:
-        raise UsageError(
-            f"--prices {file}: {model}: input and output are needed; known: {', '.join(Rate.__slots__)}"
-        )
+        raise UsageError(f"{place}: input and output are needed; known: {', '.join(Rate.__slots__)}")
     try:
         amounts = {str(name): Decimal(str(value)) for name, value in values.items() if value is not None}
     except ArithmeticError:
-        raise UsageError(f"--prices {file}: {model}: a price is a number, in US dollars") from None
+        raise UsageError(f"{place}: a price is a number, in US dollars") from None
     if any(not amount.is_finite() or amount < 0 for amount in amounts.values()):
-        raise UsageError(f"--prices {file}: {model}: a price is 0 or more")
+        raise UsageError(f"{place}: a price is 0 or more")
     return Rate(**amounts)
 
 

@@ -117,6 +117,7 @@ def test_a_users_own_prices_come_first(tmp_path: Path) -> None:
         "m: {input: x, output: 1}",
         "m: {",
         "a: {z: 1}",
+        "m" * 5000 + ": 3",
     ],
 )
 def test_a_price_file_that_is_none_gets_one_line(tmp_path: Path, content: str) -> None:
@@ -124,7 +125,7 @@ def test_a_price_file_that_is_none_gets_one_line(tmp_path: Path, content: str) -
     file.write_text(content)
     with pytest.raises(UsageError, match=r"prices\.yaml") as caught:
         prices(file)
-    assert len(str(caught.value).splitlines()) == 1
+    assert len(str(caught.value).splitlines()) == 1 and len(str(caught.value)) < 1000
 
 
 def test_amounts_are_shown_to_the_cent_and_small_ones_to_three_figures() -> None:
