@@ -68,9 +68,10 @@ def resolve(
     """
     loras = tuple(_adapter(text) for text in adapters)
     path = Path(os.path.expanduser(given))
-    if not path.exists():
+    # os.path says no of a name that no file can have; pathlib raises
+    if not os.path.exists(path):
         if given.startswith(("/", ".", "~")):
-            raise UsageError(f"{given}: there is no such folder")
+            raise UsageError(f"{plain(given)}: there is no such folder")
         return _on_hub(given, table, family, alias, loras)
     if not path.is_dir():
         raise UsageError(f"{given} is a file: give the folder of the checkpoint")
@@ -141,16 +142,17 @@ def _on_hub(
 
 
 def _unknown(given: str, table: Table, *, known: bool) -> str:
+    shown = plain(given, 300)
     if why := table.why_not(given):
-        return f"{given}: {why} (--family NAME serves it all the same)"
+        return f"{shown}: {why} (--family NAME serves it all the same)"
     every = [model for family in table.families for model in family.models]
     bare = {model.rsplit("/", 1)[-1].lower(): model for model in every}
     near = difflib.get_close_matches(given.rsplit("/", 1)[-1].lower(), bare, n=3, cutoff=0.5)
     hint = f"; did you mean {' or '.join(bare[name] for name in near)}?" if near else ""
     if known:
-        return f"{given}: neither a folder here nor ORGANISATION/NAME on the hub{hint or '.'}"
+        return f"{shown}: neither a folder here nor ORGANISATION/NAME on the hub{hint or '.'}"
     return (
-        f"{given}: no family in sightbench/models.yaml has this name{hint or '.'} (--family NAME says which)"
+        f"{shown}: no family in sightbench/models.yaml has this name{hint or '.'} (--family NAME says which)"
     )
 
 
@@ -174,9 +176,11 @@ def lacking(folder: Path, *, weightless: bool = False) -> str | None:
     index = folder / "model.safetensors.index.json"
     if index.is_file():
         shards = sorted(set(_json(index).get("weight_map", {}).values()))
-        missing = [name for name in shards if not (folder / name).is_file()]
+        missing = [name for name in shards if not os.path.isfile(folder / name)]
         return (
-            f"weights are missing: {missing[0]} ({len(missing)} of {len(shards)} files)" if missing else None
+            f"weights are missing: {plain(missing[0], 200)} ({len(missing)} of {len(shards)} files)"
+            if missing
+            else None
         )
     if not any(any(folder.glob(pattern)) for pattern in WEIGHTS):
         return f"there are no weights ({', '.join(WEIGHTS)})"
@@ -208,7 +212,7 @@ def _family_of_folder(
         if candidate is not None:
             what = f"{folder.name} is taken for {candidate.name} by its architecture; a model trained further"
             return candidate, (f"{what} may want another prompt (--family NAME, or --alias with its hub id)",)
-    what = " or ".join(filter(None, architectures)) or "this name"
+    what = plain(" or ".join(filter(None, architectures)), 200) or "this name"
     raise UsageError(f"{folder}: no family in sightbench/models.yaml has {what} (--family NAME says which)")
 
 
