@@ -64,10 +64,10 @@ def _openai(headers: Mapping[str, str], what: str, now: float) -> Quota | None:
     """https://developers.openai.com/api/docs/guides/rate-limits: the reset is the time until the budget is in
     its initial state, so what is missing and that time tell how fast it fills. Some services count requests
     by the day under the same names (https://console.groq.com/docs/rate-limits)."""
-    remaining = _number(headers.get(f"x-ratelimit-remaining-{what}", ""))
+    remaining = number(headers.get(f"x-ratelimit-remaining-{what}", ""))
     if remaining is None:
         return None
-    limit = _number(headers.get(f"x-ratelimit-limit-{what}", ""))
+    limit = number(headers.get(f"x-ratelimit-limit-{what}", ""))
     reset = _duration(headers.get(f"x-ratelimit-reset-{what}", ""), now)
     by_minute = False
     if limit and reset and limit > remaining:
@@ -76,10 +76,10 @@ def _openai(headers: Mapping[str, str], what: str, now: float) -> Quota | None:
 
 
 def _anthropic(headers: Mapping[str, str], what: str, now: float) -> Quota | None:
-    remaining = _number(headers.get(f"anthropic-ratelimit-{what}-remaining", ""))
+    remaining = number(headers.get(f"anthropic-ratelimit-{what}-remaining", ""))
     if remaining is None:
         return None
-    limit = _number(headers.get(f"anthropic-ratelimit-{what}-limit", ""))
+    limit = number(headers.get(f"anthropic-ratelimit-{what}-limit", ""))
     return Quota(limit, remaining, _until(headers.get(f"anthropic-ratelimit-{what}-reset", ""), now), limit)
 
 
@@ -89,7 +89,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
 def _duration(text: str, now: float) -> float | None:
     """Seconds in "1.5", "20ms" or "6m0s"; or until an epoch time."""
-    if (value := _number(text)) is not None:
+    if (value := number(text)) is not None:
         return max(0.0, value - now) if value > 1e9 else value
     found = _DURATION.findall(text)
     return sum(float(number) * _UNITS[unit] for number, unit in found) if found else None
@@ -102,7 +102,8 @@ def _until(text: str, now: float) -> float | None:
         return None
 
 
-def _number(text: str) -> float | None:
+def number(text: str) -> float | None:
+    """The text as a number from 0 up, None if it is none, or senseless."""
     try:
         value = float(text)
     except ValueError:

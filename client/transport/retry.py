@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Literal
 
 from sightbench.client.transport.failures import kind
-from sightbench.client.transport.quota import quotas
+from sightbench.client.transport.quota import number, quotas
 from sightbench.sample import Failure
 
 _LONGEST = 366 * 86_400.0
@@ -67,11 +67,11 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 def _asked_wait(headers: Mapping[str, str], now: float) -> float | None:
     milliseconds = headers.get("retry-after-ms")
-    if milliseconds is not None and (value := _number(milliseconds)) is not None:
+    if milliseconds is not None and (value := number(milliseconds)) is not None:
         return value / 1000
     after = headers.get("retry-after")
     if after is not None:
-        if (value := _number(after)) is not None:
+        if (value := number(after)) is not None:
             return value
         try:
             return max(0.0, parsedate_to_datetime(after).timestamp() - now)
@@ -80,11 +80,3 @@ def _asked_wait(headers: Mapping[str, str], now: float) -> float | None:
             return None
     told = quotas(headers, now)
     return None if told is None else told.exhausted()
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if 0 <= value < 1e12 else None
