@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and lines that are on disk before anything else happens."""
 
 from __future__ import annotations
 
@@ -27,3 +27,16 @@ def replace_file(path: Path, data: bytes) -> None:
         raise RunFolderError(
             f"{path}: {error.strerror}; the replies are kept, start the same run again"
         ) from error
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Puts one more line at the file's end, on disk when this returns. Raises RunFolderError if not."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            os.write(descriptor, line + b"\n")
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise RunFolderError(f"{path}: {error.strerror}") from error

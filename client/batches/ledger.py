@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from sightbench.errors import RunFolderError
+from sightbench.files import append_line
 from sightbench.json_record import from_json
 from sightbench.sample import Sent
 
@@ -92,15 +93,7 @@ class Ledger:
 
     def write(self, batch: Batch) -> Batch:
         """Puts the step on disk before anything else happens; returns the batch."""
-        try:
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-            try:
-                os.write(descriptor, msgspec.json.encode(batch) + b"\n")
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-        except OSError as error:
-            raise RunFolderError(f"{self._path}: {error.strerror}") from error
+        append_line(self._path, msgspec.json.encode(batch))
         self._batches[batch.number] = batch
         return batch
 

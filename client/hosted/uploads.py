@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import os
 import time
 from collections import defaultdict
 from collections.abc import Mapping
@@ -25,6 +24,7 @@ from sightbench.client.providers import provider
 from sightbench.client.settings import Settings
 from sightbench.client.transport.opening import opened
 from sightbench.errors import EndpointError, RunFolderError
+from sightbench.files import append_line
 from sightbench.terminal import plain
 
 UPLOADS = "uploads.jsonl"
@@ -157,15 +157,7 @@ class Uploads:
         return made
 
     def _write(self, upload: Upload) -> None:
-        try:
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-            try:
-                os.write(descriptor, msgspec.json.encode(upload) + b"\n")
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-        except OSError as error:
-            raise RunFolderError(f"{self._path}: {error.strerror}") from error
+        append_line(self._path, msgspec.json.encode(upload))
 
 
 async def upload_file(http: Http, file: Path, shown: str, mime: str) -> dict[str, Any]:
