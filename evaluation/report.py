@@ -17,10 +17,10 @@ from sightbench.client.journal import REPLIES, Journal, busy
 from sightbench.client.sampling import RequestOptions
 from sightbench.errors import UsageError
 from sightbench.evaluation.judges.shown import shown_verdicts
+from sightbench.evaluation.judging import scorer_of
 from sightbench.evaluation.run import SCORES, Run
 from sightbench.evaluation.run_record import RunRecord
 from sightbench.evaluation.score import judge_run, true_masks
-from sightbench.evaluation.selection import Dataset
 from sightbench.evaluation.studies.compare import compare
 from sightbench.families import Family, named
 from sightbench.flags import spelled
@@ -149,18 +149,20 @@ def _entries(run: Run, triples: Iterable[Triple]) -> Iterator[Entry]:
     family = named(name) if isinstance(name, str) else Family()
     system, suffix = (_text(run.record.request.get(name)) for name in ("system", "suffix"))
     tolerance = run.record.scoring.tolerance or DYNBENCH_TOLERANCE
+    datasets = {dataset.selection.benchmark.name: dataset for dataset in run.datasets}
     truths: dict[str, Cache] = {}
     with shown_verdicts(run) as verdict:
         for sample, reply, score in triples:
-            masks = None
+            masks, dataset = None, datasets.get(sample.benchmark, run.datasets[0])
             if isinstance(sample.gold, StoredMasks):
                 if sample.benchmark not in truths:
-                    truths[sample.benchmark] = true_masks(_dataset(run, sample))
+                    truths[sample.benchmark] = true_masks(dataset)
                 masks = _masks(sample.gold, reply, score, truths[sample.benchmark], tolerance)
             elif sample.wants == "masks" and sample.gold is not None:
                 masks = _image_masks(sample, reply, score)
             turns = spoken(sample, family, system, suffix, first=sample.follows is None)
-            yield Entry(sample, turns, reply, score, masks, verdict(sample, reply, score))
+            best = scorer_of(dataset.selection.benchmark, sample.wants).full_marks
+            yield Entry(sample, turns, reply, score, masks, verdict(sample, reply, score), best)
 
 
 def _image_masks(sample: Sample, reply: Reply | None, score: Score) -> Masks | None:
@@ -178,11 +180,6 @@ def _image_masks(sample: Sample, reply: Reply | None, score: Score) -> Masks | N
             union = rle.union(drawn)
     scored = score.value is not None and score.status == "scored"
     return Masks((union,), (truth,), (score.value,) if scored and score.value is not None else ())
-
-
-def _dataset(run: Run, sample: Sample) -> Dataset:
-    names = {dataset.selection.benchmark.name: dataset for dataset in run.datasets}
-    return names.get(sample.benchmark, run.datasets[0])
 
 
 def _first_object(reply: Reply | None, frames: int) -> Mapping[str, Any] | None:

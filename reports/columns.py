@@ -92,9 +92,9 @@ class Index:
         reply, score = entry.reply, entry.score
         usage = NO_USAGE if reply is None else reply.usage
         return {
-            "outcome": OUTCOMES.index(outcome(score)),
+            "outcome": OUTCOMES.index(outcome(score, entry.full_marks)),
             "flags": sum(1 << i for i, flag in enumerate(FLAGS) if score.detail.get(flag)),
-            "value": None if score.value is None else round(score.value, 5),
+            "value": None if score.value is None else round(score.value / entry.full_marks, 5),
             "parsed": _short(score.parsed),
             "prompt_tokens": usage.prompt_tokens,
             "tokens": usage.completion_tokens,
@@ -122,15 +122,15 @@ _OF_RUN = (
 _ABSENT = {"outcome": 0, "flags": 0}
 
 
-def outcome(score: Score) -> str:
-    """One of OUTCOMES; a value between 0 and 1 is `partly` right."""
+def outcome(score: Score, full_marks: float) -> str:
+    """One of OUTCOMES; a value between 0 and full marks is `partly` right."""
     if score.status == "error" and score.detail.get("error") == "unasked":
         return "unasked"
     if score.status != "scored":
         return score.status
     if score.value is None:
         return "ungraded"
-    return "right" if score.value >= 1 else "wrong" if score.value <= 0 else "partly"
+    return "right" if score.value >= full_marks else "wrong" if score.value <= 0 else "partly"
 
 
 def _question(sample: Sample) -> str:

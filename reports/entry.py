@@ -43,7 +43,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One sample of one run. `turns` is the prompt as it was sent; `reply` is None if it was never asked."""
+    """One sample of one run. `turns` is the prompt as it was sent; `reply` is None if it was never asked.
+
+    `full_marks` is the value of a score that could not be better.
+    """
 
     sample: Sample
     turns: tuple[Turn, ...]
@@ -51,6 +54,7 @@ class Entry:
     score: Score
     masks: Masks | None = None
     verdict: Verdict | None = None
+    full_marks: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ class Recorder:
             "follows": sample.follows,
             "score": {
                 "value": score.value,
+                "of": entry.full_marks,
                 "status": score.status,
                 "parsed": score.parsed,
                 "detail": {key: value for key, value in score.detail.items() if value not in (None, [], {})},

@@ -147,6 +147,7 @@ class Scorer(Generic[P, G, F]):
     `axes` names the columns by which `aggregate` divides rows or puts them together (fields.py, AXES_HELP).
     `whole_set`: what `judge_set` takes is all there is, and not one group of many.
     Without `needs_gold` the prediction is a judge's reply, which says by itself how good the answer was.
+    `full_marks` is the value of an answer that could not be better.
     """
 
     name: str
@@ -165,6 +166,7 @@ class Scorer(Generic[P, G, F]):
     options: tuple[str, ...] = ()
     kind: Kind = "text"
     needs_gold: bool = True
+    full_marks: float = 1.0
     strict: bool = False
     axes: tuple[str, ...] = ("category",)
     whole_set: bool = False

@@ -132,7 +132,7 @@ function answer(run, i, {reply, score, verdict}) {
   const {rule, ...detail} = score.detail;
   const read = score.parsed === null ? "nothing" : written(score.parsed);
   const facts = [
-    ["score", score.value === null ? "none" : verdict && score.value > 1 ? number(score.value, 2) : `${number(100 * score.value, 1)} %`],
+    ["score", score.value === null ? "none" : score.of === 1 ? `${number(100 * score.value, 1)} %` : `${number(score.value, 2)} of ${score.of}`],
     masksFact(detail), ["read as", read], rule ? ["by the rule", rule] : null,
     reply?.finish ? ["finish reason", reply.finish] : null,
     reply?.usage?.prompt_tokens !== undefined ? ["prompt tokens", count(reply.usage.prompt_tokens)] : null,

@@ -180,6 +180,7 @@ LLAVA_BENCH_JUDGE: Scorer[str, None, Fields] = Scorer(
     help="LLaVA-Bench reviews: the score is the model's 1-10, parsed is [reference, model]. A reply without "
     "two scores is -1 and stays in the means, as in the reference (LLaVA eval_gpt_review_bench.py).",
     needs_gold=False,
+    full_marks=10.0,
 )
 
 MMVET_JUDGE: Scorer[str, None, Fields] = Scorer(
@@ -208,4 +209,5 @@ PLAN_JUDGE: Scorer[str, None, Fields] = Scorer(
     help="LEAP's blind plan judge: its final_score, else the mean of the four, to three decimals. Replies "
     "without a score leave the mean.",
     needs_gold=False,
+    full_marks=5.0,
 )

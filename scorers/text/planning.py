@@ -235,6 +235,7 @@ VLABENCH: Scorer[str, Skills, _PlanFields] = Scorer(
     judge=_judge,
     aggregate=_aggregate,
     profiles=(Profile.OFFICIAL,),
+    full_marks=80.0,
     gold_help="the expert's skills: a list of {name, params}, or an object with `skill_sequence`",
     help="VLABench planning: the official total_score, 0-80; detail holds its parts, the total with all four "
     "weights, and the scores with ids read as numbers.",

@@ -11,6 +11,7 @@ import pytest
 from sightbench.sample import Image, Text
 from sightbench.tasks import catalog
 from tests.conftest import Command
+from tests.reports.test_page import blocks
 from tests.tasks import formats
 
 RIGHT = [
@@ -140,3 +141,19 @@ def test_a_chinese_example_is_chinese(tmp_path: Path) -> None:
     assert texts[0] == "有一些技能。" and texts[1:5:2] == ["示范0输入图片:", "示范0语言指令:"]
     assert texts[2] == "示范0输入带编号标签的图片" and texts[-1] == "请一步一步分析问题最后给出答案"
     assert sum(isinstance(part, Image) for part in parts) == 4
+
+
+def test_half_of_the_marks_is_not_right_on_the_page(run: Command, results: Path, tmp_path: Path) -> None:
+    data = formats.make("vlabench", tmp_path / "data")
+    run("grade", "--task", "vlabench", "--data", data, "--profile", "one_shot", "--predictions", results,
+        "--out", "RUN")  # fmt: skip
+    assert run("report", "RUN", "--single-file")[0] == 0
+    page = blocks(Path("RUN/report.html"))
+    columns, names = page["index"]["runs"][0], page["index"]["outcomes"]
+    marked = {
+        names[outcome]: value
+        for outcome, value in zip(columns["outcome"], columns["value"], strict=True)
+        if names[outcome] in ("right", "partly")
+    }
+    assert marked["right"] == 1 and 0 < marked["partly"] < 1
+    assert {record["score"]["of"] for record in page["samples-0-0"]} == {80}
