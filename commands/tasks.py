@@ -17,6 +17,7 @@ from sightbench.program import program
 from sightbench.sample import Sample, Text
 from sightbench.tasks import catalog
 from sightbench.tasks.benchmark import Benchmark, Selection
+from sightbench.tasks.wording import words_for
 
 LOOKED_AT = 1000
 
@@ -120,6 +121,7 @@ def _record(benchmark: Benchmark, data: Path | None) -> dict[str, Any]:
         "prompt": benchmark.prompt,
         "profile": benchmark.profile,
         "profiles": benchmark.profiles,
+        "prompt_profiles": words_for(benchmark),
         "max_tokens": benchmark.max_tokens,
         "submission": benchmark.submission,
         "files": files,
@@ -168,6 +170,7 @@ def _facts(benchmark: Benchmark) -> tuple[tuple[str, str], ...]:
         ("metric", benchmark.metric),
         ("reference", benchmark.reference),
         ("profile", benchmark.profile + (f" (also: {', '.join(others)})" if others else "")),
+        ("words of", ", ".join(words_for(benchmark))),
         ("max tokens", str(benchmark.max_tokens or "")),
         ("submission", benchmark.submission or ""),
     )

@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -99,7 +99,8 @@ def _record(model: str, source: Path, datasets: Sequence[Dataset]) -> RunRecord:
     return RunRecord(
         model=model,
         request={"imported": str(source.resolve())},
-        benchmarks=tuple(dataset.record() for dataset in datasets),
+        # In whose words somebody else asked is not known.
+        benchmarks=tuple(replace(dataset.record(), prompt_profile=None) for dataset in datasets),
     )
 
 

@@ -15,6 +15,7 @@ from sightbench.evaluation.judges.options import JudgeOptions
 from sightbench.flags import flag
 from sightbench.scorers.scoring_options import ScoringOptions, scoring_options
 from sightbench.tasks.benchmark import Benchmark
+from sightbench.tasks.wording import check_prompt_profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,13 @@ class Options(RequestOptions, JudgeOptions):
         "Whose prompt and scoring: official, internvl, vlmevalkit, lmms_eval.",
         "what to ask",
         shown="the benchmark's",
+    )
+    prompt_profile: str | None = flag(
+        None,
+        "Whose words ask for masks: sa2va, sa2va-paper, unipixel, lisa, visa.",
+        "what to ask",
+        metavar="NAME",
+        shown="the profile's, else the model family's",
     )
     few_shot: int | None = flag(
         None, "Solved examples before each question (VLABench has one).", "what to ask", least=0, metavar="N"
@@ -184,6 +192,8 @@ class Options(RequestOptions, JudgeOptions):
             from sightbench.tasks.controls import control
 
             control(self.control)
+        if self.prompt_profile is not None:
+            check_prompt_profile(self.prompt_profile)
         if isinstance(self.concurrency, str) and self.concurrency != "auto":
             raise UsageError(f"--concurrency {self.concurrency}: a number from 1 on, or auto")
         self.check_judge()

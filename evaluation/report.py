@@ -267,6 +267,9 @@ def _command(run: Run) -> str:
     first = record.benchmarks[0] if record.benchmarks else None
     if first is not None and source is None:
         words += ["--profile", first.profile] if len({one.profile for one in record.benchmarks}) == 1 else []
+        asked = {one.prompt_profile for one in record.benchmarks if one.prompt_profile}
+        if len(asked) == 1 and asked != {one.profile for one in record.benchmarks}:
+            words += ["--prompt-profile", *asked]
         words += ["--limit", str(first.limit)] if first.limit else []
     usual = RequestOptions().request()
     for name, value in request.items():

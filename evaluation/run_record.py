@@ -27,7 +27,8 @@ class DatasetRecord:
     """One benchmark of a run. `tasks` None: all of them; `digest` tells whether `data` is still the same.
 
     `broken` says of each row that was left out what is wrong with it; `scorer` judges a set of
-    one's own, which the catalog does not have; the rest is of Dataset.
+    one's own, which the catalog does not have; `prompt_profile` is whose words asked for masks, None where
+    the words are the benchmark's; the rest is of Dataset.
     """
 
     name: str
@@ -42,6 +43,7 @@ class DatasetRecord:
     broken: tuple[str, ...] = ()
     scorer: str | None = None
     control: str | None = None
+    prompt_profile: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +165,11 @@ def refuse_other_run(folder: Path, before: RunRecord, now: RunRecord, *, same_mo
             raise _other(folder, f"the data of {entry.name}", same.digest, entry.digest)
         if same.profile != entry.profile:
             raise _other(folder, f"the profile of {entry.name}", same.profile, entry.profile)
+        if None not in (same.prompt_profile, entry.prompt_profile) and (
+            same.prompt_profile != entry.prompt_profile
+        ):
+            what = f"the prompt profile of {entry.name}"
+            raise _other(folder, what, same.prompt_profile, entry.prompt_profile)
         if same.control != entry.control:
             raise _other(folder, f"the control condition of {entry.name}", same.control, entry.control)
 

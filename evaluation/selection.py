@@ -21,6 +21,7 @@ from sightbench.tasks.controls import control
 from sightbench.tasks.digest import digest, same
 from sightbench.tasks.own import is_path
 from sightbench.tasks.own import own as own_benchmark
+from sightbench.tasks.wording import usual_words, words_for
 
 LMU_DATA = "LMUData"
 
@@ -38,7 +39,7 @@ class Dataset:
     `max_tokens` is what an answer may take where the benchmark says nothing, `tiles` how many the reference
     cuts an image into at most; None: it is not known, or left to the model. `skip_broken` leaves rows out
     that cannot be asked; `broken` are the lines that say which. `control` is the control condition
-    (tasks/controls.py) the samples are asked under.
+    (tasks/controls.py) the samples are asked under, `prompt_profile` whose words ask for masks.
     """
 
     selection: Selection
@@ -51,6 +52,7 @@ class Dataset:
     skip_broken: bool = False
     broken: tuple[str, ...] = ()
     control: str | None = None
+    prompt_profile: str | None = None
 
     def samples(self, problems: Problems | None = None) -> Iterator[Sample]:
         """The samples in asking order, at most `limit`, under `control` where there is one.
@@ -67,7 +69,7 @@ class Dataset:
         benchmark = self.selection.benchmark
         if problems is None and self.skip_broken:
             problems = Problems()
-        read = catalog.read(self.selection, self.data, self.profile, problems)
+        read = catalog.read(self.selection, self.data, self.profile, problems, self.prompt_profile)
         prefix = "" if benchmark.own_ids else f"{benchmark.name}/"
         for sample in islice(read, self.limit):
             if prefix:
@@ -120,6 +122,7 @@ class Dataset:
             broken=self.broken,
             scorer=None if benchmark in catalog.BENCHMARKS else benchmark.scorers.get("text"),
             control=self.control,
+            prompt_profile=self.prompt_profile,
         )
 
 
@@ -132,11 +135,13 @@ def select(
     skip_broken: bool = False,
     metric: str | None = None,
     few_shot: int = 0,
+    prompt_profile: str | None = None,
 ) -> tuple[Dataset, ...]:
     """What `--task` (none: all) and `--data` mean; a path in it is a set of one's own, judged by `metric`.
-    `few_shot` solved examples stand before each question.
+    `few_shot` solved examples stand before each question; `prompt_profile` is whose words ask for masks, in
+    the sets of a group that have them.
 
-    Raises UsageError for unknown names, or a folder that is not there.
+    Raises UsageError for unknown names, a folder that is not there, or a set without such words.
     """
     given = [entry for entry in tasks or ("all",) if isinstance(entry, str)]
     paths = [name for name in given if is_path(name)]
@@ -158,8 +163,13 @@ def select(
     datasets = list(by_path)
     for selection in selections:
         state = digest(selection.benchmark, folder)
-        wording = _profile(selection, profile, few_shot)
-        datasets.append(Dataset(selection, folder, wording, state, limit, skip_broken=skip_broken))
+        whose = _profile(selection, profile, few_shot)
+        words = _words(selection, whose, prompt_profile)
+        datasets.append(
+            Dataset(selection, folder, whose, state, limit, skip_broken=skip_broken, prompt_profile=words)
+        )
+    if prompt_profile and all(dataset.prompt_profile is None for dataset in datasets):
+        raise UsageError("--prompt-profile says whose words ask for masks, and none of these tasks does")
     return tuple(datasets)
 
 
@@ -251,6 +261,7 @@ def reopen(
             Dataset(
                 *(selection, root, entry.profile, entry.digest, entry.limit),
                 *(entry.max_tokens, entry.tiles, entry.skip_broken, entry.broken, entry.control),
+                entry.prompt_profile,
             )
         )
     return tuple(datasets)
@@ -314,6 +325,20 @@ def _profile(selection: Selection, asked: str | None, few_shot: int = 0) -> str:
     if asked not in benchmark.profiles:
         raise UsageError(f"{benchmark.name} has no profile {asked!r}; it has {', '.join(benchmark.profiles)}")
     return asked
+
+
+def _words(selection: Selection, profile: str, asked: str | None) -> str | None:
+    """Whose words ask for masks, as far as is known before the model: `asked`, else those of the profile."""
+    benchmark = selection.benchmark
+    known = words_for(benchmark)
+    if asked in known:
+        return asked
+    if asked is not None and known and selection.required:
+        raise UsageError(
+            f"--prompt-profile {asked}: it has no words of its own for {benchmark.name}; "
+            f"those that have: {', '.join(known)}"
+        )
+    return usual_words(benchmark, profile)
 
 
 def _with_examples(selection: Selection, profile: str, count: int) -> str:

@@ -76,8 +76,10 @@ def read(content: Mapping[str, Any]) -> dict[str, dict[str, Wording]]:
 
 
 def wording(table: Wordings, profile: str, kind: str) -> Wording:
-    """How `profile` asks a benchmark of `kind`, or Sa2VA where it does not. UsageError if nobody asks it."""
-    for name in (profile, "sa2va"):
-        if kind in table.get(name, {}):
-            return table[name][kind]
-    raise UsageError(f"no wording in models.yaml for {kind}")
+    """How `profile` asks a benchmark of `kind`. UsageError where it has no words of its own for that."""
+    if profile not in table:
+        raise UsageError(f"no words for masks are called {profile!r}; known: {', '.join(table)}")
+    if kind not in table[profile]:
+        have = ", ".join(name for name, kinds in table.items() if kind in kinds) or "none"
+        raise UsageError(f"{profile} has no words of its own for sets of kind {kind}; these have: {have}")
+    return table[profile][kind]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from sightbench.errors import DatasetError, UsageError
 from sightbench.program import program
@@ -32,6 +33,7 @@ from sightbench.tasks.benchmarks import (
     vqa,
 )
 from sightbench.tasks.benchmarks.masks import image, video
+from sightbench.tasks.wording import usual_words
 
 INTERNVL: tuple[Benchmark, ...] = (
     *vqa.INTERNVL_FILES,
@@ -169,12 +171,17 @@ def known(name: str) -> tuple[Benchmark, ...]:
 
 
 def read(
-    selection: Selection, data: Path, profile: str | None = None, problems: Problems | None = None
+    selection: Selection,
+    data: Path,
+    profile: str | None = None,
+    problems: Problems | None = None,
+    prompt_profile: str | None = None,
 ) -> Iterator[Sample]:
     """The selected samples of a benchmark, in asking order.
 
     With `problems` given, broken rows are collected there and the caller checks; without, DatasetError is
-    raised after the last good sample. UsageError for a profile the benchmark does not have.
+    raised after the last good sample. `prompt_profile` is whose words ask for masks where it is not the
+    profile's. UsageError for a profile the benchmark does not have.
     """
     benchmark = selection.benchmark
     profile = profile or benchmark.profile
@@ -184,7 +191,9 @@ def read(
         )
     met = Problems() if problems is None else problems
     empty = True
-    wanted = {"tasks": selection.tasks} if benchmark.reads_tasks else {}
+    wanted: dict[str, Any] = {"tasks": selection.tasks} if benchmark.reads_tasks else {}
+    if benchmark.wording:
+        wanted["prompt_profile"] = prompt_profile or usual_words(benchmark, profile)
     for sample in benchmark.read(data, profile, met, **wanted):
         if selection.tasks is None or sample.task in selection.tasks:
             empty = False

@@ -93,6 +93,7 @@ def chosen(options: Options, note: Note) -> tuple[tuple[Dataset, ...], tuple[str
         skip_broken=options.skip_broken,
         metric=options.metric,
         few_shot=options.few_shot or 0,
+        prompt_profile=options.prompt_profile,
     )
     selected = tuple(replace(dataset, control=options.control) for dataset in selected)
     datasets, absent = present(selected, strict=options.strict)

@@ -71,7 +71,10 @@ def fitted(begun: Begun, servers: Servers) -> tuple[tuple[Dataset, ...], list[st
     notes += (*_changed(servers.settings), *_ending(servers))
     first = servers.infos[0]
     model = " ".join(filter(None, (servers.settings.model, first.root, first.base)))
-    datasets, ways = as_reference(datasets, servers.settings.family, model, begun.options.profile)
+    options = begun.options
+    datasets, ways = as_reference(
+        datasets, servers.settings.family, model, options.profile, options.prompt_profile
+    )
     return datasets, notes, [*_unknown(servers), *ways]
 
 

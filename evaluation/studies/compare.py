@@ -158,6 +158,9 @@ def warnings(base: Judged, other: Judged) -> Iterator[str]:
         yield f"the data differ (digest {one.digest} and {two.digest}); samples are matched by their ids"
     if one.profile != two.profile:
         yield f"the prompt profiles differ: {one.profile} and {two.profile}"
+    if one.prompt_profile != two.prompt_profile:
+        words = (each.prompt_profile or "not told" for each in (one, two))
+        yield "asked for masks in other words: prompt profile {} and {}".format(*words)
     if one.control != two.control and not _is_control(base, other):
         yield f"asked under different conditions: control {_shown(one.control)} and {_shown(two.control)}"
     if one.selection.tasks != two.selection.tasks or one.limit != two.limit:

@@ -29,7 +29,7 @@ from sightbench.servers.launched import Served, launched
 
 AXES: Mapping[str, Callable[[str], object]] = {
     "model": str, "frames": int, "fps": float, "min_pixels": int, "max_pixels": int, "temperature": float,
-    "top_p": float, "max_tokens": int, "seed": int, "profile": str, "control": str,
+    "top_p": float, "max_tokens": int, "seed": int, "profile": str, "prompt_profile": str, "control": str,
 }  # fmt: skip
 """What can be swept, by the name of its flag, and how its values are read."""
 
@@ -217,7 +217,10 @@ def _covered(datasets: Sequence[Dataset]) -> list[object]:
     """What of the benchmarks is asked, as far as it decides which samples there are."""
     records = (dataset.record() for dataset in datasets)
     return [
-        (one.name, one.tasks, one.profile, one.digest, one.limit, one.control, one.skip_broken)
+        (
+            *(one.name, one.tasks, one.profile, one.prompt_profile),
+            *(one.digest, one.limit, one.control, one.skip_broken),
+        )
         for one in records
     ]
 

@@ -39,6 +39,7 @@ def _referring(dataset: str, split: str) -> Benchmark:
         ),
         profiles=("sa2va", "sa2va-paper", "lisa", "unipixel"),
         profile="sa2va",
+        wording="res",
         aliases=(f"{dataset}-{split}-seg",),
         whole=True,
     )
@@ -65,6 +66,7 @@ def _generalised(split: str) -> Benchmark:
         ),
         profiles=("sa2va", "unipixel", "lisa"),
         profile="sa2va",
+        wording="res",
         scoring={"lisa": "unipixel"},
         whole=True,
     )
@@ -87,6 +89,7 @@ def _reasoning(split: str) -> Benchmark:
         files=needed(layouts),
         profiles=("lisa", "unipixel", "sa2va"),
         profile="lisa",
+        wording="reasonseg",
         aliases=(f"reason-seg-{split}",),
         whole=True,
     )

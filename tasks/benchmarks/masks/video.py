@@ -65,6 +65,7 @@ def _rvos(
         profile=profiles[0],
         aliases=aliases,
         submission=submission,
+        wording=rules.kind,
         whole=True,
     )
 
@@ -212,6 +213,7 @@ GROUNDMORE = Benchmark(
     reference="dengandong/GroundMoRe; PolyU-ChenLab/UniPixel unipixel/eval/eval_groundmore.py",
     profiles=("unipixel", "sa2va"),
     profile="unipixel",
+    wording="groundmore",
     whole=True,
 )
 _REASONVOS = (
@@ -234,6 +236,7 @@ REASONVOS = Benchmark(
     reference="showlab/VideoLISA evaluation/reasonvos",
     profiles=("lisa", "sa2va", "unipixel"),
     profile="lisa",
+    wording="reasonvos",
     whole=True,
 )
 

@@ -17,12 +17,16 @@ from sightbench.terminal import plain
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a layout's reader is called with: the file or folder, the data root, whose prompts."""
+    """What a layout's reader is called with: the file or folder, the data root, whose prompts.
+
+    `words` is whose wording asks for masks: the profile's, unless another one was chosen.
+    """
 
     path: Path
     data: Path
     profile: str
     problems: Problems
+    words: str = ""
 
 
 LayoutReader = Callable[[Source], Iterator[Sample]]
@@ -60,11 +64,14 @@ def reader_of(benchmark: str, layouts: tuple[Layout, ...], tokens: int | None = 
     UsageError naming every place looked at if there is none.
     """
 
-    def read(data: Path, profile: str, problems: Problems) -> Iterator[Sample]:
+    def read(
+        data: Path, profile: str, problems: Problems, prompt_profile: str | None = None
+    ) -> Iterator[Sample]:
         for layout in layouts:
             path = layout.find(data)
             if path is not None:
-                rows = guarded(layout.read(Source(path, data, profile, problems)), path, problems)
+                source = Source(path, data, profile, problems, prompt_profile or profile)
+                rows = guarded(layout.read(source), path, problems)
                 for order, sample in enumerate(rows):
                     reasons = profile in REASONED or "cot" in sample.meta
                     room = sample.max_tokens or (COT_TOKENS if reasons else tokens)

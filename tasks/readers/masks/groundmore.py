@@ -52,7 +52,7 @@ def read(source: Source) -> Iterator[Sample]:
         listed = msgspec.json.decode(source.path.read_bytes(), type=Meta)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DatasetError(f"not a list of questions: {plain(error, 200)}", source.path) from None
-    words = wording(load().wordings, source.profile, "groundmore")
+    words = wording(load().wordings, source.words, "groundmore")
     frames = Frames([source.path.parent / "annotations"])
     for name, clip in listed.videos.items():
         found = list(frames.files(f"{name}/images").values())

@@ -37,7 +37,7 @@ def read(source: Source) -> Iterator[Sample]:
 
     The category is `long` for sentences and `short` for phrases.
     """
-    words = wording(load().wordings, source.profile, "reasonseg")
+    words = wording(load().wordings, source.words, "reasonseg")
     for path in sorted(source.path.glob("*.json")):
         image = next(
             (path.with_suffix(end) for end in (".jpg", ".JPG") if path.with_suffix(end).is_file()), None

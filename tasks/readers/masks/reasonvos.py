@@ -45,7 +45,7 @@ def read(source: Source) -> Iterator[Sample]:
         listed = msgspec.json.decode(source.path.read_bytes(), type=Meta)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DatasetError(f"not a list of expressions: {plain(error, 200)}", source.path) from None
-    words = wording(load().wordings, source.profile, "reasonvos")
+    words = wording(load().wordings, source.words, "reasonvos")
     images, masks = Frames([root / "JPEGImages"]), Frames([root / "Annotations"])
     for name, entry in listed.videos.items():
         for expression in entry.expressions:

@@ -83,7 +83,7 @@ def reader(split: str, folders: Sequence[str] = IMAGES, *, generalised: bool = F
 
     def read(source: Source) -> Iterator[Sample]:
         known = _instances(source.path.parent / "instances.json")
-        words = wording(load().wordings, source.profile, "res")
+        words = wording(load().wordings, source.words, "res")
         bases = [base / folder for base in _roots(source) for folder in folders]
         files: dict[int, Path | None] = {}
         for position, ref in enumerate(_references(source.path), start=1):

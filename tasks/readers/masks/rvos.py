@@ -97,7 +97,7 @@ class _Reading:
         self._rules, self._source = rules, source
         self._folder = source.path.parent
         self._frames = Frames([self._folder / name for name in rules.images])
-        self._wording: Wording = wording(load().wordings, source.profile, rules.kind)
+        self._wording: Wording = wording(load().wordings, source.words, rules.kind)
         self._masks = self._opened(rules.masks)
         self._counts: dict[str, int] = {}
         self._foreground = self._opened(rules.foreground)
