@@ -1,11 +1,10 @@
-"""What is checked before a server is started: GPUs, ports, and whether an engine can do what was asked."""
+"""What is checked before a server is started: GPUs, and whether an engine can do what was asked."""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
-import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +13,6 @@ from sightbench.errors import UsageError
 from sightbench.families import EngineName
 from sightbench.servers import engines
 from sightbench.servers.engines import CPU
-from sightbench.servers.supervise import KeyWanted, serving
 from sightbench.servers.target import Target
 
 
@@ -59,21 +57,3 @@ def check_gpus(needed: int, there: list[str] | None) -> None:
     raise UsageError(
         f"{needed} GPUs are needed and {len(there)} are visible: --gpus {len(there)}, or fewer --replicas"
     )
-
-
-def check_port(host: str, port: int) -> None:
-    """Raises UsageError when something listens there already, with what it serves where it says so."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as tried:
-        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            tried.bind((host, port))
-            return
-        except OSError as error:
-            reason = error.strerror
-    try:
-        models = serving(engines.local_url(host, port))
-    except KeyWanted:
-        models, reason = None, "by a server that asks for a key"
-    what = f" by a server of {', '.join(sorted(models))}" if models else f" ({reason})"
-    raise UsageError(f"port {port} is taken{what}: choose another with --port")

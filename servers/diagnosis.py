@@ -25,7 +25,10 @@ _KNOWN: tuple[tuple[str, str], ...] = (
         "out of memory: more GPUs (--gpus), a smaller model, or less of it for the engine "
         "(-- --gpu-memory-utilization, SGLang: --mem-fraction-static)",
     ),
-    (r"[Aa]ddress already in use", "the port is taken: choose another with --port"),
+    (
+        r"[Aa]ddress already in use",
+        "a port that it wanted is taken: start it again, or choose another with --port",
+    ),
     (
         r"Failed to infer device type|No CUDA GPUs are available|Found no NVIDIA driver|no NVIDIA driver"
         r"|No accelerator \(|torch\.cuda\.is_available\(\) is False",
@@ -58,6 +61,9 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     (r"error: argument (?P<what>.+)", "the engine refuses {what}"),
 )
 
+_NOTED = re.compile(r"^.*\b(?:DEBUG|INFO|WARNING)\b.*$", re.MULTILINE)
+"""What an engine merely notes; where its log has no levels all of it may be a cause."""
+
 _LAST = re.compile(r"^(?:.*\s)?(?:\w+\.)*(\w*(?:Error|Exception)): (.+)$")
 
 
@@ -66,26 +72,29 @@ def diagnose(log: Path, code: int, begin: int = 0) -> str:
 
     `begin` is where in the log its own output begins.
     """
-    text = _tail(log, begin)
+    try:
+        text = _NOTED.sub("", _tail(log, begin))
+    except OSError as error:
+        return f"ended with exit code {code}, and its log cannot be read: {error.strerror}"
     for pattern, line in _KNOWN:
         match = re.search(pattern, text)
         if match is not None:
             told = {key: " ".join(value.split()) for key, value in match.groupdict().items()}
             return line.format_map({"command": " ".join(command_line()), **told})
-    if code == -9 or code == 137:
-        return "killed from outside: most likely the machine ran out of memory (dmesg says)"
+    # Whose signal it was is in no log, and an engine may end itself with it whatever went wrong.
+    killed = "killed (SIGKILL)" if code in (-9, 137) else ""
     for line in reversed(text.splitlines()):
-        error = _LAST.match(line.strip())
-        if error is not None:
-            return f"{error[1]}: {error[2][:300]}"
+        found = _LAST.match(line.strip())
+        if found is not None:
+            last = f"{found[1]}: {found[2][:300]}"
+            return f"{killed}; the last error it wrote is {last}" if killed else last
+    if killed:
+        return f"{killed}, and its log does not say why; dmesg tells whether the machine ran out of memory"
     return f"ended with exit code {code}"
 
 
 def _tail(log: Path, begin: int) -> str:
-    try:
-        with log.open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(begin, file.tell() - _TAIL))
-            return file.read().decode("utf-8", "replace")
-    except OSError:
-        return ""
+    with log.open("rb") as file:
+        file.seek(0, 2)
+        file.seek(max(begin, file.tell() - _TAIL))
+        return file.read().decode("utf-8", "replace")

@@ -52,7 +52,7 @@ class Process:
     `environment` is added to our own. It is up when `url` is healthy and its /v1/models lists `serves`, if
     that is given; with no url it serves nothing itself and is only kept running. `key_env` is the variable
     that holds the key its requests must carry, `key_as` the one it reads it from; `grace` are the seconds
-    it has to end by itself after a signal.
+    it has to end by itself after a signal. `beside` are ports it listens on beside that of `url`.
     """
 
     name: str
@@ -63,6 +63,12 @@ class Process:
     key_env: str | None = None
     key_as: str | None = None
     grace: float = 30.0
+    beside: tuple[int, ...] = ()
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """All that it listens on."""
+        return self.beside if self.url is None else (int(self.url.rsplit(":", 1)[1]), *self.beside)
 
     @property
     def key(self) -> str | None:
@@ -169,14 +175,16 @@ def refuse_key(engine: EngineName, wish: Wish) -> None:
 
 def router(wish: Wish, workers: Sequence[str], executable: str) -> Process:
     """vllm-router before several engines: questions about one video, known by X-Session-ID, stay together."""
+    metrics = wish.port + 50
     command = [
         executable, *_address(wish), "--policy", "sticky_least_loaded",
-        "--health-check-interval-secs", "5", "--prometheus-port", str(wish.port + 50),
+        "--health-check-interval-secs", "5", "--prometheus-port", str(metrics),
         "--worker-urls", *workers,
     ]  # fmt: skip
     # Its workers are on this machine; a proxy of the environment is not asked for them.
     direct = {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
-    return Process("router", tuple(command), direct, local_url(wish.host, wish.port), wish.name)
+    url = local_url(wish.host, wish.port)
+    return Process("router", tuple(command), direct, url, wish.name, beside=(metrics,))
 
 
 def find(engine: EngineName, venv: Path | None) -> tuple[str, ...] | None:

@@ -20,11 +20,12 @@ from sightbench.files import replace_file
 from sightbench.program import command_line
 from sightbench.run_module import module_command
 from sightbench.servers import engines, mask_engine
-from sightbench.servers.checks import check_deterministic, check_gpus, check_port, nodes, visible_gpus
+from sightbench.servers.checks import check_deterministic, check_gpus, nodes, visible_gpus
 from sightbench.servers.engines import CPU, Process, Wish
 from sightbench.servers.fit import Fit, asked_of, fit, gpu_memory
 from sightbench.servers.keys import key_in
 from sightbench.servers.masks import flags as gateway_flags
+from sightbench.servers.ports import held
 from sightbench.servers.supervise import (
     START_SECONDS,
     Interrupted,
@@ -52,6 +53,11 @@ class Launch:
     stages: tuple[tuple[Process, ...], ...]
     urls: tuple[str, ...]
     notes: tuple[str, ...] = ()
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """All that its servers will listen on."""
+        return tuple(port for stage in self.stages for process in stage for port in process.ports)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -183,34 +189,32 @@ def _main(options: argparse.Namespace, extra: tuple[str, ...]) -> int:
     if wish.gpus != CPU:
         check_gpus(-(-wish.gpus * options.replicas // nodes(extra)), visible_gpus())
     plan = launch(target, engine, wish, options.replicas, venv, masks)
-    for process in (process for stage in plan.stages for process in stage):
-        if process.url is not None:
-            check_port(wish.host, int(process.url.rsplit(":", 1)[1]))
-    log = options.log or LOGS / f"{re.sub(r'[^A-Za-z0-9._-]+', '--', wish.name)}-{wish.port}.log"
-    for note in (*target.notes, *plan.notes):
-        print(f"note: {printable(note)}", flush=True)
-    for step in plan.steps:
-        print(f"{step.name}: {shown(step)} (log: {log})", flush=True)
-        run_step(step, log)
-    if plan.steps:
-        # A checkpoint that has just been split says itself what its engine needs to know.
-        plan = launch(target, engine, wish, options.replicas, venv, masks)
-    count = f" x {options.replicas}" if options.replicas > 1 else ""
-    print(f"starting {target.model} on {engine}{count} (log: {log})", flush=True)
+    with held(wish.host, plan.ports):
+        log = options.log or LOGS / f"{re.sub(r'[^A-Za-z0-9._-]+', '--', wish.name)}-{wish.port}.log"
+        for note in (*target.notes, *plan.notes):
+            print(f"note: {printable(note)}", flush=True)
+        for step in plan.steps:
+            print(f"{step.name}: {shown(step)} (log: {log})", flush=True)
+            run_step(step, log)
+        if plan.steps:
+            # A checkpoint that has just been split says itself what its engine needs to know.
+            plan = launch(target, engine, wish, options.replicas, venv, masks)
+        count = f" x {options.replicas}" if options.replicas > 1 else ""
+        print(f"starting {target.model} on {engine}{count} (log: {log})", flush=True)
 
-    def ready() -> None:
-        lines = bench_lines(target, engine, wish, plan.urls, table)
-        print("\n  ".join([f"{wish.name} is ready. Next:", *lines]), flush=True)
-        if options.ready_file is not None:
-            replace_file(options.ready_file, "\n".join(lines).encode())
+        def ready() -> None:
+            lines = bench_lines(target, engine, wish, plan.urls, table)
+            print("\n  ".join([f"{wish.name} is ready. Next:", *lines]), flush=True)
+            if options.ready_file is not None:
+                replace_file(options.ready_file, "\n".join(lines).encode())
 
-    if options.exit_with_parent:
-        threading.Thread(target=_watch_parent, daemon=True).start()
+        if options.exit_with_parent:
+            threading.Thread(target=_watch_parent, daemon=True).start()
 
-    code, why = serve(plan.stages, log, ready, options.start_timeout)
-    if why is not None:
-        print(f"error: {printable(why)}", file=sys.stderr)
-    return code
+        code, why = serve(plan.stages, log, ready, options.start_timeout)
+        if why is not None:
+            print(f"error: {printable(why)}", file=sys.stderr)
+        return code
 
 
 def _watch_parent() -> None:

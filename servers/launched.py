@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ from typing import Any
 
 from sightbench.errors import EndpointError
 from sightbench.run_module import module_command
+from sightbench.servers.ports import held_free
 
 STOP_SECONDS = 150.0
 """More than an engine has to end by itself, and then its gateway."""
@@ -49,9 +49,9 @@ def launched(model: str, words: Sequence[str], log: Path) -> Iterator[tuple[Serv
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     told = log.with_suffix(".launch")
-    with TemporaryDirectory() as folder, told.open("wb") as output:
+    with TemporaryDirectory() as folder, told.open("wb") as output, held_free() as port:
         ready = Path(folder) / "ready"
-        ours = ["--port", str(_free_port()), "--log", str(log), "--ready-file", str(ready)]
+        ours = ["--port", str(port), "--log", str(log), "--ready-file", str(ready)]
         child = subprocess.Popen(
             [*module_command(sys.executable, "servers.launch"), model, "--exit-with-parent", *ours, *words],
             stdin=subprocess.PIPE,
@@ -102,12 +102,6 @@ def _last_line(told: Path) -> str:
     lines = [line for line in told.read_text("utf-8", "replace").splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("error: ")]
     return (errors or lines or ["the launcher said nothing"])[-1].removeprefix("error: ")
-
-
-def _free_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])
 
 
 @contextmanager

@@ -7,7 +7,6 @@ import json
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ import pytest
 
 from sightbench.servers import checks, launch
 from sightbench.servers.diagnosis import diagnose
+from sightbench.servers.ports import held_free
 from tests.paths import ROOT
 
 DEADLINE = 30.0
@@ -78,12 +78,6 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(port)), Handler).serve_forever
 '''
 
 
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
 def eventually(condition, what: str) -> None:
     deadline = time.monotonic() + DEADLINE
     while not condition():
@@ -108,7 +102,9 @@ class Launched:
 
     def __init__(self, home: Path, *words: str, **environment: str) -> None:
         self.home = home
-        self.port = free_port()
+        self.holding = contextlib.ExitStack()
+        # The launcher's own, and those of two replicas.
+        self.port = self.holding.enter_context(held_free((1, 2)))
         self.out, self.err = home / "out", home / "err"
         command = [str(ROOT / "launch_server.sh"), "Qwen/Qwen2.5-VL-7B-Instruct", "--port", str(self.port)]
         env = {
@@ -159,6 +155,7 @@ def launched(home: Path) -> Iterator:
     for one in made:
         if one.process.poll() is None:
             one.stop()
+        one.holding.close()
 
 
 def test_it_is_ready_when_the_right_model_is_there_and_not_before(home, launched) -> None:
@@ -208,7 +205,7 @@ def test_a_signal_while_loading_stops_it_too(home, launched) -> None:
             "out of memory: the context does not fit",
         ),
         ("RuntimeError: Failed to infer device type, please set", "no GPU that this engine can use"),
-        ("OSError: [Errno 98] Address already in use", "the port is taken"),
+        ("OSError: [Errno 98] Address already in use", "a port that it wanted is taken"),
         ("huggingface_hub.errors.RepositoryNotFoundError: 404.", "the hub has no model of this name"),
         ("huggingface_hub.errors.GatedRepoError: 401 Client Error.", "set HF_TOKEN"),
         (
@@ -217,6 +214,10 @@ def test_a_signal_while_loading_stops_it_too(home, launched) -> None:
         ),
         ("vllm serve: error: unrecognized arguments: --no-such 1", "the engine does not know --no-such 1"),
         ("Traceback (most recent call last):\n  x\npkg.mod.SomeError: it broke", "SomeError: it broke"),
+        (
+            "WARNING 11-21 22:51:29 [hub.py:3] couldn't connect to the hub, going on\nValueError: odd",
+            "ValueError: odd",
+        ),
         ("nothing to see", "ended with exit code 1"),
     ],
 )  # fmt: skip
@@ -225,6 +226,26 @@ def test_an_engine_that_dies_is_explained_in_one_line(tmp_path, log, said) -> No
     file.write_text(f"torch.OutOfMemoryError: of an earlier start\n{log}\nAnd then it shut down.\n")
     line = diagnose(file, 1, begin=len("torch.OutOfMemoryError: of an earlier start\n"))
     assert said in line and "\n" not in line
+
+
+@pytest.mark.parametrize("code", [-9, 137])
+def test_a_killed_engine_is_out_of_memory_only_where_its_log_says_so(tmp_path, code) -> None:
+    """SGLang ends itself with SIGKILL whatever went wrong."""
+    file = tmp_path / "log"
+    assert diagnose(file, code) == (
+        f"ended with exit code {code}, and its log cannot be read: No such file or directory"
+    )
+    file.write_text("INFO 11-21 22:51:29 loading\n")
+    assert diagnose(file, code).startswith("killed (SIGKILL), and its log does not say why")
+    file.write_text(
+        "FileNotFoundError: [Errno 2] No such file or directory: 'model/config.json'\nkilling all\n"
+    )
+    assert diagnose(file, code) == (
+        "killed (SIGKILL); the last error it wrote is FileNotFoundError: "
+        "[Errno 2] No such file or directory: 'model/config.json'"
+    )
+    file.write_text("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB.\n")
+    assert diagnose(file, code).startswith("out of memory: more GPUs")
 
 
 def test_what_the_engine_says_goes_to_the_user_in_one_line(home, launched) -> None:
@@ -242,7 +263,7 @@ def test_an_engine_that_ends_later_ends_the_launch(home, launched) -> None:
     pid = int(Path(f"/proc/{(home / f'worker-{server.port}').read_text()}/stat").read_text().split()[3])
     os.kill(pid, signal.SIGKILL)
     code, err = server.ended()
-    assert code == 1 and "killed from outside" in err
+    assert code == 1 and "killed (SIGKILL), and its log does not say why" in err
 
 
 def test_a_taken_port_is_told_before_anything_starts(home, launched) -> None:
@@ -377,20 +398,27 @@ http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
 def test_the_front_ends_before_the_engine_behind_it(tmp_path) -> None:
     """What is in hand at SIGTERM still needs the engine."""
     (tmp_path / "stage.py").write_text(STAGE)
-    engine, front = free_port(), free_port()
     script = f"""
+import sys
 from pathlib import Path
 from sightbench.servers.engines import Process
 from sightbench.servers.supervise import serve
 def made(name, port, peer, slow):
     command = ({sys.executable!r}, {str(tmp_path / "stage.py")!r}, str(port), str(peer), str(slow))
     return Process(name, command, url=f"http://127.0.0.1:{{port}}", serves="m")
-stages = [[made("engine", {engine}, 0, 0)], [made("front", {front}, {engine}, 1)]]
+engine, front = map(int, sys.argv[1:])
+stages = [[made("engine", engine, 0, 0)], [made("front", front, engine, 1)]]
 raise SystemExit(serve(stages, Path({str(tmp_path / "log.txt")!r}), lambda: print("up", flush=True))[0])
 """
-    with subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=ROOT
-    ) as process:
+    with (
+        held_free((1,)) as engine,
+        subprocess.Popen(
+            [sys.executable, "-c", script, str(engine), str(engine + 1)],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        ) as process,
+    ):
         assert process.stdout is not None and process.stdout.readline() == "up\n"
         process.send_signal(signal.SIGTERM)
         assert process.wait(DEADLINE) == 143
