@@ -8,7 +8,7 @@ WORKERS ?= 3
 ROOMS  := client commands evaluation reports scorers servers tasks
 SOURCES := pyproject.toml setup.py $(wildcard scorers/masks/*.c scorers/masks/*.h)
 
-.PHONY: demo test lint test-browser test-vllm test-masks test-engines test-slurm test-ray test-examples soak fuzz perf
+.PHONY: demo test lint test-browser test-vllm test-engines test-slurm test-ray test-examples soak fuzz perf
 
 demo: $(VENV)/.installed
 	$(BIN)/python bench.py --out runs/demo
@@ -45,18 +45,19 @@ test-browser: $(VENV)/.installed-dev
 
 # Beyond the two: real engines without a GPU, long forms, figures.
 
-test-vllm: $(VENV)/.installed-dev
-	venv=$$(ci/engines/install.sh vllm) && SIGHTBENCH_VLLM=$$venv/bin/vllm $(BIN)/python -m pytest -m vllm
+# Two files at a time: an engine is waited for more than it computes. What engines and tests put aside is in a
+# folder of this run alone, which stays where something failed.
+ENGINE_TESTS = export TMPDIR=$$(mktemp -d) OMP_NUM_THREADS=2 && $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+ENGINE_TESTS_END = rm -rf "$$TMPDIR"
 
-test-masks: $(VENV)/.installed-dev
-	vllm=$$(ci/engines/install.sh vllm) && export SIGHTBENCH_VLLM=$$vllm/bin/vllm OMP_NUM_THREADS=2 && \
-	  $(BIN)/python -m pytest tests/servers/test_masks_server_torch.py && \
-	  $(BIN)/python -m pytest -m engines tests/engines/test_masks_vllm.py -k shared
+test-vllm: $(VENV)/.installed-dev
+	venv=$$(ci/engines/install.sh vllm) && export SIGHTBENCH_VLLM=$$venv/bin/vllm && \
+	  $(ENGINE_TESTS) -m 'vllm or torch' && $(ENGINE_TESTS_END)
 
 test-engines: $(VENV)/.installed-dev
-	vllm=$$(ci/engines/install.sh vllm) && sglang=$$(ci/engines/install.sh sglang) && \
-	  export SIGHTBENCH_VLLM=$$vllm/bin/vllm SIGHTBENCH_SGLANG=$$sglang/bin/sglang OMP_NUM_THREADS=2 && \
-	  $(BIN)/python -m pytest tests/servers/test_masks_server_torch.py && $(BIN)/python -m pytest -m 'vllm or engines'
+	vllm=$$(ci/engines/install.sh vllm) && sglang=$$(ci/engines/install.sh sglang) && ci/engines/install.sh router && \
+	  export SIGHTBENCH_VLLM=$$vllm/bin/vllm SIGHTBENCH_SGLANG=$$sglang/bin/sglang && \
+	  $(ENGINE_TESTS) -m 'vllm or engines or torch' && $(ENGINE_TESTS_END)
 
 # A real Slurm of one node, then the example with two real engines; `make test-slurm ENGINE=` leaves those out.
 test-slurm: ENGINE = vllm

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import signal
 import site
-import socket
 import subprocess
 import sys
 import time
@@ -35,12 +35,6 @@ def borrow(executable: str | None) -> str:
 BOOT_S = 400
 
 
-def free_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])
-
-
 def start(command: list[str], environment: dict[str, str], log: Path, url: str) -> subprocess.Popen[bytes]:
     """The process once `url`/v1/models answers; fails the test with the end of its log otherwise."""
     with log.open("wb") as out:
@@ -48,23 +42,24 @@ def start(command: list[str], environment: dict[str, str], log: Path, url: str) 
             command, env=environment, stdout=out, stderr=subprocess.STDOUT, cwd=ROOT, start_new_session=True
         )
     end = time.monotonic() + BOOT_S
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            pytest.fail(f"{command[:3]} ended with {process.returncode}:\n{log.read_text()[-3000:]}")
-        try:
+    while process.poll() is None and time.monotonic() < end:
+        with contextlib.suppress(httpx.HTTPError):
             if httpx.get(f"{url}/v1/models", timeout=5).status_code == 200:
                 return process
-        except httpx.HTTPError:
-            time.sleep(1)
+        time.sleep(0.5)
+    ended = process.poll()
     stop(process)
-    pytest.fail(f"{command[:3]} was not up in {BOOT_S} s:\n{log.read_text()[-3000:]}")
+    what = f"was not up in {BOOT_S} s" if ended is None else f"ended with {ended}"
+    pytest.fail(f"{command[:3]} {what}:\n{log.read_text()[-3000:]}")
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
     """The whole process group, gently first."""
-    os.killpg(process.pid, signal.SIGTERM)
-    try:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(60)
-    except subprocess.TimeoutExpired:
+    with contextlib.suppress(ProcessLookupError):
+        # Also when the leader has ended: a worker of its group may be left.
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    process.wait()

@@ -9,16 +9,20 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
+from sightbench.servers.ports import held_free
 from tests.paths import ROOT
 
 BOOT_SECONDS = 400.0
+
+SGLANG_MEMORY = ("--mem-fraction-static", "0.5", "--max-total-tokens", "65536")
+"""The share is of what is free when it starts, and it ends where another process takes that meanwhile: half,
+then, and far fewer tokens than would fit."""
 
 
 def tiny_model(executable: str, folder: Path, family: str = "qwen2.5-vl") -> str:
@@ -35,9 +39,8 @@ class Server:
     """An engine in a process group of its own, on one port through its restarts."""
 
     def __init__(self, command: list[str], environment: dict[str, str], log: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self._holding = contextlib.ExitStack()
+        self.port = self._holding.enter_context(held_free())
         self.command = [*command, "--host", "127.0.0.1", "--port", str(self.port)]
         self.environment = {**os.environ, "HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", **environment}
         self.url = f"http://127.0.0.1:{self.port}/v1"
@@ -85,7 +88,7 @@ def vllm(executable: str, model: str, log: Path, *flags: str) -> Server:
 def sglang(executable: str, model: str, log: Path, *flags: str) -> Server:
     command = [
         str(Path(executable).parent / "python"), "-m", "sglang.launch_server", "--model-path", model,
-        "--load-format", "dummy", "--device", "cpu", "--mem-fraction-static", "0.2",
+        "--load-format", "dummy", "--device", "cpu", *SGLANG_MEMORY,
         "--context-length", "16384", "--served-model-name", "tiny", *flags,
     ]  # fmt: skip
     return Server(command, {}, log)

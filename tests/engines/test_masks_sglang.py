@@ -8,13 +8,15 @@ SIGHTBENCH_SGLANG is the `sglang` executable; torch and transformers may be this
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.engines.engine_process import borrow, free_port, start, stop
+from sightbench.servers.ports import held_free
+from tests.engines.engine_process import borrow, start, stop
 
 SGLANG = os.environ.get("SIGHTBENCH_SGLANG")
 borrow(os.environ.get("SIGHTBENCH_VLLM") or SGLANG)
@@ -45,18 +47,19 @@ def test_the_replayed_state_is_the_references(tmp_path: Path) -> None:
     plain = TransformersBackend(tmp_path / "tiny", model, "cpu", "float32", 1)
     expected = asyncio.run(plain.generate(selftest.probe_request(images), images))
     asyncio.run(selftest.record(plain, tmp_path / "tiny", projection))
-    port = free_port()
-    small = ("--device", "cpu", "--mem-fraction-static", "0.3", "--max-total-tokens", "20000")
-    command = sglang_command(
-        tmp_path / "tiny",
-        port,
-        dtype="float32",
-        executable=(str(Path(str(SGLANG)).parent / "python"), "-m", "sglang.launch_server"),
-        extra=(*small, "--context-length", "8192", "--skip-server-warmup", "--disable-overlap-schedule"),
-    )
-    url = f"http://127.0.0.1:{port}"
-    process = start(command, os.environ | {"HF_HUB_OFFLINE": "1"}, tmp_path / "sglang.log", url)
-    try:
+    small = ("--device", "cpu", "--mem-fraction-static", "0.5", "--max-total-tokens", "20000")
+    with contextlib.ExitStack() as running:
+        port = running.enter_context(held_free())
+        command = sglang_command(
+            tmp_path / "tiny",
+            port,
+            dtype="float32",
+            executable=(str(Path(str(SGLANG)).parent / "python"), "-m", "sglang.launch_server"),
+            extra=(*small, "--context-length", "8192", "--skip-server-warmup", "--disable-overlap-schedule"),
+        )
+        url = f"http://127.0.0.1:{port}"
+        environment = os.environ | {"HF_HUB_OFFLINE": "1"}
+        running.callback(stop, start(command, environment, tmp_path / "sglang.log", url))
 
         async def ask() -> tuple[str, Generation]:
             backend = SglangBackend(tmp_path / "tiny", model, url, 600)
@@ -66,8 +69,6 @@ def test_the_replayed_state_is_the_references(tmp_path: Path) -> None:
             return checked, made
 
         checked, made = asyncio.run(ask())
-    finally:
-        stop(process)
     assert "equal to the known answer" in checked
     assert made.token_ids == expected.token_ids and made.tokens == expected.tokens
     reference = projection.normed(expected.states).numpy()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import io
 import json
@@ -29,7 +30,9 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco
 
-from tests.engines.engine_process import ROOT, borrow, free_port, start, stop
+from sightbench.servers.ports import held_free
+from tests.engines.engine_process import borrow, start, stop
+from tests.paths import SHARED as DATA
 
 VLLM = os.environ.get("SIGHTBENCH_VLLM") or shutil.which("vllm", path=str(Path(sys.executable).parent))
 PYTHON = borrow(VLLM)
@@ -50,8 +53,10 @@ pytestmark = [
     pytest.mark.engines,
     pytest.mark.skipif(VLLM is None, reason="no vLLM here: set SIGHTBENCH_VLLM to its executable"),
 ]
-SHARED = ROOT.parent / "shared" / "checkpoints" / "sa2va-tiny-qwen2_5"
+SHARED = DATA / "checkpoints" / "sa2va-tiny-qwen2_5"
 SIZE = (240, 320)
+KINDS = [pytest.param("shared", marks=pytest.mark.vllm), "qwen3", "internvl_qwen2", "internvl_internlm2"]
+"""The first goes with what continuous integration asks of a real vLLM."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ def known_answer(folder: Path) -> None:
     asyncio.run(selftest.record(backend, folder, load_projection(folder, model)))
 
 
-@pytest.fixture(scope="module", params=["shared", "qwen3", "internvl_qwen2", "internvl_internlm2"])
+@pytest.fixture(scope="module", params=KINDS)
 def chain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
     # Before an engine is booted for nothing.
     subprocess.run([PYTHON, "-c", "import torch, transformers"], check=True)
@@ -83,30 +88,26 @@ def chain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     folder, states = root / "tiny", root / "states"
     split(source, folder, 256)
     known_answer(folder)
-    engine_port, gateway_port = free_port(), free_port()
-    engine, gateway = f"http://127.0.0.1:{engine_port}", f"http://127.0.0.1:{gateway_port}"
-    command = vllm_command(
-        folder,
-        engine_port,
-        dtype="float32",
-        max_model_len=16384,
-        executable=str(VLLM),
-        state_dir=states,
-        extra=("--enforce-eager",),
-    )
     own = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
-    first = start(command, vllm_environment(os.environ) | own, root / "engine.log", engine)
-    try:
+    with contextlib.ExitStack() as running:
+        port = running.enter_context(held_free((1,)))
+        engine, gateway = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 1}"
+        command = vllm_command(
+            folder,
+            port,
+            dtype="float32",
+            max_model_len=16384,
+            executable=str(VLLM),
+            state_dir=states,
+            extra=("--enforce-eager",),
+        )
+        environment = vllm_environment(os.environ) | own
+        running.callback(stop, start(command, environment, root / "engine.log", engine))
         serve = [PYTHON, "-m", "sightbench.servers.masks", "serve", "--checkpoint", str(folder)]
-        serve += ["--engine-url", engine, "--port", str(gateway_port), "--alias", "tiny"]
-        second = start(serve, dict(os.environ), root / "gateway.log", gateway)
-        try:
-            assert "equal to the known answer" in (root / "gateway.log").read_text()
-            yield Chain(request.param, folder, states, engine, gateway)
-        finally:
-            stop(second)
-    finally:
-        stop(first)
+        serve += ["--engine-url", engine, "--port", str(port + 1), "--alias", "tiny"]
+        running.callback(stop, start(serve, dict(os.environ), root / "gateway.log", gateway))
+        assert "equal to the known answer" in (root / "gateway.log").read_text()
+        yield Chain(request.param, folder, states, engine, gateway)
 
 
 def png(image: Image.Image) -> bytes:

@@ -7,18 +7,17 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.engines.test_launch_engines import SMALL, Server, data, models, serving, vllm
+from tests.engines.launching import SMALL, Server, serving
 from tests.paths import ROOT
-
-__all__ = ["data", "models", "vllm"]
 
 pytestmark = pytest.mark.engines
 
+Tiny = Callable[[str], Path]
 STEPS = (5, 10, 20)
 
 ADAPTER = """
@@ -42,12 +41,12 @@ save_file(weights, folder / "adapter_model.safetensors")
 
 
 @pytest.fixture(scope="module")
-def adapters(vllm: Path, models: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def adapters(vllm: Path, tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     root = tmp_path_factory.mktemp("adapters")
     words = []
     for step in STEPS:
         folder = root / f"lora_tiny_step{step}"
-        script = [vllm / "bin" / "python", "-c", ADAPTER, models / "qwen2.5-vl", folder, step]
+        script = [vllm / "bin" / "python", "-c", ADAPTER, tiny("qwen2.5-vl"), folder, step]
         subprocess.run([str(word) for word in script], check=True)
         words += ["--lora", f"{folder.name}={folder}"]
     return words
@@ -55,10 +54,10 @@ def adapters(vllm: Path, models: Path, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="module")
 def server(
-    vllm: Path, models: Path, adapters: list[str], tmp_path_factory: pytest.TempPathFactory
+    vllm: Path, tiny: Tiny, adapters: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("server")
-    with serving(folder, models / "qwen2.5-vl", "vllm", vllm, "--alias", "tiny", *adapters) as running:
+    with serving(folder, tiny("qwen2.5-vl"), "vllm", vllm, "--alias", "tiny", *adapters) as running:
         yield running
 
 
@@ -102,10 +101,10 @@ def test_a_sweep_over_frames_with_its_cost(server: Server, data: Path, tmp_path:
 
 
 def test_a_sweep_with_a_server_for_each_checkpoint(
-    vllm: Path, models: Path, data: Path, tmp_path: Path
+    vllm: Path, tiny: Tiny, data: Path, tmp_path: Path
 ) -> None:
     for step in (100, 20, 3):
-        shutil.copytree(models / "qwen2.5-vl", tmp_path / "sft" / f"checkpoint-{step}")
+        shutil.copytree(tiny("qwen2.5-vl"), tmp_path / "sft" / f"checkpoint-{step}")
     flags = f"--engine vllm --gpus 0 --engine-venv {vllm} -- {' '.join(SMALL['vllm'])}"
     kept = sweep(data, tmp_path / "out", "--checkpoints", str(tmp_path / "sft"), "--serve", flags)
     assert [entry["label"] for entry in kept] == ["checkpoint-3", "checkpoint-20", "checkpoint-100"]

@@ -62,6 +62,7 @@ from tests.engines import tiny_masks
 SHARED = paths.SHARED / "checkpoints" / "sa2va-tiny-qwen2_5"
 SA2VA = ("qwen2_5", "qwen3", "internvl_qwen2", "internvl_internlm2")
 KINDS = (*SA2VA, "sa2va_i", "unipixel")
+pytestmark = pytest.mark.torch
 torch.set_num_threads(1)
 
 
