@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from typing import Any
 from sightbench.client.asking import Asker
 from sightbench.client.body import Template, build, elided
 from sightbench.client.dialects.table import DIALECTS
+from sightbench.client.interrupts import interrupts
 from sightbench.client.journal import Journal
 from sightbench.client.media import MediaCache
 from sightbench.client.order import Unit, by_video, mine, units
@@ -119,7 +119,7 @@ async def ask(
     """
     run = _Run(settings, journal, store or Store())
     try:
-        with _signals(run):
+        with interrupts(run.interrupt):
             await run.drive(samples, progress)
     finally:
         await run.close()
@@ -316,19 +316,3 @@ def _within_open_files(settings: Settings) -> Settings:
             f"{possible:,}",
         )
     return replace(settings, concurrency=possible)
-
-
-@contextlib.contextmanager
-def _signals(run: _Run) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    taken = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # Only the main thread may; elsewhere the caller's own handling stays as it is.
-        with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
-            loop.add_signal_handler(number, run.interrupt)
-            taken.append(number)
-    try:
-        yield
-    finally:
-        for number in taken:
-            loop.remove_signal_handler(number)

@@ -40,10 +40,10 @@ def visible_gpus() -> list[str] | None:
     return [str(index) for index, line in enumerate(re.findall(r"^GPU \d+", listed.stdout, re.MULTILINE))]
 
 
-def nodes(extra: Sequence[str]) -> int:
-    """Over how many machines an engine's own flags spread it."""
+def gpus_here(gpus: int, replicas: int, extra: Sequence[str]) -> int:
+    """How many GPUs of this machine `replicas` of so many take; an engine's own flags may spread it."""
     given = engines.value("--nnodes", extra) or "1"
-    return max(1, int(given)) if given.isdigit() else 1
+    return -(-gpus * replicas // (max(1, int(given)) if given.isdigit() else 1))
 
 
 def check_gpus(needed: int, there: list[str] | None) -> None:

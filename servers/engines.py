@@ -30,7 +30,7 @@ class Wish:
     `tiles` bounds the tiles of an image and `pixels` its pixels (least, most); None: as the model has it.
     `key_env` is the variable with the key that requests must carry. `deterministic` asks for kernels whose
     results do not depend on what else is in a batch. `sizes` are flags that go before the family's: what a
-    benchmark needs.
+    benchmark needs. `memory_share` bounds what it takes of each GPU's memory, of 1; None: as the engine does.
     """
 
     host: str
@@ -43,6 +43,7 @@ class Wish:
     key_env: str | None = None
     deterministic: bool = False
     sizes: Mapping[str, Flag] = field(default_factory=dict)
+    memory_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,8 @@ def vllm(target: Target, wish: Wish, executable: Sequence[str]) -> Process:
     flags: dict[str, Flag] = {**engine.flags, **_sizes(engine, wish)}
     if wish.gpus > 1:
         flags["--tensor-parallel-size"] = wish.gpus
+    if wish.memory_share is not None:
+        flags["--gpu-memory-utilization"] = wish.memory_share
     if target.adapters:
         flags["--enable-lora"] = True
         flags["--max-loras"] = len(target.adapters)
@@ -127,6 +130,8 @@ def sglang(target: Target, wish: Wish, executable: Sequence[str]) -> Process:
     flags: dict[str, Flag] = {**engine.flags, **_sizes(engine, wish)}
     if wish.gpus > 1:
         flags["--tp-size"] = wish.gpus
+    if wish.memory_share is not None:
+        flags["--mem-fraction-static"] = wish.memory_share
     if wish.gpus == CPU:
         flags["--device"] = "cpu"
     if wish.deterministic:

@@ -66,10 +66,11 @@ def fit(
     tiles: int | None,
     pixels: tuple[int, int] | None,
     memory_gb: float | None,
+    share: float = SHARE,
 ) -> Fit:
     """What the engine is told. Raises UsageError where the model or the GPUs hold no such prompt.
 
-    `memory_gb` is that of one GPU, None where it is not known.
+    `memory_gb` is that of one GPU, None where it is not known; `share` what the engine takes of it.
     """
     family = target.family
     if engine not in ("vllm", "sglang") or family.masks or not family.image_tokens:
@@ -87,7 +88,7 @@ def fit(
         raise UsageError(
             f"--task: {lines[0]}; the model's context is {longest:,}: take fewer frames, pixels or --tiles"
         )
-    lines.append(_memory(target, config, context, gpus, memory_gb))
+    lines.append(_memory(target, config, context, gpus, memory_gb, share))
     images = max(1, needs.images + (needs.frames * needs.videos if family.frames == "images" else 0))
     limits = {"image": images, "video": max(1, needs.videos)}
     if engine == "sglang":
@@ -100,6 +101,15 @@ def fit(
         flags["--max-num-batched-tokens"] = batched
     told = " ".join(f"{name} {json.dumps(value)}" for name, value in flags.items())
     return Fit(flags, (*lines, f"so it is started with {told}"))
+
+
+def check_share(target: Target, gpus: int, share: float, memory_gb: float | None) -> None:
+    """Raises UsageError where `share` is none, or the weights alone take more of the GPUs' memory."""
+    if not 0 < share <= 1:
+        raise UsageError("--memory-share is above 0 and at most 1")
+    if gpus and memory_gb and target.billions and 2 * target.billions > (room := gpus * share * memory_gb):
+        what = f"weights of {2 * target.billions:.0f} GB in bfloat16 are more than {room:.0f} GB"
+        raise UsageError(f"--memory-share {share:g}: {what}; fewer servers on a GPU, or more --gpus for each")
 
 
 def gpu_memory() -> float | None:
@@ -136,7 +146,12 @@ def _picture_tokens(
 
 
 def _memory(
-    target: Target, config: Mapping[str, object], context: int, gpus: int, memory_gb: float | None
+    target: Target,
+    config: Mapping[str, object],
+    context: int,
+    gpus: int,
+    memory_gb: float | None,
+    share: float,
 ) -> str:
     """Whether weights and the cache of one such prompt fit. Raises UsageError where they do not."""
     cache = _bytes_per_token(config)
@@ -144,9 +159,9 @@ def _memory(
         return "whether this machine's memory holds it is left to the engine (--gpus 0)"
     if target.billions is None or cache is None:
         return "whether it fits cannot be told: the model's size or config.json is not here"
-    room = gpus * SHARE * (memory_gb or ASSUMED_GB)
+    room = gpus * share * (memory_gb or ASSUMED_GB)
     weights, one = 2 * target.billions, cache * context / 1e9
-    where = f"{room:.0f} GB ({SHARE:.0%} of {gpus} GPU{'s' * (gpus > 1)}"
+    where = f"{room:.0f} GB ({share:.0%} of {gpus} GPU{'s' * (gpus > 1)}"
     where += ")" if memory_gb else f", {ASSUMED_GB:.0f} GB each assumed)"
     what = f"weights of {weights:.0f} GB in bfloat16 and {one:.1f} GB for its longest prompt"
     if weights + one > room:

@@ -20,9 +20,9 @@ from sightbench.files import replace_file
 from sightbench.program import command_line
 from sightbench.run_module import module_command
 from sightbench.servers import engines, mask_engine
-from sightbench.servers.checks import check_deterministic, check_gpus, nodes, visible_gpus
+from sightbench.servers.checks import check_deterministic, check_gpus, gpus_here, visible_gpus
 from sightbench.servers.engines import CPU, Process, Wish
-from sightbench.servers.fit import Fit, asked_of, fit, gpu_memory
+from sightbench.servers.fit import SHARE, Fit, asked_of, check_share, fit, gpu_memory
 from sightbench.servers.keys import key_in
 from sightbench.servers.masks import flags as gateway_flags
 from sightbench.servers.ports import held
@@ -81,6 +81,12 @@ def parser() -> argparse.ArgumentParser:
         help="seconds to come up (default: %(default).0f)",
     )
     made.add_argument("--replicas", type=int, default=1, help="engines of their own behind vllm-router")
+    made.add_argument(
+        "--memory-share",
+        type=float,
+        metavar="F",
+        help="of each GPU's memory, for several servers on one: 0.45 (default: the engine's own)",
+    )
     made.add_argument("--lora", action="append", default=[], metavar="NAME=PATH", help="may be repeated")
     made.add_argument("--family", help="of sightbench/models.yaml, if the name does not tell")
     made.add_argument(
@@ -165,6 +171,8 @@ def _main(options: argparse.Namespace, extra: tuple[str, ...]) -> int:
     gpus = table.gpus_for(target.billions) if options.gpus is None else options.gpus
     if options.deterministic:
         check_deterministic(target, engine, gpus)
+    if options.memory_share is not None:
+        check_share(target, gpus, options.memory_share, gpu_memory())
     tiles = tiles_of(target, engine, options.tiles)
     pixels = pixels_of(target, engine, options.min_pixels, options.max_pixels)
     needed = _fit(options, target, engine, gpus, tiles, pixels) if options.task else Fit({}, ())
@@ -179,6 +187,7 @@ def _main(options: argparse.Namespace, extra: tuple[str, ...]) -> int:
         key_env=options.api_key_env,
         deterministic=options.deterministic,
         sizes=needed.flags,
+        memory_share=None if gpus == CPU else options.memory_share,
     )
     for line in needed.lines:
         print(f"# {line}" if options.dry_run else line, flush=True)
@@ -187,7 +196,7 @@ def _main(options: argparse.Namespace, extra: tuple[str, ...]) -> int:
         _print_dry(plan, target, engine, wish, table)
         return 0
     if wish.gpus != CPU:
-        check_gpus(-(-wish.gpus * options.replicas // nodes(extra)), visible_gpus())
+        check_gpus(gpus_here(wish.gpus, options.replicas, extra), visible_gpus())
     plan = launch(target, engine, wish, options.replicas, venv, masks)
     with held(wish.host, plan.ports):
         log = options.log or LOGS / f"{re.sub(r'[^A-Za-z0-9._-]+', '--', wish.name)}-{wish.port}.log"
@@ -235,7 +244,8 @@ def _fit(
     if options.data is None:
         raise UsageError("--task needs --data, the folder with the benchmark's files")
     needs = asked_of(module_command(sys.executable, "__main__"), options.task, options.data)
-    return fit(needs, target, engine, gpus, tiles=tiles, pixels=pixels, memory_gb=gpu_memory())
+    share = options.memory_share or SHARE
+    return fit(needs, target, engine, gpus, tiles=tiles, pixels=pixels, memory_gb=gpu_memory(), share=share)
 
 
 def engine_of(target: Target, wanted: EngineName | None) -> EngineName:

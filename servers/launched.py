@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import shlex
-import signal
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
 from typing import Any
 
 from sightbench.errors import EndpointError
+from sightbench.families import load
 from sightbench.run_module import module_command
+from sightbench.servers.checks import gpus_here
+from sightbench.servers.launch import parser
 from sightbench.servers.ports import held_free
+from sightbench.servers.target import resolve
 
 STOP_SECONDS = 150.0
 """More than an engine has to end by itself, and then its gateway."""
@@ -39,46 +41,72 @@ class Served:
     extra_body: Mapping[str, Any] | None = None
 
 
-@contextmanager
-def launched(model: str, words: Sequence[str], log: Path) -> Iterator[tuple[Served, ...]]:
-    """Serves `model` with launch_server.sh's flags `words`, on a free port unless they name one.
+@asynccontextmanager
+async def launched(
+    model: str, words: Sequence[str], log: Path, gpus: Sequence[str] = ()
+) -> AsyncIterator[tuple[Served, ...]]:
+    """Serves `model` with launch_server.sh's flags `words`, on a free port unless they name one, and on the
+    GPUs `gpus` alone if any are given.
 
     Gives the models that are served: the model itself, then each adapter. The engine's output goes to `log`.
-    On the way out the server is stopped and waited for; it ends by itself should this process be killed.
-    Raises EndpointError with the launcher's own line when it does not come up.
+    On the way out the server is stopped and waited for, at once if the wait is cancelled; it ends by itself
+    should this process be killed. Raises EndpointError with the launcher's own line when it does not come up.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     told = log.with_suffix(".launch")
     with TemporaryDirectory() as folder, told.open("wb") as output, held_free() as port:
         ready = Path(folder) / "ready"
         ours = ["--port", str(port), "--log", str(log), "--ready-file", str(ready)]
-        child = subprocess.Popen(
+        child = subprocess.Popen(  # noqa: ASYNC220
             [*module_command(sys.executable, "servers.launch"), model, "--exit-with-parent", *ours, *words],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
+            env={**os.environ, "CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else None,
             # A session of its own: Ctrl-C reaches us alone, and the server outlives the last answers.
             start_new_session=True,
         )
         try:
-            with _sigterm_interrupts():
-                while not ready.exists():
-                    if child.poll() is not None:
-                        raise EndpointError(f"{model} did not come up: {_last_line(told)}")
-                    time.sleep(_POLL_SECONDS)
+            while not ready.exists():
+                if child.poll() is not None:
+                    raise EndpointError(f"{model} did not come up: {_last_line(told)}")
+                await asyncio.sleep(_POLL_SECONDS)
             yield tuple(_served(line) for line in ready.read_text(encoding="utf-8").splitlines())
         finally:
-            _stop(child)
+            await _stop(child)
 
 
-def _stop(child: subprocess.Popen[bytes]) -> None:
+def gpus_needed(model: str, words: Sequence[str]) -> int:
+    """How many GPUs of this machine a server of `model` takes with launch_server.sh's flags `words`; 0: none.
+
+    Raises UsageError where the launcher knows no such model.
+    """
+    cut = words.index("--") if "--" in words else len(words)
+    options, extra = parser().parse_args([model, *words[:cut]]), words[cut + 1 :]
+    if options.gpus is None:
+        table = load()
+        target = resolve(
+            model, table, family=options.family, alias=options.alias, weightless="dummy" in extra
+        )
+        options.gpus = table.gpus_for(target.billions)
+    return gpus_here(options.gpus, options.replicas, extra)
+
+
+async def _stop(child: subprocess.Popen[bytes]) -> None:
     assert child.stdin is not None
     child.terminate()
     child.stdin.close()
     try:
-        child.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
+        async with asyncio.timeout(STOP_SECONDS):
+            while child.poll() is None:  # noqa: ASYNC110
+                await asyncio.sleep(_POLL_SECONDS)
+    except TimeoutError:
         child.kill()
+    except asyncio.CancelledError:
+        # Told twice, the launcher ends everything at once.
+        child.terminate()
+        raise
+    finally:
         child.wait()
 
 
@@ -102,20 +130,3 @@ def _last_line(told: Path) -> str:
     lines = [line for line in told.read_text("utf-8", "replace").splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("error: ")]
     return (errors or lines or ["the launcher said nothing"])[-1].removeprefix("error: ")
-
-
-@contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
-    """SIGTERM as Ctrl-C, so that what was started is stopped first; only the main thread can say so."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -140,7 +140,7 @@ def _vllm(
             # The gateway's self-test compares at the precision it runs in itself.
             dtype="float32" if wish.gpus == CPU else "auto",
             tensor_parallel=max(1, wish.gpus),
-            gpu_memory_utilization=None if wish.gpus == CPU else GPU_SHARE,
+            gpu_memory_utilization=None if wish.gpus == CPU else _share(wish),
             executable=program[0],
             extra=(*flags, *wish.extra),
         )
@@ -157,7 +157,7 @@ def _sglang(
     from sightbench.servers.masks.engine import sglang_command
 
     flags: dict[str, Flag] = dict(target.family.serving.engines["sglang"].flags)
-    flags |= {"--device": "cpu"} if wish.gpus == CPU else {"--mem-fraction-static": GPU_SHARE - 0.05}
+    flags |= {"--device": "cpu"} if wish.gpus == CPU else {"--mem-fraction-static": _share(wish, 0.05)}
     command = sglang_command(
         folder,
         port,
@@ -168,6 +168,11 @@ def _sglang(
         extra=(*rendered(flags, wish.extra), *wish.extra),
     )
     return tuple(command), {"HF_HUB_OFFLINE": "1"}
+
+
+def _share(wish: Wish, less: float = 0.0) -> float:
+    """Of a GPU's memory for the engine, `less` what it takes beside its static part."""
+    return round((GPU_SHARE - less) * (wish.memory_share or 1.0), 3)
 
 
 def _stand_in(target: Target) -> dict[str, object]:

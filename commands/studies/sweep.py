@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import click
@@ -32,6 +33,21 @@ from sightbench.terminal import say
     help="Flags of launch_server.sh for those servers, in one word: '--gpus 2 -- --max-model-len 8192'.",
 )
 @click.option(
+    "--gpus",
+    metavar="LIST",
+    help="GPUs those servers share, by number: 0,1,2,3 (default: all that are visible). As many servers run "
+    "at once as fit; cpu,cpu: two at once without a GPU.",
+)
+@click.option(
+    "--servers-per-gpu",
+    type=int,
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="2: the next server loads on a GPU while the one before still answers. Each gets its share of the "
+    "memory.",
+)
+@click.option(
     "--models",
     metavar="NAMES",
     help="Models of one running server, as --over model=A,B; all: whatever it lists, adapters in the order "
@@ -43,6 +59,8 @@ def sweep(
     over: tuple[str, ...],
     checkpoints: tuple[str, ...],
     serve: str,
+    gpus: str | None,
+    servers_per_gpu: int,
     models: str | None,
     quiet: bool,
     **flags: Any,
@@ -56,18 +74,21 @@ def sweep(
     from sightbench.commands.terminal import note
     from sightbench.console import Console
     from sightbench.evaluation.options import Options
-    from sightbench.evaluation.studies import sweep as study
+    from sightbench.evaluation.studies.checkpoint_queue import Serving, places
     from sightbench.evaluation.studies.checkpoints import checkpoints as found
+    from sightbench.evaluation.studies.grid import points, served_models
+    from sightbench.evaluation.studies.sweep import run
     from sightbench.evaluation.studies.sweep_files import leave, lines
     from sightbench.reports.studies.sweep import render
 
     options = Options(**flags)
     if models is not None:
-        names = study.served_models(options) if models == "all" else tuple(models.split(","))
+        names = served_models(options) if models == "all" else tuple(models.split(","))
         over = (f"model={','.join(names)}", *over)
-    grid = study.points(options, over, found(checkpoints))
+    grid = points(options, over, found(checkpoints))
+    serving = Serving(tuple(shlex.split(serve)), places(gpus, servers_per_gpu)) if checkpoints else None
     with progress_display(quiet) as progress:
-        swept = study.run(grid, serve=serve, progress=progress, note=note)
+        swept = run(grid, serving=serving, progress=progress, note=note)
     shown = lines(grid, swept)
     if shown:
         Console().print(render(shown))

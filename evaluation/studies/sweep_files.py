@@ -8,7 +8,8 @@ from pathlib import Path
 import orjson
 
 from sightbench.evaluation.report import leave_page
-from sightbench.evaluation.studies.sweep import Point, Swept, steps
+from sightbench.evaluation.studies.grid import Point
+from sightbench.evaluation.studies.sweep import Swept, steps
 from sightbench.files import replace_file
 from sightbench.reports.studies.sweep import Line, to_json
 from sightbench.reports.studies.sweep_page import page

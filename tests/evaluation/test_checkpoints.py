@@ -33,6 +33,14 @@ with (home / "started").open("a") as file:
 step = int(model.name.rpartition("-")[2])
 
 
+def tell(what):
+    with (home / "events").open("a") as file:
+        file.write(f"{{what}} {{model.name}} {{os.environ.get('CUDA_VISIBLE_DEVICES', '')}}\\n")
+
+
+tell("start")
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.say({{"data": [{{"id": value("--served-model-name"), "root": str(model)}}]}})
@@ -43,6 +51,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         content = json.loads(body)["messages"]
         draw = hashlib.sha256(json.dumps(content).encode()).digest()[0]
         message = {{"role": "assistant", "content": "B" if draw < step / 8 else "A"}}
+        tell("answer")
         self.say({{"choices": [{{"index": 0, "finish_reason": "stop", "message": message}}],
             "model": value("--served-model-name"),
             "usage": {{"prompt_tokens": 90, "completion_tokens": 1, "total_tokens": 91}}}})
@@ -88,8 +97,8 @@ def checkpoint(folder: Path, **config: object) -> Path:
     return folder
 
 
-def command(home: Path, *words: str) -> list[str]:
-    serve = f"--gpus 0 --engine-venv {home / 'venv'}"
+def command(home: Path, *words: str, gpus: int = 0) -> list[str]:
+    serve = f"--gpus {gpus} --engine-venv {home / 'venv'}"
     line = [sys.executable, str(ROOT / "bench.py"), "sweep", "--serve", serve, "--task", "MMStar"]
     return [*line, "--data", str(home / "data"), "--out", str(home / "out"), "--quiet", *words]
 

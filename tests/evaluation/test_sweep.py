@@ -14,9 +14,10 @@ import pytest
 import sightbench
 from sightbench.errors import UsageError
 from sightbench.evaluation.studies.checkpoints import natural
+from sightbench.evaluation.studies.grid import points
 from sightbench.evaluation.studies.repeats import ask_repeats, with_repeats
 from sightbench.evaluation.studies.repeats import repeats as runs_together
-from sightbench.evaluation.studies.sweep import points, run, steps
+from sightbench.evaluation.studies.sweep import run, steps
 from sightbench.scorers.statistics.repeats import repeats
 from tests.faults.server import Request, Response, completion, error, healthy, serving
 from tests.tasks import formats

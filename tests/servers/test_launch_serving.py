@@ -296,8 +296,8 @@ def test_no_gpu_and_too_few_are_told(home) -> None:
 
 
 def test_gpus_of_several_machines_are_not_looked_for_on_one() -> None:
-    assert checks.nodes(("--nnodes", "2", "--node-rank", "1")) == 2
-    assert checks.nodes(("--nnodes=4",)) == 4 and checks.nodes(("--seed", "1")) == 1
+    assert checks.gpus_here(8, 2, ("--nnodes", "2", "--node-rank", "1")) == 8
+    assert checks.gpus_here(8, 1, ("--nnodes=4",)) == 2 and checks.gpus_here(8, 1, ("--seed", "1")) == 8
 
 
 def test_an_engine_that_is_not_installed_is_told(home) -> None:
