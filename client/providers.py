@@ -28,8 +28,9 @@ class Provider:
     `token_limit` is the name of the reply-length parameter; `frame_lists` tells whether
     `data:video/jpeg;base64,f1,f2` is understood; `part_ids` whether media parts may carry a `uuid`;
     `running`/`waiting` are the names of the gauges in `/metrics`. `hosted` is a service with a bill, whose
-    models may change under their names. `max_images` and `max_body` are what one request may hold (None: not
-    documented), in images and bytes.
+    models may change under their names. `max_images` and `max_body` are what one request may hold, in images
+    and bytes, None where no document was found that says it for all of a service's models; a document's MB is
+    taken for the larger MiB, so that nothing is held back that the service takes.
     `prices` is the name the price table has for it, `batches` the wire of its batch API, None for none.
     """
 
@@ -48,7 +49,7 @@ class Provider:
     max_images: int | None = None
     max_body: int | None = None
     prices: str | None = None
-    batches: Literal["openai", "anthropic", "gemini", "mistral"] | None = None
+    batches: Literal["openai", "anthropic", "gemini", "mistral", "together"] | None = None
 
 
 PROVIDERS: tuple[Provider, ...] = (
@@ -75,6 +76,9 @@ PROVIDERS: tuple[Provider, ...] = (
         "openai",
         hosts=("api.openai.com",),
         token_limit="max_completion_tokens",
+        # https://developers.openai.com/api/docs/guides/images-vision, which the Responses API shares
+        max_images=1500,
+        max_body=512 * MIB,
         prices="openai",
         batches="openai",
     ),
@@ -82,6 +86,8 @@ PROVIDERS: tuple[Provider, ...] = (
         "openai-responses",
         dialect="openai-responses",
         token_limit="max_output_tokens",
+        max_images=1500,
+        max_body=512 * MIB,
         prices="openai",
         batches="openai",
     ),
@@ -96,12 +102,14 @@ PROVIDERS: tuple[Provider, ...] = (
         prices="anthropic",
         batches="anthropic",
     ),
-    # https://ai.google.dev/gemini-api/docs/file-input-methods: 100 MB inline
+    # https://ai.google.dev/gemini-api/docs/file-input-methods: 100 MB inline; .../image-understanding: 3,600
+    # image files
     Provider(
         "gemini-openai",
         hosts=("generativelanguage.googleapis.com",),
         path="/openai",
         key_env="GEMINI_API_KEY",
+        max_images=3600,
         max_body=100 * MIB,
         prices="google",
     ),
@@ -111,11 +119,13 @@ PROVIDERS: tuple[Provider, ...] = (
         key_env="GEMINI_API_KEY",
         dialect="gemini-generate",
         token_limit="maxOutputTokens",
+        max_images=3600,
         max_body=100 * MIB,
         prices="google",
         batches="gemini",
     ),
-    # https://learn.microsoft.com/azure/ai-foundry/openai/how-to/batch
+    # https://learn.microsoft.com/azure/ai-foundry/openai/how-to/batch; .../quotas-limits says 50 images for
+    # GPT-4o and GPT-4.1 alone, and a deployment's name does not say which model it is.
     Provider(
         "azure",
         hosts=("openai.azure.com", "services.ai.azure.com", "cognitiveservices.azure.com"),
@@ -124,24 +134,46 @@ PROVIDERS: tuple[Provider, ...] = (
         prices="azure",
         batches="openai",
     ),
+    # https://openrouter.ai/docs/features/multimodal/images: how many images varies by provider and model.
     Provider("openrouter", hosts=("openrouter.ai",), key_env="OPENROUTER_API_KEY", prices="openrouter"),
     Provider("dashscope", hosts=("aliyuncs.com",), key_env="DASHSCOPE_API_KEY", batches="openai"),
+    # https://docs.together.ai/docs/inference/batch/overview
     Provider(
         "together",
         hosts=("api.together.xyz", "api.together.ai"),
         key_env="TOGETHER_API_KEY",
         prices="together",
+        batches="together",
     ),
-    Provider("fireworks", hosts=("api.fireworks.ai",), key_env="FIREWORKS_API_KEY", prices="fireworks"),
-    Provider("xai", hosts=("api.x.ai",), key_env="XAI_API_KEY", prices="x-ai"),
+    # https://docs.fireworks.ai/guides/querying-vision-language-models: 30 images, less than 10 MB of base64
     Provider(
-        "mistral", hosts=("api.mistral.ai",), key_env="MISTRAL_API_KEY", prices="mistral", batches="mistral"
+        "fireworks",
+        hosts=("api.fireworks.ai",),
+        key_env="FIREWORKS_API_KEY",
+        max_images=30,
+        max_body=10 * MIB,
+        prices="fireworks",
     ),
+    # https://docs.x.ai/docs/guides/image-understanding: 20 MiB an image, as many as one likes
+    Provider("xai", hosts=("api.x.ai",), key_env="XAI_API_KEY", prices="x-ai"),
+    # https://docs.mistral.ai/capabilities/vision: 8 images; .../resources/known-limitations says that it
+    # depends on the model
+    Provider(
+        "mistral",
+        hosts=("api.mistral.ai",),
+        key_env="MISTRAL_API_KEY",
+        max_images=8,
+        prices="mistral",
+        batches="mistral",
+    ),
+    # https://console.groq.com/docs/vision: 5 images, 4 MB with base64 in it
     Provider(
         "groq",
         hosts=("api.groq.com",),
         key_env="GROQ_API_KEY",
         token_limit="max_completion_tokens",
+        max_images=5,
+        max_body=4 * MIB,
         prices="groq",
         batches="openai",
     ),

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from sightbench.client.batches.http import Http
-from sightbench.client.batches.result_lines import anthropic, results
-from sightbench.client.batches.service import Frame, Limits, Progress, Read, Result
+from sightbench.client.batches.result_lines import anthropic
+from sightbench.client.batches.service import Created, Frame, Limits, Progress, Read, Result
+from sightbench.redaction import Redaction
 
 _PATH = "/messages/batches"
+
+
+class _Batch(msgspec.Struct):
+    id: str
+    processing_status: str
+    request_counts: dict[str, int]
+    created_at: datetime
+
+
+class _Page(msgspec.Struct):
+    data: list[_Batch]
+    has_more: bool = False
+    last_id: str | None = None
 
 
 class AnthropicBatches:
@@ -26,45 +41,43 @@ class AnthropicBatches:
     def __init__(self, http: Http) -> None:
         self._http = http
 
+    @property
+    def redaction(self) -> Redaction:
+        return self._http.redaction
+
     def line(self, custom_id: str, path: str, body: tuple[bytes, ...]) -> list[bytes]:
         return [b'{"custom_id":"%b","params":' % custom_id.encode(), *body, b"}"]
 
     async def create(self, file: Path, token: str) -> str:
-        made = await self._http.send_file("POST", _PATH, file)
-        return str(made["id"])
+        return (await self._http.send_file(Created, "POST", _PATH, file)).id
 
     async def find(self, token: str, items: int, since: float, known: frozenset[str]) -> str | None:
         after = ""
         while True:
-            page = await self._http.json("GET", f"{_PATH}?limit=100{after}")
-            for batch in page.get("data", []):
-                if _time(batch.get("created_at")) < since - 60:
+            page = await self._http.json(_Page, "GET", f"{_PATH}?limit=100{after}")
+            for batch in page.data:
+                if batch.created_at.timestamp() < since - 60:
                     return None
-                counts = batch.get("request_counts") or {}
-                if batch.get("id") not in known and sum(counts.values()) == items:
-                    return str(batch["id"])
-            if not page.get("has_more"):
+                if batch.id not in known and sum(batch.request_counts.values()) == items:
+                    return batch.id
+            last = f"&after_id={page.last_id}"
+            if not page.has_more or last == after:
                 return None
-            after = f"&after_id={page['last_id']}"
+            after = last
 
     async def poll(self, batch: str) -> Progress:
-        found = await self._http.json("GET", f"{_PATH}/{batch}")
-        status = found.get("processing_status")
-        counts: Mapping[str, Any] = found.get("request_counts") or {}
-        note = f"{status}, " + ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+        found = await self._http.json(_Batch, "GET", f"{_PATH}/{batch}")
+        status = found.processing_status
+        counts = (f"{count} {name}" for name, count in found.request_counts.items() if count)
+        note = ", ".join((status, *counts))
         return Progress("ended" if status == "ended" else "running", note)
 
     async def results(self, batch: str, read: Read) -> AsyncIterator[Result]:
-        content = await self._http.content("GET", f"{_PATH}/{batch}/results")
-        for result in results(content.splitlines(), anthropic, read):
+        async for result in self._http.results(f"{_PATH}/{batch}/results", anthropic, read):
             yield result
 
     async def cancel(self, batch: str) -> None:
-        await self._http.json("POST", f"{_PATH}/{batch}/cancel", {})
+        await self._http.json(object, "POST", f"{_PATH}/{batch}/cancel", {})
 
     async def close(self) -> None:
         await self._http.close()
-
-
-def _time(text: object) -> float:
-    return datetime.fromisoformat(str(text)).timestamp() if text else 0.0

@@ -14,6 +14,7 @@ from pathlib import Path
 from sightbench.client.batches.result_lines import openai, results
 from sightbench.client.batches.service import Frame, Limits, Progress, Read, Result
 from sightbench.errors import EndpointError
+from sightbench.redaction import Redaction
 
 ANSWERS = ".answers.jsonl"
 
@@ -25,6 +26,7 @@ class FileBatches:
     name = "file"
     limits = Limits(1_000_000, 2_000_000_000)
     frame = Frame()
+    redaction = Redaction()
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -5,13 +5,52 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from sightbench.client.batches.http import Http
-from sightbench.client.batches.result_lines import gemini, results
-from sightbench.client.batches.service import Frame, Limits, Progress, Read, Result
-from sightbench.client.hosted.uploads import upload_file
-from sightbench.terminal import plain
+import msgspec
 
-_STATES = {"SUCCEEDED": "ended", "EXPIRED": "ended", "FAILED": "failed", "CANCELLED": "cancelled"}
+from sightbench.client.batches.http import Http
+from sightbench.client.batches.result_lines import gemini
+from sightbench.client.batches.service import Frame, Limits, Progress, Read, Result, Status
+from sightbench.client.hosted.uploads import upload_file
+from sightbench.redaction import Redaction
+
+_STATES: dict[str, Status] = {
+    "SUCCEEDED": "ended",
+    "EXPIRED": "ended",
+    "FAILED": "failed",
+    "CANCELLED": "cancelled",
+}
+
+
+class _Stats(msgspec.Struct, rename="camel"):
+    request_count: str | int | None = None
+    successful_request_count: str | int | None = None
+
+
+class _Output(msgspec.Struct, rename="camel"):
+    responses_file: str | None = None
+
+
+class _Metadata(msgspec.Struct, rename="camel"):
+    state: str = ""
+    display_name: str | None = None
+    batch_stats: _Stats | None = None
+    output: _Output | None = None
+
+
+class _Error(msgspec.Struct):
+    message: str | None = None
+
+
+class _Operation(msgspec.Struct):
+    name: str
+    metadata: _Metadata | None = None
+    response: _Output | None = None
+    error: _Error | None = None
+
+
+class _Page(msgspec.Struct, rename="camel"):
+    operations: list[_Operation] = []
+    next_page_token: str | None = None
 
 
 class GeminiBatches:
@@ -26,58 +65,58 @@ class GeminiBatches:
         self._http = http
         self._model = model.removeprefix("models/")
 
+    @property
+    def redaction(self) -> Redaction:
+        return self._http.redaction
+
     def line(self, custom_id: str, path: str, body: tuple[bytes, ...]) -> list[bytes]:
         return [b'{"key":"%b","request":' % custom_id.encode(), *body, b"}\n"]
 
     async def create(self, file: Path, token: str) -> str:
         uploaded = await upload_file(self._http, file, token, "application/jsonl")
-        made = await self._http.json(
-            "POST",
-            f"/models/{self._model}:batchGenerateContent",
-            {"batch": {"displayName": token, "inputConfig": {"fileName": uploaded["name"]}}},
-        )
-        return str(made["name"])
+        batch = {"displayName": token, "inputConfig": {"fileName": uploaded.name}}
+        path = f"/models/{self._model}:batchGenerateContent"
+        return (await self._http.json(_Operation, "POST", path, {"batch": batch})).name
 
     async def find(self, token: str, items: int, since: float, known: frozenset[str]) -> str | None:
         page = ""
         while True:
-            found = await self._http.json("GET", f"/batches?pageSize=100{page}")
-            for batch in found.get("operations", []):
-                if (batch.get("metadata") or {}).get("displayName") == token:
-                    return str(batch["name"])
-            if not found.get("nextPageToken"):
+            found = await self._http.json(_Page, "GET", f"/batches?pageSize=100{page}")
+            for batch in found.operations:
+                if batch.metadata is not None and batch.metadata.display_name == token:
+                    return batch.name
+            following = f"&pageToken={found.next_page_token}"
+            if not found.next_page_token or following == page:
                 return None
-            page = f"&pageToken={found['nextPageToken']}"
+            page = following
 
     async def poll(self, batch: str) -> Progress:
-        found = await self._http.json("GET", f"/{batch}")
-        metadata = found.get("metadata") or {}
-        state = str(metadata.get("state", "")).removeprefix("BATCH_STATE_").removeprefix("JOB_STATE_")
-        stats = metadata.get("batchStats") or {}
-        done = stats.get("successfulRequestCount")
-        note = state.lower() + (f", {done} of {stats.get('requestCount')}" if done is not None else "")
+        found = await self._batch(batch)
+        metadata = found.metadata or _Metadata()
+        state = metadata.state.removeprefix("BATCH_STATE_").removeprefix("JOB_STATE_")
+        note = state.lower()
+        stats = metadata.batch_stats
+        if stats is not None and stats.successful_request_count is not None:
+            note += f", {stats.successful_request_count} of {stats.request_count}"
         status = _STATES.get(state, "running")
-        if status == "failed":
-            error = found.get("error") or {}
-            return Progress("failed", plain(str(error.get("message") or note)))
-        return Progress(
-            "ended" if status == "ended" else "cancelled" if status == "cancelled" else "running", note
-        )
+        if status == "failed" and found.error is not None and found.error.message:
+            note = found.error.message
+        return Progress(status, note)
 
     async def results(self, batch: str, read: Read) -> AsyncIterator[Result]:
-        found = await self._http.json("GET", f"/{batch}")
-        output = (found.get("metadata") or {}).get("output") or found.get("response") or {}
-        name = output.get("responsesFile")
-        if not name:
+        found = await self._batch(batch)
+        output = (found.metadata and found.metadata.output) or found.response
+        if output is None or not output.responses_file:
             return
-        content = await self._http.content(
-            "GET", self._http.beside("/download", f"/{name}:download?alt=media")
-        )
-        for result in results(content.splitlines(), gemini, read):
+        path = self._http.beside("/download", f"/{output.responses_file}:download?alt=media")
+        async for result in self._http.results(path, gemini, read):
             yield result
 
     async def cancel(self, batch: str) -> None:
-        await self._http.json("POST", f"/{batch}:cancel", {})
+        await self._http.json(object, "POST", f"/{batch}:cancel", {})
 
     async def close(self) -> None:
         await self._http.close()
+
+    async def _batch(self, name: str) -> _Operation:
+        return await self._http.json(_Operation, "GET", f"/{name}")

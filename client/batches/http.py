@@ -5,26 +5,32 @@ from __future__ import annotations
 import asyncio
 import mmap
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
 from yarl import URL
 
+from sightbench.client.batches.result_lines import Line, results
+from sightbench.client.batches.service import Read, Result
 from sightbench.client.transport.endpoint import Endpoint, from_exception
 from sightbench.client.transport.error_codes import read_error
 from sightbench.client.transport.failures import explain, from_body, from_status, kind
 from sightbench.client.transport.retry import decide, retry_after
 from sightbench.errors import EndpointError
+from sightbench.json_record import from_json
+from sightbench.redaction import Redaction
 from sightbench.sample import Failure
 from sightbench.terminal import plain
 
 _TRIES = 5
 _MOST = 2**31
+
+T = TypeVar("T")
 
 
 class Http:
@@ -36,37 +42,43 @@ class Http:
         self._endpoint = endpoint
         self._what = what
 
+    @property
+    def redaction(self) -> Redaction:
+        return self._endpoint.redaction
+
     def beside(self, prefix: str, path: str) -> str:
         """`path` under the base with `prefix` before it (`/upload/v1beta/files`)."""
         base = URL(self._endpoint.address.base)
         return f"{base.scheme}://{base.authority}{prefix}{base.raw_path}{path}"
 
-    async def json(
-        self, method: str, path: str, content: Any = None, headers: Mapping[str, str] | None = None
-    ) -> dict[str, Any]:
+    async def json(self, kind: type[T], method: str, path: str, content: object = None) -> T:
+        """The answer as a `kind`, a record of what is needed of it."""
         data = () if content is None else (orjson.dumps(content),)
-        raw, _ = await self._send(method, path, data, headers)
-        return self._loaded(raw)
+        raw, _ = await self._send(method, path, data, None)
+        return self._read(raw, kind)
 
-    async def content(self, method: str, path: str) -> bytes:
-        return (await self._send(method, path, (), None))[0]
+    async def results(self, path: str, line: Line, read: Read) -> AsyncIterator[Result]:
+        """What the lines of a file of results say."""
+        raw, _ = await self._send("GET", path, (), None)
+        for result in results(raw.splitlines(), line, read):
+            yield result
 
     async def headers(
-        self, method: str, path: str, content: Any, headers: Mapping[str, str]
+        self, method: str, path: str, content: object, headers: Mapping[str, str]
     ) -> Mapping[str, str]:
         """The answer's headers, where what matters stands in one."""
         return (await self._send(method, path, (orjson.dumps(content),), headers))[1]
 
     async def send_file(
-        self, method: str, path: str, file: Path, headers: Mapping[str, str] | None = None
-    ) -> dict[str, Any]:
+        self, kind: type[T], method: str, path: str, file: Path, headers: Mapping[str, str] | None = None
+    ) -> T:
         """Sends the file's bytes as the body, without holding them."""
         with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
             raw, _ = await self._send(method, path, (mapped,), headers)  # type: ignore[arg-type]
-        return self._loaded(raw)
+        return self._read(raw, kind)
 
-    async def upload(self, path: str, file: Path, fields: Mapping[str, str]) -> dict[str, Any]:
-        """Sends the file as a form, with `fields` beside it."""
+    async def upload(self, kind: type[T], path: str, file: Path, fields: Mapping[str, str]) -> T:
+        """Sends the file as a form, with `fields` beside it; `file_name` among them is what it is called."""
         edge = b"sightbench-5f0c3c1e9b7a"
         head = b"".join(
             b'--%b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n'
@@ -75,13 +87,13 @@ class Http:
         )
         head += (
             b'--%b\r\nContent-Disposition: form-data; name="file"; filename="%b"\r\n'
-            b"Content-Type: application/jsonl\r\n\r\n" % (edge, file.name.encode())
+            b"Content-Type: application/jsonl\r\n\r\n" % (edge, fields.get("file_name", file.name).encode())
         )
-        kind_of = {"Content-Type": f"multipart/form-data; boundary={edge.decode()}"}
+        form = {"Content-Type": f"multipart/form-data; boundary={edge.decode()}"}
         with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
             pieces = (head, mapped, b"\r\n--%b--\r\n" % edge)
-            raw, _ = await self._send("POST", path, pieces, kind_of)  # type: ignore[arg-type]
-        return self._loaded(raw)
+            raw, _ = await self._send("POST", path, pieces, form)  # type: ignore[arg-type]
+        return self._read(raw, kind)
 
     async def close(self) -> None:
         await self._endpoint.close()
@@ -89,7 +101,11 @@ class Http:
     async def _send(
         self, method: str, path: str, data: tuple[bytes, ...], headers: Mapping[str, str] | None
     ) -> tuple[bytes, Mapping[str, str]]:
-        url = self._url(path)
+        try:
+            url = self._url(path)
+        except ValueError as error:
+            # Part of it is what the service called a file or a job.
+            raise EndpointError(f"{self._endpoint.label}: {self._what}: {plain(error)}") from None
         attempt = 0
         while True:
             attempt += 1
@@ -117,21 +133,19 @@ class Http:
             refused = read_error(orjson.loads(raw))
         except orjson.JSONDecodeError:
             refused = None
-        hidden = self._endpoint.redaction.text
+        hidden = self.redaction.text
         if refused is None:
             return from_status(status, plain(hidden(raw[:200].decode(errors="replace")))), None
         refused = replace(refused, message=hidden(refused.message))
         return from_body(status, refused, self._endpoint.provider.name), refused.retry_after
 
-    def _loaded(self, raw: bytes) -> dict[str, Any]:
+    def _read(self, raw: bytes, kind: type[T]) -> T:
         try:
-            content = orjson.loads(raw)
-        except orjson.JSONDecodeError:
-            content = None
-        if not isinstance(content, dict):
-            words = plain(raw[:80].decode(errors="replace"))
-            raise EndpointError(f"{self._endpoint.label}: {self._what}: not JSON: {words}")
-        return content
+            return from_json(raw, kind)
+        except ValueError as error:
+            shown = self.redaction.text(raw[:4096].decode(errors="replace"))
+            words = f"not as documented ({error}): {plain(shown, 80)}"
+            raise EndpointError(f"{self._endpoint.label}: {self._what}: {words}") from None
 
     def _url(self, path: str) -> URL:
         if urlsplit(path).scheme:

@@ -15,11 +15,12 @@ import msgspec
 
 from sightbench.client.batches.ledger import Batch, Item, Ledger, State
 from sightbench.client.batches.service import Progress, Read, Service
-from sightbench.client.body import Body
+from sightbench.client.body import Body, misfit
 from sightbench.client.journal import Journal
 from sightbench.client.media import MediaError
+from sightbench.client.providers import provider
 from sightbench.client.store import Store
-from sightbench.client.transport.completion import Completion
+from sightbench.client.transport.completion import Completion, redacted
 from sightbench.errors import RunFolderError
 from sightbench.sample import Failure, Reply, Sample
 from sightbench.terminal import plain
@@ -114,11 +115,12 @@ class Machine:
                 continue
             pieces = self.service.line(body.fingerprint, self.path, body.fragments)
             size = sum(map(len, pieces))
-            if size > self.service.limits.bytes:
+            unfit = misfit(provider(self.place.provider), body)
+            if unfit is None and size > self.service.limits.bytes:
                 words = f"the request has {size} bytes, a batch may have {self.service.limits.bytes}"
-                self.journal.append(
-                    _failed(sample.id, body.fingerprint, Failure("too_large", words), self.place.endpoint)
-                )
+                unfit = Failure("too_large", words)
+            if unfit is not None:
+                self.journal.append(_failed(sample.id, body.fingerprint, unfit, self.place.endpoint))
                 tally.failed += 1
                 continue
             if (draft is None or not draft.holds(body.fingerprint)) and not self.afford(sample, body):
@@ -153,7 +155,7 @@ class Machine:
     async def look(self) -> dict[int, Progress]:
         """How the open batches stand at the provider's."""
         return {
-            batch.number: await self.service.poll(batch.id)
+            batch.number: await self._progress(batch.id)
             for batch in self._mine()
             if batch.state == "running" and batch.id
         }
@@ -164,7 +166,7 @@ class Machine:
         for batch in self._mine():
             if batch.state != "running" or batch.id is None:
                 continue
-            progress = await self.service.poll(batch.id)
+            progress = await self._progress(batch.id)
             if progress.status == "running":
                 tally.waiting += batch.items
                 tally.notes.append(f"batch {batch.number}: {progress.note}")
@@ -212,6 +214,11 @@ class Machine:
         """The batches of this service: a run may have some over an API and some as files."""
         return [batch for batch in self.ledger if batch.service == self.service.name]
 
+    async def _progress(self, batch: str) -> Progress:
+        """How the batch stands, in words that can be kept and shown."""
+        found = await self.service.poll(batch)
+        return replace(found, note=plain(self.service.redaction.text(found.note)))
+
     def _waiting(self) -> frozenset[str]:
         return frozenset(
             item.fingerprint for batch in self.ledger if batch.open for item in self.ledger.items(batch)
@@ -233,7 +240,9 @@ class Machine:
         items = {item.fingerprint: item for item in self.ledger.items(batch)}
         before = dict(self.journal.index())
         assert batch.id is not None
-        async for name, result in self.service.results(batch.id, self.read):
+        redaction = self.service.redaction
+        async for name, told in self.service.results(batch.id, self.read):
+            result = redacted(told, redaction)
             item = items.get(name)
             if item is None:
                 unnamed = result.message if not name and isinstance(result, Failure) else None
@@ -343,5 +352,7 @@ def _answered(sample: str, item: Item, completion: Completion, endpoint: str) ->
         at=round(time.time(), 3),
         sent=item.sent,
         model=completion.model,
+        system_fingerprint=completion.system_fingerprint,
+        served_by=completion.served_by,
         tier="batch",
     )

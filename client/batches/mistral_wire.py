@@ -5,27 +5,52 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import orjson
 
 from sightbench.client.batches.http import Http
-from sightbench.client.batches.result_lines import openai, results
-from sightbench.client.batches.service import Frame, Limits, Progress, Read, Result
+from sightbench.client.batches.result_lines import openai
+from sightbench.client.batches.service import Created, Frame, Limits, Progress, Read, Result
+from sightbench.redaction import Redaction
 
 _TOKEN = "sightbench"
 _ENDED = frozenset({"SUCCESS", "TIMEOUT_EXCEEDED"})
+
+
+class _Error(msgspec.Struct):
+    message: str | None = None
+
+
+class _Job(msgspec.Struct):
+    id: str
+    status: str
+    metadata: dict[str, object] | None = None
+    completed_requests: int | None = None
+    total_requests: int | None = None
+    output_file: str | None = None
+    error_file: str | None = None
+    errors: list[_Error] | None = None
+
+
+class _Jobs(msgspec.Struct):
+    data: list[_Job] | None = None
 
 
 class MistralBatches:
     """The model belongs to the job and stands in no request."""
 
     name = "mistral"
-    # Files of up to 512 MB, a million requests under way in a workspace.
-    limits = Limits(1_000_000, 512_000_000)
+    # https://docs.mistral.ai/resources/known-limitations: 100,000 requests and 512 MB
+    limits = Limits(100_000, 512_000_000)
     frame = Frame()
 
     def __init__(self, http: Http, model: str) -> None:
         self._http = http
         self._model = model
+
+    @property
+    def redaction(self) -> Redaction:
+        return self._http.redaction
 
     def line(self, custom_id: str, path: str, body: tuple[bytes, ...]) -> list[bytes]:
         content = orjson.loads(b"".join(body))
@@ -33,53 +58,49 @@ class MistralBatches:
         return [orjson.dumps({"custom_id": custom_id, "body": content}), b"\n"]
 
     async def create(self, file: Path, token: str) -> str:
-        uploaded = await self._http.upload("/files", file, {"purpose": "batch"})
-        made = await self._http.json(
-            "POST",
-            "/batch/jobs",
-            {
-                "input_files": [uploaded["id"]],
-                "model": self._model,
-                "endpoint": "/v1/chat/completions",
-                "metadata": {_TOKEN: token},
-                "timeout_hours": 24,
-            },
-        )
-        return str(made["id"])
+        uploaded = await self._http.upload(Created, "/files", file, {"purpose": "batch"})
+        job = {
+            "input_files": [uploaded.id],
+            "model": self._model,
+            "endpoint": "/v1/chat/completions",
+            "metadata": {_TOKEN: token},
+            "timeout_hours": 24,
+        }
+        return (await self._http.json(Created, "POST", "/batch/jobs", job)).id
 
     async def find(self, token: str, items: int, since: float, known: frozenset[str]) -> str | None:
         page = 0
         while True:
-            found = await self._http.json("GET", f"/batch/jobs?page={page}&page_size=100")
-            jobs = found.get("data") or []
+            found = await self._http.json(_Jobs, "GET", f"/batch/jobs?page={page}&page_size=100")
+            jobs = found.data or []
             for job in jobs:
-                if (job.get("metadata") or {}).get(_TOKEN) == token:
-                    return str(job["id"])
+                if (job.metadata or {}).get(_TOKEN) == token:
+                    return job.id
             if len(jobs) < 100:
                 return None
             page += 1
 
     async def poll(self, batch: str) -> Progress:
-        job = await self._http.json("GET", f"/batch/jobs/{batch}")
-        status = str(job.get("status"))
-        note = f"{status.lower()}, {job.get('completed_requests')} of {job.get('total_requests')}"
-        if status == "FAILED":
-            errors = "; ".join(str(error.get("message")) for error in job.get("errors") or [])
+        job = await self._job(batch)
+        note = f"{job.status.lower()}, {job.completed_requests} of {job.total_requests}"
+        if job.status == "FAILED":
+            errors = "; ".join(error.message for error in job.errors or [] if error.message)
             return Progress("failed", errors or note)
-        if status == "CANCELLED":
+        if job.status == "CANCELLED":
             return Progress("cancelled", note)
-        return Progress("ended" if status in _ENDED else "running", note)
+        return Progress("ended" if job.status in _ENDED else "running", note)
 
     async def results(self, batch: str, read: Read) -> AsyncIterator[Result]:
-        job = await self._http.json("GET", f"/batch/jobs/{batch}")
-        for file in (job.get("output_file"), job.get("error_file")):
-            if file:
-                content = await self._http.content("GET", f"/files/{file}/content")
-                for result in results(content.splitlines(), openai, read):
-                    yield result
+        job = await self._job(batch)
+        for file in filter(None, (job.output_file, job.error_file)):
+            async for result in self._http.results(f"/files/{file}/content", openai, read):
+                yield result
 
     async def cancel(self, batch: str) -> None:
-        await self._http.json("POST", f"/batch/jobs/{batch}/cancel", {})
+        await self._http.json(object, "POST", f"/batch/jobs/{batch}/cancel", {})
 
     async def close(self) -> None:
         await self._http.close()
+
+    async def _job(self, batch: str) -> _Job:
+        return await self._http.json(_Job, "GET", f"/batch/jobs/{batch}")

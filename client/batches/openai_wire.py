@@ -1,4 +1,4 @@
-"""OpenAI's batches, which Azure, Together, Groq and DashScope speak too:
+"""OpenAI's batches, which Azure, Groq and DashScope speak too:
 https://developers.openai.com/api/docs/guides/batch
 
 Files, batches and lists are no hot path: the openai SDK does them.
@@ -11,15 +11,16 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import openai
-import orjson
 
 from sightbench.client.batches.result_lines import openai as openai_line
 from sightbench.client.batches.result_lines import results
-from sightbench.client.batches.service import Frame, Limits, Progress, Read, Result
+from sightbench.client.batches.service import Created, Frame, Limits, Progress, Read, Result
 from sightbench.client.transport.credential import Credential
 from sightbench.client.transport.endpoint import AGENT
 from sightbench.errors import EndpointError
+from sightbench.json_record import from_json
 from sightbench.redaction import Redaction, url_secrets
 from sightbench.terminal import plain
 
@@ -27,6 +28,36 @@ from sightbench.terminal import plain
 LIMITS = Limits(50_000, 200_000_000)
 _TOKEN = "sightbench"
 _ENDED = frozenset({"completed", "expired"})
+
+
+class _Counts(msgspec.Struct):
+    total: int | None = None
+    completed: int | None = None
+
+
+class _Error(msgspec.Struct):
+    code: str | None = None
+    message: str | None = None
+
+
+class _Errors(msgspec.Struct):
+    data: list[_Error] | None = None
+
+
+class _Batch(msgspec.Struct):
+    id: str
+    status: str
+    created_at: float
+    metadata: dict[str, object] | None = None
+    request_counts: _Counts | None = None
+    errors: _Errors | None = None
+    output_file_id: str | None = None
+    error_file_id: str | None = None
+
+
+class _Page(msgspec.Struct):
+    data: list[_Batch]
+    has_more: bool = False
 
 
 class OpenAIBatches:
@@ -56,6 +87,12 @@ class OpenAIBatches:
             http_client=None if credential is None else _WithToken(credential),
         )
         self._patient = self._client.with_options(max_retries=5)
+        self._batches = self._patient.batches.with_raw_response
+
+    @property
+    def redaction(self) -> Redaction:
+        printed = () if self._credential is None else self._credential.secrets
+        return Redaction((*self._secrets, *printed))
 
     def line(self, custom_id: str, path: str, body: tuple[bytes, ...]) -> list[bytes]:
         head = b'{"custom_id":"%b","method":"POST","url":"/v1%b","body":' % (
@@ -66,54 +103,62 @@ class OpenAIBatches:
 
     async def create(self, file: Path, token: str) -> str:
         with self._explained():
-            uploaded = await self._patient.files.create(file=file, purpose="batch")
+            files = self._patient.files.with_raw_response
+            uploaded = from_json((await files.create(file=file, purpose="batch")).content, Created)
             url: Any = _endpoint(file)
-            batch = await self._client.batches.create(
+            made = await self._client.batches.with_raw_response.create(
                 input_file_id=uploaded.id,
                 endpoint=url,
                 completion_window="24h",
                 metadata={_TOKEN: token},
             )
-            return batch.id
+            return from_json(made.content, Created).id
 
     async def find(self, token: str, items: int, since: float, known: frozenset[str]) -> str | None:
+        after: str | None = None
         with self._explained():
-            async for batch in self._patient.batches.list(limit=100):
-                if (batch.metadata or {}).get(_TOKEN) == token:
-                    return batch.id
-                if batch.created_at < since - 3600:
+            while True:
+                listed = await self._batches.list(limit=100, after=openai.omit if after is None else after)
+                page = from_json(listed.content, _Page)
+                for batch in page.data:
+                    if (batch.metadata or {}).get(_TOKEN) == token:
+                        return batch.id
+                    if batch.created_at < since - 3600:
+                        return None
+                if not page.has_more or not page.data or page.data[-1].id == after:
                     return None
-            return None
+                after = page.data[-1].id
 
     async def poll(self, batch: str) -> Progress:
-        with self._explained():
-            found = await self._patient.batches.retrieve(batch)
+        found = await self._batch(batch)
         counts = found.request_counts
         note = found.status if counts is None else f"{found.status}, {counts.completed} of {counts.total}"
         if found.status == "failed":
             errors = found.errors.data if found.errors and found.errors.data else []
             words = "; ".join(error.message or error.code or "" for error in errors)
-            return Progress("failed", plain(words or "the provider does not say why"))
+            return Progress("failed", words or "the provider does not say why")
         if found.status == "cancelled":
             return Progress("cancelled", note)
         return Progress("ended" if found.status in _ENDED else "running", note)
 
     async def results(self, batch: str, read: Read) -> AsyncIterator[Result]:
-        with self._explained():
-            found = await self._patient.batches.retrieve(batch)
-            for file in (found.output_file_id, found.error_file_id):
-                if not file:
-                    continue
+        found = await self._batch(batch)
+        for file in filter(None, (found.output_file_id, found.error_file_id)):
+            with self._explained():
                 content = await self._patient.files.content(file)
-                for result in results(content.content.splitlines(), openai_line, read):
-                    yield result
+            for result in results(content.content.splitlines(), openai_line, read):
+                yield result
 
     async def cancel(self, batch: str) -> None:
         with self._explained():
-            await self._patient.batches.cancel(batch)
+            await self._batches.cancel(batch)
 
     async def close(self) -> None:
         await self._client.close()
+
+    async def _batch(self, name: str) -> _Batch:
+        with self._explained():
+            return from_json((await self._batches.retrieve(name)).content, _Batch)
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
@@ -122,12 +167,14 @@ class OpenAIBatches:
         except openai.APIStatusError as error:
             words = self._shown(error.message)
             raise EndpointError(f"{self._label}: batch: HTTP {error.status_code}: {words}") from error
-        except (openai.OpenAIError, orjson.JSONDecodeError) as error:
+        except openai.OpenAIError as error:
             raise EndpointError(f"{self._label}: batch: {self._shown(str(error))}") from error
+        except ValueError as error:
+            words = self._shown(str(error))
+            raise EndpointError(f"{self._label}: batch: not as documented ({words})") from error
 
     def _shown(self, words: str) -> str:
-        printed = () if self._credential is None else self._credential.secrets
-        return plain(Redaction((*self._secrets, *printed)).text(words))
+        return plain(self.redaction.text(words))
 
 
 class _WithToken(openai.DefaultAsyncHttpxClient):

@@ -15,6 +15,7 @@ from sightbench.client.batches.ledger import Ledger
 from sightbench.client.batches.machine import Afford, Machine, Note, Pace, Place
 from sightbench.client.batches.mistral_wire import MistralBatches
 from sightbench.client.batches.service import Exchange, Read, Service
+from sightbench.client.batches.together_wire import TogetherBatches
 from sightbench.client.body import Body, Template, build
 from sightbench.client.dialects.table import DIALECTS
 from sightbench.client.hosted.prices import BATCH
@@ -124,13 +125,15 @@ def batch_service(exchange: Exchange, settings: Settings, ledger: Ledger) -> Ser
             f"{service.name} has no batch API that is known here: leave --batch out, or write --batch file"
         )
     http = Http(opened(settings, target, provider=service))
-    if service.batches == "anthropic":
-        return AnthropicBatches(http)
-    return (
-        GeminiBatches(http, settings.model)
-        if service.batches == "gemini"
-        else MistralBatches(http, settings.model)
-    )
+    match service.batches:
+        case "anthropic":
+            return AnthropicBatches(http)
+        case "gemini":
+            return GeminiBatches(http, settings.model)
+        case "together":
+            return TogetherBatches(http)
+        case "mistral":
+            return MistralBatches(http, settings.model)
 
 
 def read_as(service: Provider) -> Read:

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+import msgspec
+
 from sightbench.client.transport.completion import Completion
+from sightbench.redaction import Redaction
 from sightbench.sample import Failure
 
 Exchange = Literal["api", "file"]
@@ -15,6 +18,8 @@ Exchange = Literal["api", "file"]
 
 Read = Callable[[int, bytes], Completion | Failure]
 """(HTTP status, body) -> the answer, in the dialect of the batch's requests."""
+
+Status = Literal["running", "ended", "failed", "cancelled"]
 
 Result = tuple[str, Completion | Failure]
 """(custom id, what became of the request)."""
@@ -41,8 +46,14 @@ class Frame:
 class Progress:
     """How a batch stands at the provider's. `ended`: nothing more will come of it; `note` is for people."""
 
-    status: Literal["running", "ended", "failed", "cancelled"]
+    status: Status
     note: str
+
+
+class Created(msgspec.Struct):
+    """A file or a job that has been made, as most services answer."""
+
+    id: str
 
 
 class Service(Protocol):
@@ -51,6 +62,11 @@ class Service(Protocol):
     name: str
     limits: Limits
     frame: Frame
+
+    @property
+    def redaction(self) -> Redaction:
+        """What must be taken out of everything it says."""
+        ...
 
     def line(self, custom_id: str, path: str, body: tuple[bytes, ...]) -> list[bytes]:
         """The pieces of one request in the batch's file; `path` is the API's (`/chat/completions`)."""

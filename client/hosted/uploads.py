@@ -10,11 +10,9 @@ import base64
 import binascii
 import time
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -48,6 +46,30 @@ class Upload:
     uri: str
     ends: float
     endpoint: str = ""
+
+
+class _Error(msgspec.Struct):
+    message: str | None = None
+
+
+class Entry(msgspec.Struct, rename="camel"):
+    """The store's record of a file."""
+
+    name: str
+    uri: str | None = None
+    sha256_hash: str | None = None
+    expiration_time: str | None = None
+    state: str | None = None
+    error: _Error | None = None
+
+
+class _Made(msgspec.Struct):
+    file: Entry
+
+
+class _Page(msgspec.Struct, rename="camel"):
+    files: list[Entry] = []
+    next_page_token: str | None = None
 
 
 class Uploads:
@@ -99,19 +121,18 @@ class Uploads:
         pause = 0.5
         while True:
             try:
-                found = await self._http.json("GET", f"/{upload.name}")
+                found = await self._http.json(Entry, "GET", f"/{upload.name}")
             except EndpointError:
                 # 403 and 404 are what a file gets that is gone, or another project's.
                 self._known.pop(upload.sha256, None)
                 return False
-            state = found.get("state")
-            if state == "ACTIVE":
+            if found.state == "ACTIVE":
                 self._ready.add(upload.name)
                 return True
-            if state == "FAILED" or time.monotonic() > deadline:
-                error: Mapping[str, Any] = found.get("error") or {}
-                words = plain(error.get("message") or f"it is {state} in Gemini's file store")
-                raise MediaError(f"{file}: {words}")
+            if found.state == "FAILED" or time.monotonic() > deadline:
+                words = found.error.message if found.error is not None else None
+                words = words or f"it is {found.state} in Gemini's file store"
+                raise MediaError(f"{file}: {plain(words)}")
             await asyncio.sleep(pause)
             pause = min(5.0, pause * 1.5)
 
@@ -122,14 +143,15 @@ class Uploads:
                 return
             page = ""
             while True:
-                listed = await self._http.json("GET", f"/files?pageSize=100{page}")
-                for entry in listed.get("files", []):
+                listed = await self._http.json(_Page, "GET", f"/files?pageSize=100{page}")
+                for entry in listed.files:
                     found = _upload_of(entry, self._endpoint)
                     if found is not None and found.sha256 not in self._known:
                         self._known[found.sha256] = found
-                if not listed.get("nextPageToken"):
+                following = f"&pageToken={listed.next_page_token}"
+                if not listed.next_page_token or following == page:
                     break
-                page = f"&pageToken={listed['nextPageToken']}"
+                page = following
             self._listed = True
 
     async def _upload(self, file: Path, sha256: str, mime: str) -> Upload:
@@ -147,7 +169,7 @@ class Uploads:
                 if attempt == _TRIES:
                     raise
                 await asyncio.sleep(attempt)
-        made = _upload_of({**entry, "sha256Hash": sha256}, self._endpoint)
+        made = _upload_of(msgspec.structs.replace(entry, sha256_hash=sha256), self._endpoint)
         if made is None:
             raise EndpointError(f"{self._endpoint}: Gemini's file store gave {file.name} no URI")
         self._write(made)
@@ -160,7 +182,7 @@ class Uploads:
         append_line(self._path, msgspec.json.encode(upload))
 
 
-async def upload_file(http: Http, file: Path, shown: str, mime: str) -> dict[str, Any]:
+async def upload_file(http: Http, file: Path, shown: str, mime: str) -> Entry:
     """Puts a file into the store under a display name; returns the store's record of it.
 
     Two steps, the second at a URL of its own: https://ai.google.dev/api/files#method:-media.upload
@@ -174,11 +196,10 @@ async def upload_file(http: Http, file: Path, shown: str, mime: str) -> dict[str
     named = {"file": {"display_name": shown}}
     headers = await http.headers("POST", http.beside("/upload", "/files"), named, start)
     finish = {"X-Goog-Upload-Offset": "0", "X-Goog-Upload-Command": "upload, finalize"}
-    made = await http.send_file("POST", headers["x-goog-upload-url"], file, finish)
-    entry = made.get("file")
-    if not isinstance(entry, dict) or not entry.get("name"):
-        raise EndpointError("Gemini's file store took a file and gave it no name")
-    return entry
+    where = headers.get("x-goog-upload-url")
+    if where is None:
+        raise EndpointError("Gemini's file store does not say where to send a file")
+    return (await http.send_file(_Made, "POST", where, file, finish)).file
 
 
 def uploads(settings: Settings, folder: Path, *, needed: float = _MARGIN_SECONDS) -> Uploads | None:
@@ -190,20 +211,20 @@ def uploads(settings: Settings, folder: Path, *, needed: float = _MARGIN_SECONDS
     return Uploads(http, folder, target.label, needed)
 
 
-def _upload_of(entry: Mapping[str, Any], endpoint: str) -> Upload | None:
-    name, uri, digest = entry.get("name"), entry.get("uri"), _hex(entry.get("sha256Hash"))
-    if not (isinstance(name, str) and isinstance(uri, str) and digest):
+def _upload_of(entry: Entry, endpoint: str) -> Upload | None:
+    digest = _hex(entry.sha256_hash)
+    if entry.uri is None or digest is None:
         return None
     try:
-        ends = datetime.fromisoformat(str(entry.get("expirationTime"))).timestamp()
-    except ValueError:
+        ends = datetime.fromisoformat(entry.expiration_time or "").timestamp()
+    except (ValueError, OverflowError):
         ends = time.time() + KEPT_SECONDS
-    return Upload(digest, name, uri, ends, endpoint)
+    return Upload(digest, entry.name, entry.uri, ends, endpoint)
 
 
-def _hex(told: object) -> str | None:
+def _hex(told: str | None) -> str | None:
     """A sha256 as 64 digits: the store has it as base64, of the bytes or of the digits."""
-    if not isinstance(told, str):
+    if told is None:
         return None
     if len(told) == 64:
         return told.lower()

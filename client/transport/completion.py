@@ -148,10 +148,12 @@ def asked_to_wait(raw: bytes) -> float | None:
     return None if refused is None else refused.retry_after
 
 
-def redacted(completion: Completion, redaction: Redaction) -> Completion | Failure:
-    """The completion with no secret in it."""
+def redacted(completion: Completion | Failure, redaction: Redaction) -> Completion | Failure:
+    """What a server said, with no secret in it."""
     if not redaction:
         return completion
+    if isinstance(completion, Failure):
+        return replace(completion, message=redaction.text(completion.message))
     shown = replace(
         completion,
         text=_hidden(completion.text, redaction),

@@ -167,7 +167,9 @@ class Endpoint:
                 "POST", self.asked, fragments, size, {**headers, "X-Request-Id": name}, limit
             )
         except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as error:
-            return Attempt(self._hidden(from_exception(error, self.timeout)), time.monotonic() - started)
+            return Attempt(
+                redacted(from_exception(error, self.timeout), self.redaction), time.monotonic() - started
+            )
         result = parse(
             response.status, response.headers, response.body, self.provider.name, self.dialect.completion
         )
@@ -188,9 +190,8 @@ class Endpoint:
                 connection = None
             else:
                 self._unproven = True
-        if isinstance(result, Completion):
-            result = redacted(result, self.redaction)
-        return Attempt(self._hidden(result), time.monotonic() - started, wait, connection, told)
+        result = redacted(result, self.redaction)
+        return Attempt(result, time.monotonic() - started, wait, connection, told)
 
     async def request(
         self,
@@ -237,11 +238,6 @@ class Endpoint:
             body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
             watched = response.watched if isinstance(response, WatchedResponse) else None
             return Response(response.status, response.headers, body, watched)
-
-    def _hidden(self, result: Completion | Failure) -> Completion | Failure:
-        if isinstance(result, Completion):
-            return result
-        return Failure(result.kind, self.redaction.text(result.message), result.http_status)
 
 
 class ReplyTooLarge(ValueError):

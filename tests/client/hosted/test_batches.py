@@ -1,4 +1,4 @@
-"""Batches at four providers' wires and as files: the same answers as live, whatever is killed or lost."""
+"""Batches at five providers' wires and as files: the same answers as live, whatever is killed or lost."""
 
 from __future__ import annotations
 
@@ -12,51 +12,27 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import PIL.Image
 import pytest
 
-from sightbench.client.batches.anthropic_wire import AnthropicBatches
 from sightbench.client.batches.file_wire import FileBatches, answers_to
-from sightbench.client.batches.gemini_wire import GeminiBatches
-from sightbench.client.batches.http import Http
 from sightbench.client.batches.ledger import Batch, Ledger
 from sightbench.client.batches.machine import Machine, Pace, Place, Tally
-from sightbench.client.batches.mistral_wire import MistralBatches
 from sightbench.client.batches.openai_wire import OpenAIBatches
 from sightbench.client.batches.service import Limits, Progress, Read, Result, Service
 from sightbench.client.body import Body, Template, build
-from sightbench.client.dialects import anthropic_messages, gemini_generate
 from sightbench.client.journal import Journal
 from sightbench.client.media import MediaCache
 from sightbench.client.providers import provider
-from sightbench.client.transport.completion import parse
-from sightbench.client.transport.endpoint import Endpoint
 from sightbench.errors import EndpointError
 from sightbench.families import Family
-from sightbench.sample import Reply, Sample
+from sightbench.sample import Reply, Sample, Video
 from tests.client.hosted import services
-from tests.client.samples import text, texts, to
-from tests.faults.server import Scripted, error, serving
+from tests.client.hosted.batch_process import WIRES, reader, service_at
+from tests.client.samples import about, text, texts, to
+from tests.faults.server import Response, Scripted, serving
 
 QUICK = Pace(0.01, 0.05)
-WIRES = ("openai", "anthropic", "gemini", "mistral")
-
-
-def reader(wire: str) -> Callable[[int, bytes], Any]:
-    native = {"anthropic": anthropic_messages.completion, "gemini": gemini_generate.completion}.get(wire)
-
-    def read(status: int, raw: bytes) -> Any:
-        return native(raw) if native and status == 200 else parse(status, {}, raw)
-
-    return read
-
-
-def service_at(wire: str, url: str) -> Service:
-    if wire == "openai":
-        return OpenAIBatches(url, "key")
-    http = Http(Endpoint(url, provider=provider(wire)))
-    if wire == "anthropic":
-        return AnthropicBatches(http)
-    return GeminiBatches(http, "m") if wire == "gemini" else MistralBatches(http, "m")
 
 
 def routed(wire: str, books: services.Books, server: Scripted) -> None:
@@ -64,7 +40,8 @@ def routed(wire: str, books: services.Books, server: Scripted) -> None:
         server.route = services.gemini(books, lambda: server.url.removesuffix("/v1"))
     else:
         server.route = {
-            "openai": services.openai, "anthropic": services.anthropic, "mistral": services.mistral
+            "openai": services.openai, "anthropic": services.anthropic, "mistral": services.mistral,
+            "together": services.together,
         }[wire](books)  # fmt: skip
 
 
@@ -102,6 +79,10 @@ async def batched(folder: Path, service: Service, wire: str, samples: Iterable[S
 def replies(folder: Path) -> dict[str, Reply]:
     with Journal.open(folder, write=False) as journal:
         return {name: journal.at(place) for name, place in journal.index().items()}
+
+
+def everything(folder: Path) -> str:
+    return "".join(file.read_text() for file in folder.rglob("*.json*"))
 
 
 @pytest.mark.parametrize("wire", WIRES)
@@ -247,8 +228,8 @@ class DyingService:
 
     def __init__(self, service: Service, clock: Clock) -> None:
         self._service, self._clock = service, clock
-        self.name, self.limits, self.frame, self.line = (
-            service.name, service.limits, service.frame, service.line,
+        self.name, self.limits, self.frame, self.line, self.redaction = (
+            service.name, service.limits, service.frame, service.line, service.redaction,
         )  # fmt: skip
 
     async def create(self, file: Path, token: str) -> str:
@@ -324,8 +305,12 @@ LONG = [
 ]
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(40, marks=LONG)])
-async def test_killed_processes_lose_nothing_and_pay_nothing_twice(kills: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("wire", "kills"), [("openai", 4), *(pytest.param(wire, 40, marks=LONG) for wire in WIRES)]
+)
+async def test_killed_processes_lose_nothing_and_pay_nothing_twice(
+    wire: str, kills: int, tmp_path: Path
+) -> None:
     """Real processes, killed at random moments, one run after the other until that many were killed."""
     draw = random.Random(3)
     killed = runs = 0
@@ -333,13 +318,14 @@ async def test_killed_processes_lose_nothing_and_pay_nothing_twice(kills: int, t
         books = services.Books(seconds=0.3)
         folder = tmp_path / str(runs)
         async with serving() as server:
-            routed("openai", books, server)
+            routed(wire, books, server)
             finished = False
             while not finished:
                 command = (
                     sys.executable,
                     "-m",
                     "tests.client.hosted.batch_process",
+                    wire,
                     server.url,
                     str(folder),
                     "60",
@@ -383,9 +369,63 @@ async def test_answers_may_come_from_anywhere_as_a_file(tmp_path: Path) -> None:
     assert [row["custom_id"] for row in again] == [rows[2]["custom_id"]]
 
 
-async def test_a_provider_that_refuses_says_so_in_one_line(tmp_path: Path) -> None:
+REFUSALS: dict[str, object] = {
+    "openai": {"error": {"message": "Incorrect key", "type": "x", "code": "invalid_api_key"}},
+    "anthropic": {"type": "error", "error": {"type": "authentication_error", "message": "Incorrect key"}},
+    "gemini": {"error": {"code": 401, "message": "Incorrect key", "status": "UNAUTHENTICATED"}},
+    "mistral": {"detail": "Incorrect key"},
+    "together": {"error": "Incorrect key"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("wire", WIRES)
+async def test_a_provider_that_refuses_says_so_in_one_line(wire: str, tmp_path: Path) -> None:
     async with serving() as server:
-        server.route = lambda request: error(401, "Incorrect API key provided")
-        with pytest.raises(EndpointError, match="Incorrect API key") as caught:
-            await batched(tmp_path, OpenAIBatches(server.url, "key"), "openai", texts(1))
+        server.route = lambda request: Response(401, json.dumps(REFUSALS[wire]).encode())
+        with pytest.raises(EndpointError, match=r"batch: .*Incorrect key") as caught:
+            await batched(tmp_path, service_at(wire, server.url), wire, texts(1))
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("wire", WIRES)
+async def test_a_key_that_comes_back_in_a_batch_is_kept_nowhere(wire: str, tmp_path: Path) -> None:
+    """In an answer, in a failed item, in how a batch stands."""
+    key = "sk-of-the-tests"
+    turns: list[str] = []
+
+    def run(name: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        turns.append(name)
+        words = f"you sent {key}"
+        if len(turns) > 1:
+            return 200, services.answered(words)
+        return 400, {"error": {"message": words, "type": "invalid_request_error", "code": None}}
+
+    books = services.Books(run=run)
+    notes: list[str] = []
+    async with serving() as server:
+        routed(wire, books, server)
+        async with machine(tmp_path, service_at(wire, server.url), wire, notes) as running:
+            await running.submit(texts(3), writer())
+            await running.wait(QUICK)
+    kept = everything(tmp_path)
+    assert "you sent ***" in kept and key not in kept and key not in "".join(notes)
+
+
+async def test_a_request_that_the_provider_would_not_take_goes_into_no_batch(tmp_path: Path) -> None:
+    books = services.Books()
+    PIL.Image.new("RGB", (8, 8)).save(tmp_path / "frame.png")
+    video = Video("cow", (tmp_path / "frame.png",) * 9)
+    async with serving() as server:
+        routed("mistral", books, server)
+        service = service_at("mistral", server.url)
+        with Journal.open(tmp_path) as journal:
+            place = Place("x", "mistral", "m")
+            running = Machine(
+                Ledger(tmp_path), journal, service, "/chat/completions", reader("mistral"), print, place
+            )
+            await running.submit([about(video, "q/many"), text("q/none", "Which?")], writer())
+            await running.wait(QUICK)
+        await service.close()
+    found = replies(tmp_path)
+    assert found["q/none"].status == "ok" and sum(books.paid.values()) == 1
+    assert found["q/many"].error is not None and "takes at most 8" in found["q/many"].error.message
