@@ -86,5 +86,5 @@ fuzz:
 
 perf: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[oracle]'
-	for figure in client masks readers choice_scorers text_scorers synthetic baseline report studies; do \
+	for figure in client masks readers choice_scorers text_scorers synthetic baseline report studies server_queue; do \
 	  echo "== $$figure"; $(BIN)/python -m perf.$$figure || exit 1; done

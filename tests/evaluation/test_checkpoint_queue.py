@@ -12,6 +12,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from perf.server_queue import Times, simulate
 from sightbench.errors import UsageError
 from sightbench.evaluation.studies.checkpoint_queue import places
 from sightbench.evaluation.studies.schedule import Server, Stage, moves
@@ -151,6 +152,16 @@ def test_the_schedule_keeps_to_its_rules_whatever_takes_how_long(seed: int) -> N
         servers[name] = replace(servers[name], stage=draw.choice(AFTER[servers[name].stage]))
     assert all(one.stage is Stage.GONE for one in servers.values()), servers
     assert began == list(servers)
+
+
+def test_a_gpu_is_hardly_idle_where_two_servers_fit_on_it() -> None:
+    """The schedule by a simulated clock: servers that answer for five minutes and take two to start."""
+    times = [Times(start=120, answer=300, last=10, stop=10)] * 16
+    one, two = (simulate(times, ["0"], at_once) for at_once in (1, 2))
+    assert one.seconds == 16 * 430 and one.idle == pytest.approx(130 / 430)
+    assert two.idle < 0.1 and two.seconds < 0.8 * one.seconds
+    four = simulate(times, ["0", "1", "2", "3"], 1)
+    assert four.seconds == pytest.approx(one.seconds / 4)
 
 
 AFTER = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import time
 from collections.abc import Iterator
@@ -11,10 +12,15 @@ from pathlib import Path
 import pytest
 
 from sightbench.evaluation.synthetic import render
+from tests.evaluation.test_checkpoint_queue import events
+from tests.evaluation.test_checkpoints import all_gone, command, started
+from tests.evaluation.test_checkpoints import home as checkpoints
 from tests.evaluation.test_shards import merges, scores
 from tests.faults.server import Request, Response, healthy, serving
 from tests.paths import ROOT
 from tests.slurm.cluster import Cluster, installed, running
+
+__all__ = ["checkpoints"]
 
 pytestmark = pytest.mark.slurm
 
@@ -104,6 +110,30 @@ def test_the_example_with_the_embedded_baseline(
     cluster.run(*words, "baseline", "all", scenes, run)
     assert scores(run) == scores(whole) and merges(run) == 1
     assert str(run) in log.read_text()
+
+
+def test_a_sweep_takes_the_gpus_that_srun_gives_it(
+    cluster: Cluster, checkpoints: Path, tmp_path: Path
+) -> None:
+    words = command(checkpoints, "--checkpoints", str(checkpoints / "sft"), gpus=1)
+    cluster.run("srun", "-n", 1, "--gpus=2", *words, cwd=tmp_path)
+    begun = [event for event in events(checkpoints) if event[0] == "start"]
+    assert len(begun) == 3 and {event[2] for event in begun} == {"0", "1"}
+    assert all_gone(checkpoints)
+    assert (checkpoints / "out" / "sweep.html").exists()
+
+
+def test_an_array_with_a_checkpoint_a_task_and_the_whole_afterwards(
+    cluster: Cluster, checkpoints: Path, tmp_path: Path
+) -> None:
+    line = shlex.join(command(checkpoints, "--checkpoints", gpus=1))
+    body = f"{line} $(ls -d {checkpoints}/sft/checkpoint-* | sed -n ${{SLURM_ARRAY_TASK_ID}}p)"
+    log = f"--output={tmp_path}/log-%a"
+    cluster.run("sbatch", "--wait", "--array=1-3", "--gpus=1", log, "--wrap", body, cwd=tmp_path)
+    assert len(started(checkpoints)) == 3 and all_gone(checkpoints)
+    told = cluster.run(*command(checkpoints, "--checkpoints", str(checkpoints / "sft"), gpus=1), cwd=tmp_path)
+    assert told.count("is done: its server is not started") == 3
+    assert (checkpoints / "out" / "sweep.html").read_text().count("<circle") == 6
 
 
 @pytest.mark.skipif("SIGHTBENCH_VLLM" not in os.environ, reason="no vLLM (make test-slurm has it)")
