@@ -119,7 +119,9 @@ static PyObject *py_counts(PyObject *module, PyObject *args) {
     if (!PyArg_ParseTuple(args, "OOOpO!s", &given[PRED], &given[GT], &given[HIDDEN], &inner, &PyTuple_Type, &rows,
                           &core))
         return NULL;
-    int avx2 = strcmp(core, "c-avx2") == 0 && avx2_works();
+    enum core chosen = fastest_core();
+    while (chosen > BASELINE && strcmp(core, CORE_NAMES[chosen]))
+        chosen--;
     element e;
     if (element_of(rows, &e))
         return NULL;
@@ -160,7 +162,7 @@ static PyObject *py_counts(PyObject *module, PyObject *args) {
     memset(&ws, 0, sizeof ws);
     for (; frame < n; frame++) {
         const mask_text *of = texts + 3 * frame;
-        error = count_frame(&ws, of + PRED, of + GT, lists == 3 ? of + HIDDEN : NULL, inner, &e, avx2, found + frame,
+        error = count_frame(&ws, of + PRED, of + GT, lists == 3 ? of + HIDDEN : NULL, inner, &e, chosen, found + frame,
                             &culprit);
         if (error)
             break;
@@ -244,7 +246,16 @@ static PyObject *py_overlaps(PyObject *module, PyObject *given) {
 static PyObject *py_variants(PyObject *module, PyObject *unused) {
     (void)module;
     (void)unused;
-    return avx2_works() ? Py_BuildValue("(ss)", "c-avx2", "c-baseline") : Py_BuildValue("(s)", "c-baseline");
+    enum core fastest = fastest_core();
+    PyObject *names = PyTuple_New(fastest + 1);
+    for (int core = fastest; names && core >= BASELINE; core--) {
+        PyObject *name = PyUnicode_FromString(CORE_NAMES[core]);
+        if (!name || PyTuple_SetItem(names, fastest - core, name)) {
+            Py_DECREF(names);
+            return NULL;
+        }
+    }
+    return names;
 }
 
 static PyMethodDef METHODS[] = {

@@ -3,6 +3,7 @@
  *     BOUNDARY(name)     the name, with the instruction set's suffix
  *     LANES         64-bit words per vector
  *     ANY(v)        is any bit of the vector set?
+ *     POPCOUNT(v)   how many bits are, where an instruction counts them
  *
  * A plane holds 64 rows of one column in a word, row 64k + i in bit i of band k; word x of band k is
  * plane[k * stride + x]. So a pixel's vertical neighbour is a shift by one bit, with the carry from the
@@ -17,10 +18,29 @@ typedef uint64_t BOUNDARY(vec_at) __attribute__((vector_size(8 * LANES), aligned
 #define STORE(p, v) (*(BOUNDARY(vec_at) *)(p) = (BOUNDARY(vec_at))(v))
 
 INLINE uint64_t BOUNDARY(popcount)(VEC v) {
+#ifdef POPCOUNT
+    return POPCOUNT(v);
+#else
     uint64_t bits = 0;
     for (int i = 0; i < LANES; i++)
         bits += (uint64_t)__builtin_popcountll(v[i]);
     return bits;
+#endif
+}
+
+/* Writes a vector and its place, and says whether it holds anything: only then is it to be kept. Nothing
+ * branches here, since nobody could predict where a contour runs. */
+INLINE size_t BOUNDARY(put)(places *list, size_t n, long at, VEC found) {
+    list->at[n] = (uint32_t)at;
+    STORE(list->bits + n * LANES, found);
+    return ANY(found);
+}
+
+/* Adds a vector of a contour, unless it is empty. */
+INLINE void BOUNDARY(keep)(contour *out, long at, VEC found) {
+    out->at[out->n] = (uint32_t)at;
+    out->n += ANY(found);
+    STORE(out->plane + at, found);
 }
 
 /* The rows `n` (0 < n < 64) above or below, carried in from the band there. */
@@ -137,29 +157,24 @@ static void BOUNDARY(paint)(const run_list *mask, uint64_t *plane, long stride, 
 }
 
 /* Boundary as Dyn-Bench has it: mask pixels that see background, or the image's outside, in reach. */
-static uint64_t BOUNDARY(inner_boundary)(const uint64_t *mask, uint64_t *boundary, const box *b, long stride, const element *e) {
+static void BOUNDARY(inner_boundary)(const uint64_t *mask, const box *b, long stride, const element *e, contour *out) {
     const VEC complement = ~(VEC){0};
-    uint64_t bits = 0;
     for (long k = 0; k < b->bands; k++)
         for (long x = 0; x < b->width; x += LANES) {
             const uint64_t *p = mask + k * stride + x;
             VEC here = LOAD(p);
-            if (!ANY(here))
-                continue;
-            VEC outside = e->is_diamond2 ? BOUNDARY(dilate_diamond2)(p, stride, complement)
-                                         : BOUNDARY(dilate)(p, stride, complement, e);
-            VEC found = here & outside;
-            if (ANY(found)) {
-                STORE(boundary + k * stride + x, found);
-                bits += BOUNDARY(popcount)(found);
-            }
+            if (ANY(here))
+                here &= e->is_diamond2 ? BOUNDARY(dilate_diamond2)(p, stride, complement)
+                                       : BOUNDARY(dilate)(p, stride, complement, e);
+            BOUNDARY(keep)(out, k * stride + x, here);
         }
-    return bits;
 }
 
 /* Boundary as DAVIS has it: pixels unlike their right, lower or lower right neighbour. Beyond the image
- * its last column and row repeat, which makes the image's own border no boundary. */
-static uint64_t BOUNDARY(edge_boundary)(uint64_t *mask, uint64_t *boundary, const box *b, long stride) {
+ * its last column and row repeat, which makes the image's own border no boundary. It takes the mask's place in
+ * the plane: what a vector needs lies in it, to its right and below. */
+static void BOUNDARY(edge_boundary)(const box *b, long stride, contour *out) {
+    uint64_t *mask = out->plane;
     if (b->touches_right)
         for (long k = 0; k < b->bands; k++)
             mask[k * stride + b->width] = mask[k * stride + b->width - 1];
@@ -170,7 +185,6 @@ static uint64_t BOUNDARY(edge_boundary)(uint64_t *mask, uint64_t *boundary, cons
             mask[(next >> 6) * stride + x] |= bit << (next & 63);
         }
     }
-    uint64_t bits = 0;
     for (long k = 0; k < b->bands; k++) {
         uint64_t rows = k == b->height >> 6 ? (1ull << (b->height & 63)) - 1 : ~0ull;
         for (long x = 0; x < b->width; x += LANES) {
@@ -180,40 +194,47 @@ static uint64_t BOUNDARY(edge_boundary)(uint64_t *mask, uint64_t *boundary, cons
                          (here ^ BOUNDARY(below)(right, below_right, 1))) & rows;
             for (long i = b->width - x; b->touches_right && i < LANES; i++)
                 found[i] = 0;
-            if (ANY(found)) {
-                STORE(boundary + k * stride + x, found);
-                bits += BOUNDARY(popcount)(found);
-            }
+            BOUNDARY(keep)(out, k * stride + x, found);
         }
+        mask[k * stride + b->width] = 0;
     }
-    return bits;
+    memset(mask + b->bands * stride, 0, (size_t)(b->width + 1) * sizeof *mask);
 }
 
-/* Pixels of boundary `boundary` that lie in reach of boundary `other`. Dilation is worked out only where
- * there is something to match, by small shapes within the element first and no further than it takes to match it. */
-static uint64_t BOUNDARY(hits)(const uint64_t *boundary, const uint64_t *other, const box *b, long stride, const element *e) {
+/* Pixels of one contour that lie in reach of another. Dilation is worked out only where there is something to
+ * match, by small shapes within the element first, and by the next one only for what is still missed: `missed`
+ * holds those vectors and their places. */
+static uint64_t BOUNDARY(hits)(const contour *boundary, const contour *other, long stride, const element *e, places *missed) {
     const VEC as_is = {0};
-    uint64_t bits = 0;
-    for (long k = 0; k < b->bands; k++)
-        for (long x = 0; x < b->width; x += LANES) {
-            VEC here = LOAD(boundary + k * stride + x);
-            if (!ANY(here))
-                continue;
-            const uint64_t *p = other + k * stride + x;
-            VEC reached = {0};
-            if (e->holds_diamond2) {
-                reached = BOUNDARY(dilate_diamond2)(p, stride, as_is);
-                if (!e->is_diamond2 && ANY(here & ~reached))
-                    reached |= BOUNDARY(dilate_plus)(p, stride, e);
-            }
-            if (!e->is_diamond2 && ANY(here & ~reached) && BOUNDARY(any_near)(p, stride, e)) {
-                reached |= BOUNDARY(dilate_half)(p, stride, as_is, e, e->radius, -1, e->radius + 1);
-                if (ANY(here & ~reached))
-                    reached |= BOUNDARY(dilate_half)(p, stride, as_is, e, -e->radius, 1, e->radius);
-            }
-            bits += BOUNDARY(popcount)(here & reached);
+    size_t left = 0;
+    for (size_t i = 0; i < boundary->n; i++) {
+        long at = boundary->at[i];
+        VEC reached = e->holds_diamond2 ? BOUNDARY(dilate_diamond2)(other->plane + at, stride, as_is) : as_is;
+        left += BOUNDARY(put)(missed, left, at, LOAD(boundary->plane + at) & ~reached);
+    }
+    if (e->holds_diamond2 && !e->is_diamond2) {
+        size_t n = left;
+        for (size_t i = left = 0; i < n; i++) {
+            long at = missed->at[i];
+            VEC reached = BOUNDARY(dilate_plus)(other->plane + at, stride, e);
+            left += BOUNDARY(put)(missed, left, at, LOAD(missed->bits + i * LANES) & ~reached);
         }
-    return bits;
+    }
+    uint64_t misses = 0;
+    for (size_t i = 0; i < left; i++) {
+        const uint64_t *p = other->plane + missed->at[i];
+        VEC still = LOAD(missed->bits + i * LANES);
+        if (!e->is_diamond2 && BOUNDARY(any_near)(p, stride, e))
+            still &= ~BOUNDARY(dilate)(p, stride, as_is, e);
+        misses += BOUNDARY(popcount)(still);
+    }
+    return boundary->pixels - misses;
+}
+
+static uint64_t BOUNDARY(pixels)(contour *of) {
+    for (size_t i = 0; i < of->n; i++)
+        of->pixels += BOUNDARY(popcount)(LOAD(of->plane + of->at[i]));
+    return of->pixels;
 }
 
 static uint64_t BOUNDARY(area)(const uint64_t *plane, const box *b, long stride) {
@@ -238,21 +259,24 @@ static int BOUNDARY(count_pair)(const run_list *pred, const run_list *gt, const 
     long margin = (e->reach > 2 ? e->reach : 2) + 1;
     long stride = b.width + 2 * margin + 2 * LANES;
     long size = stride * (b.bands + 2 * e->bands_beyond) + 2 * LANES;
-    size_t bytes = (size_t)size * 4 * sizeof(uint64_t);
-    if (reserve(planes, bytes))
+    size_t vectors = (size_t)(b.bands * ((b.width + LANES - 1) / LANES)) + 1;
+    size_t zeros = (size_t)size * 3 * sizeof(uint64_t), listed = vectors * (LANES * sizeof(uint64_t) + 3 * sizeof(uint32_t));
+    if (reserve(planes, zeros + listed))
         return BOUNDARY_NO_MEMORY;
-    memset(planes->at, 0, bytes);
-    uint64_t *p = (uint64_t *)planes->at + e->bands_beyond * stride + margin, *g = p + size;
-    uint64_t *p_boundary = g + size, *g_boundary = p_boundary + size;
+    memset(planes->at, 0, inner || (hidden && hidden->n) ? zeros : zeros / 3 * 2);
+    uint64_t *p = (uint64_t *)planes->at + e->bands_beyond * stride + margin, *g = p + size, *third = g + size;
+    uint64_t *missed_bits = (uint64_t *)planes->at + 3 * size;
+    uint32_t *at = (uint32_t *)(missed_bits + vectors * LANES);
+    places missed = {missed_bits, at + 2 * vectors};
 
     BOUNDARY(paint)(pred, p, stride, &b);
     BOUNDARY(paint)(gt, g, stride, &b);
     if (hidden && hidden->n) {
-        BOUNDARY(paint)(hidden, p_boundary, stride, &b);
+        BOUNDARY(paint)(hidden, third, stride, &b);
         for (long i = -margin; i < b.bands * stride - margin; i++) {
-            p[i] &= ~p_boundary[i];
-            g[i] &= ~p_boundary[i];
-            p_boundary[i] = 0;
+            p[i] &= ~third[i];
+            g[i] &= ~third[i];
+            third[i] = 0;
         }
         out->pred = BOUNDARY(area)(p, &b, stride);
         out->gt = BOUNDARY(area)(g, &b, stride);
@@ -263,16 +287,19 @@ static int BOUNDARY(count_pair)(const run_list *pred, const run_list *gt, const 
             if (ANY(both))
                 out->inter += BOUNDARY(popcount)(both);
         }
+    contour p_boundary = {inner ? third : p, at, 0, 0}, g_boundary = {inner ? p : g, at + vectors, 0, 0};
     if (inner) {
-        out->boundary_pred = BOUNDARY(inner_boundary)(p, p_boundary, &b, stride, e);
-        out->boundary_gt = BOUNDARY(inner_boundary)(g, g_boundary, &b, stride, e);
+        BOUNDARY(inner_boundary)(p, &b, stride, e, &p_boundary);
+        BOUNDARY(inner_boundary)(g, &b, stride, e, &g_boundary);
     } else {
-        out->boundary_pred = BOUNDARY(edge_boundary)(p, p_boundary, &b, stride);
-        out->boundary_gt = BOUNDARY(edge_boundary)(g, g_boundary, &b, stride);
+        BOUNDARY(edge_boundary)(&b, stride, &p_boundary);
+        BOUNDARY(edge_boundary)(&b, stride, &g_boundary);
     }
+    out->boundary_pred = BOUNDARY(pixels)(&p_boundary);
+    out->boundary_gt = BOUNDARY(pixels)(&g_boundary);
     if (out->boundary_pred && out->boundary_gt) {
-        out->hit_pred = BOUNDARY(hits)(p_boundary, g_boundary, &b, stride, e);
-        out->hit_gt = BOUNDARY(hits)(g_boundary, p_boundary, &b, stride, e);
+        out->hit_pred = BOUNDARY(hits)(&p_boundary, &g_boundary, stride, e, &missed);
+        out->hit_gt = BOUNDARY(hits)(&g_boundary, &p_boundary, stride, e, &missed);
     }
     return BOUNDARY_OK;
 }
@@ -306,3 +333,4 @@ static int BOUNDARY(count_frame)(workspace *ws, const mask_text *pred, const mas
 #undef BOUNDARY
 #undef LANES
 #undef ANY
+#undef POPCOUNT

@@ -1,7 +1,7 @@
 /* The counting core without Python: what boundary.c wraps and the fuzzer in tests/fuzz drives.
  *
  * RLE text -> column runs (boundary_runs.h) -> bit planes -> seven integers (boundary_bits.h, once for any
- * machine and once for AVX2, chosen at run time).
+ * machine, once for AVX2 and once for AVX-512, chosen at run time).
  */
 #ifndef BOUNDARY_CORE_H
 #define BOUNDARY_CORE_H
@@ -64,6 +64,20 @@ static box box_around(const run_list *a, const run_list *b, uint32_t h, uint32_t
     return found;
 }
 
+/* A boundary: its plane, and the places of the vectors in it that hold something, `pixels` in all. */
+typedef struct {
+    uint64_t *plane;
+    uint32_t *at;
+    size_t n;
+    uint64_t pixels;
+} contour;
+
+/* Vectors and the places in a plane that they belong to. */
+typedef struct {
+    uint64_t *bits;
+    uint32_t *at;
+} places;
+
 /* All memory one thread of counting needs; zero it first, release it last. */
 typedef struct {
     run_list pred, gt, hidden;
@@ -77,8 +91,7 @@ static void release(workspace *ws) {
         free(masks[i]->runs.at);
         free(masks[i]->tables.at);
     }
-    free(ws->scratch.text.at);
-    free(ws->scratch.lengths.at);
+    release_scratch(&ws->scratch);
     free(ws->planes.at);
 }
 
@@ -96,18 +109,33 @@ enum whose { PRED, GT, HIDDEN };
 #define ANY(v) (((v)[0] | (v)[1]) != 0)
 #include "boundary_bits.h"
 
-#if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__)
-#define HAS_AVX2_VARIANT 1
+#if (defined(__x86_64__) || defined(__i386__)) && (defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 9))
+#define HAS_AVX 1
+#include <immintrin.h>
+
 #ifdef __clang__
 #pragma clang attribute push(__attribute__((target("avx2,popcnt,bmi,bmi2"))), apply_to = function)
 #else
 #pragma GCC push_options
 #pragma GCC target("avx2,popcnt,bmi,bmi2")
 #endif
-typedef long long any_bits __attribute__((vector_size(32)));
 #define BOUNDARY(name) name##_avx2
 #define LANES 4
-#define ANY(v) (!__builtin_ia32_ptestz256((any_bits)(v), (any_bits)(v)))
+#define ANY(v) (!_mm256_testz_si256((__m256i)(v), (__m256i)(v)))
+#include "boundary_bits.h"
+#ifdef __clang__
+#pragma clang attribute pop
+#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx512vpopcntdq,popcnt,bmi,bmi2"))), \
+                             apply_to = function)
+#else
+#pragma GCC pop_options
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512vl,avx512bw,avx512dq,avx512vpopcntdq,popcnt,bmi,bmi2")
+#endif
+#define BOUNDARY(name) name##_avx512
+#define LANES 8
+#define ANY(v) (_mm512_test_epi64_mask((__m512i)(v), (__m512i)(v)) != 0)
+#define POPCOUNT(v) ((uint64_t)_mm512_reduce_add_epi64(_mm512_popcnt_epi64((__m512i)(v))))
 #include "boundary_bits.h"
 #ifdef __clang__
 #pragma clang attribute pop
@@ -116,23 +144,34 @@ typedef long long any_bits __attribute__((vector_size(32)));
 #endif
 #endif
 
-static int avx2_works(void) {
-#ifdef HAS_AVX2_VARIANT
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt") && __builtin_cpu_supports("bmi") &&
-           __builtin_cpu_supports("bmi2");
+enum core { BASELINE, AVX2, AVX512, CORES };
+static const char *const CORE_NAMES[CORES] = {"c-baseline", "c-avx2", "c-avx512"};
+
+/* The fastest core that this machine has; it has those before it too. */
+static enum core fastest_core(void) {
+#ifdef HAS_AVX
+    if (!(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt") && __builtin_cpu_supports("bmi") &&
+          __builtin_cpu_supports("bmi2")))
+        return BASELINE;
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vpopcntdq"))
+        return AVX512;
+    return AVX2;
 #else
-    return 0;
+    return BASELINE;
 #endif
 }
 
 /* Counts one frame. On an error *culprit says which of the masks it is about. */
 static int count_frame(workspace *ws, const mask_text *pred, const mask_text *gt, const mask_text *hidden, int inner,
-                       const element *e, int avx2, counts *out, enum whose *culprit) {
-#ifdef HAS_AVX2_VARIANT
-    if (avx2)
+                       const element *e, enum core core, counts *out, enum whose *culprit) {
+#ifdef HAS_AVX
+    if (core == AVX512)
+        return count_frame_avx512(ws, pred, gt, hidden, inner, e, out, culprit);
+    if (core == AVX2)
         return count_frame_avx2(ws, pred, gt, hidden, inner, e, out, culprit);
 #endif
-    (void)avx2;
+    (void)core;
     return count_frame_baseline(ws, pred, gt, hidden, inner, e, out, culprit);
 }
 

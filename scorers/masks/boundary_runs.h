@@ -66,8 +66,14 @@ typedef struct {
 } run_list;
 
 typedef struct {
-    buffer text, lengths;
+    buffer text, values, lengths;
 } scratch;
+
+static void release_scratch(scratch *s) {
+    free(s->text.at);
+    free(s->values.at);
+    free(s->lengths.at);
+}
 
 static inline uint64_t load8(const unsigned char *p) {
     uint64_t v;
@@ -80,13 +86,23 @@ static inline uint64_t load8(const unsigned char *p) {
 
 #define EACH_BYTE(c) (0x0101010101010101ull * (c))
 
+/* A number of 1 to 7 digits: 5 bits of each, the lowest first; the highest bit of all is the sign. */
+INLINE int64_t long_number(const unsigned char *digits, size_t n) {
+    uint64_t number = 0;
+    for (size_t i = 0; i < n; i++)
+        number |= (uint64_t)(digits[i] & 31) << (5 * i);
+    unsigned unused = 64 - 5 * (unsigned)n;
+    return (int64_t)(number << unused) >> unused;
+}
+
 /* The text's numbers, as run lengths. On success *count of them, summing to `pixels`, lie in s->lengths. */
 INLINE int read_lengths(const unsigned char *given, size_t n, uint32_t pixels, scratch *s, size_t *count) {
     if (n == 0)
         return BOUNDARY_NO_RUNS;
     if (n > MAX_TEXT)
         return BOUNDARY_BAD_SUM;
-    if (reserve(&s->text, n + 72) || reserve(&s->lengths, n * sizeof(uint32_t)))
+    if (reserve(&s->text, n + 72) || reserve(&s->values, n * sizeof(int16_t)) ||
+        reserve(&s->lengths, n * sizeof(uint32_t)))
         return BOUNDARY_NO_MEMORY;
 
     /* a copy as digits of 6 bits, with room to read a few words past the end */
@@ -101,9 +117,17 @@ INLINE int read_lengths(const unsigned char *given, size_t n, uint32_t pixels, s
     if (digits[n - 1] & 32)
         return BOUNDARY_CUT_NUMBER;
 
+    /* what begins at each digit if it is a number of one digit or two, as nearly all are; the highest bit of 5
+     * or 10 is the sign. For all digits at once this costs less than for the first ones one by one. */
+    int16_t *values = s->values.at;
+    for (size_t i = 0; i < n; i++) {
+        uint16_t low = digits[i] & 31, high = digits[i + 1] & 31, both = (uint16_t)(low | high << 5);
+        values[i] = (int16_t)(digits[i] & 32 ? (int16_t)(both << 6) >> 6 : (int16_t)(low << 11) >> 11);
+    }
+
     uint32_t *lengths = s->lengths.at;
     size_t k = 0, first = 0; /* numbers so far; where the current one begins */
-    int64_t before = 0, two_before = 0, sum = 0, negative = 0;
+    int64_t before = 0, two_before = 0, any = 0;
     for (size_t chunk = 0; chunk < n; chunk += 64) {
         /* bit i of `last`: digit chunk + i is the last of its number (bit 5 is clear) */
         uint64_t last = 0;
@@ -116,31 +140,28 @@ INLINE int read_lengths(const unsigned char *given, size_t n, uint32_t pixels, s
             last &= (1ull << (n - chunk)) - 1;
         for (; last; last &= last - 1) {
             size_t end = chunk + (size_t)__builtin_ctzll(last) + 1;
-            unsigned bits = 5 * (unsigned)(end - first);
-            /* squeeze the 5 bits out of each digit; nearly all numbers have one or two */
-            uint64_t raw = load8(digits + first), number = (raw & 31) | ((raw >> 3) & 0x3e0);
-            if (__builtin_expect(bits > 10, 0)) {
-                if (bits > 35)
+            int64_t run = values[first];
+            if (__builtin_expect(end - first > 2, 0)) {
+                if (end - first > 7)
                     return BOUNDARY_LONG_NUMBER;
-                number |= ((raw >> 6) & 0x7c00) | ((raw >> 9) & 0xf8000) | ((raw >> 12) & 0x1f00000) |
-                          ((raw >> 15) & 0x3e000000) | ((raw >> 18) & 0x7c0000000ull);
+                run = long_number(digits + first, end - first);
             }
-            /* shifted up and back: cuts off what follows, extends the sign */
-            int64_t run = (int64_t)(number << (64 - bits)) >> (64 - bits);
-            run += k > 2 ? two_before : 0;
+            run += two_before;
             two_before = before;
-            before = run;
-            negative |= run;
-            sum += run;
+            before = k ? run : 0; /* the third number is no difference to the first */
+            any |= run;
             lengths[k++] = (uint32_t)run;
             first = end;
         }
-        /* once per chunk, which is too soon for either to overflow */
-        if (negative < 0)
+        /* once per chunk, which is too soon to overflow */
+        if (any < 0)
             return BOUNDARY_BAD_RUN;
-        if (sum > pixels)
+        if (any > 2 * (int64_t)MAX_PIXELS)
             return BOUNDARY_BAD_SUM;
     }
+    uint64_t sum = 0;
+    for (size_t i = 0; i < k; i++)
+        sum += lengths[i];
     if (sum != pixels)
         return BOUNDARY_BAD_SUM;
     *count = k;

@@ -179,7 +179,7 @@ def _pairs(preds: Sequence[Rle | None], gts: Sequence[Rle], rules: Definition) -
     for frame, (pred, gt) in enumerate(zip(preds, gts, strict=False)):
         if pred is None:
             pred = rle.empty(gt.h, gt.w)
-        elif rules.other_size == "error" and pred[:2] != gt[:2]:
+        elif (pred.h != gt.h or pred.w != gt.w) and rules.other_size == "error":
             raise MaskError(f"size {[*pred[:2]]} is not the frame's {[*gt[:2]]}", frame)
         pairs.append((pred, gt))
     return pairs
@@ -193,9 +193,11 @@ def _count(
     core: str | None,
 ) -> list[Counts]:
     """Counts of all frames; those of one size share a structuring element and one call of the core."""
-    by_frame: list[Counts | None] = [None] * len(pairs)
-    for h, w in dict.fromkeys(gt[:2] for _, gt in pairs):
-        frames = [i for i, (_, gt) in enumerate(pairs) if gt[:2] == (h, w)]
+    by_size: dict[tuple[int, int], list[int]] = {}
+    for i, (_, gt) in enumerate(pairs):
+        by_size.setdefault((gt.h, gt.w), []).append(i)
+    by_frame: dict[int, Counts] = {}
+    for (h, w), frames in by_size.items():
         inner = rules.boundary == "inner"
         element = boundary.diamond(tolerance) if inner else boundary.disk(float(davis_radius(h, w)))
         try:
@@ -209,9 +211,8 @@ def _count(
             )
         except MaskError as error:
             raise MaskError(error.reason, frames[error.frame or 0], error.whose) from None
-        for i, count in zip(frames, counted, strict=True):
-            by_frame[i] = count
-    return [count for count in by_frame if count is not None]
+        by_frame.update(zip(frames, counted, strict=True))
+    return [by_frame[i] for i in range(len(pairs))]
 
 
 def _kept(counts: Sequence[Counts], rules: Definition) -> list[int]:

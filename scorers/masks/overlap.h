@@ -11,10 +11,8 @@ typedef struct {
 } overlay;
 
 static void release_overlay(overlay *o) {
-    for (int i = 0; i < MAX_OVERLAID; i++) {
-        free(o->of[i].text.at);
-        free(o->of[i].lengths.at);
-    }
+    for (int i = 0; i < MAX_OVERLAID; i++)
+        release_scratch(&o->of[i]);
 }
 
 /* pixels[s]: how many of the h*w pixels lie in just those of the n masks whose bits are set in s.

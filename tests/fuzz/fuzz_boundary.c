@@ -191,7 +191,7 @@ static void try_largest(workspace *ws) {
     counts found;
     enum whose culprit;
     mask_text gt = {full, n, h, w}, pred = {one, 2, 1, 1};
-    if (count_frame(ws, &pred, &gt, NULL, (int)below(2), &e, (int)below(2) && avx2_works(), &found, &culprit))
+    if (count_frame(ws, &pred, &gt, NULL, (int)below(2), &e, (enum core)below(fastest_core() + 1u), &found, &culprit))
         fail("the largest frame was refused");
     if (found.inter != MAX_PIXELS || found.pred != MAX_PIXELS || found.hit_gt != found.boundary_gt)
         fail("the largest frame");
@@ -208,13 +208,14 @@ static int try_hostile(workspace *ws) {
         }
     element e;
     random_element(&e);
-    counts c[2];
+    counts c[CORES];
     enum whose culprit;
     int inner = (int)below(2), with_void = (int)below(2), error = BOUNDARY_OK;
-    for (int avx2 = 0; avx2 <= avx2_works(); avx2++)
-        error = count_frame(ws, masks, masks + 1, with_void ? masks + 2 : NULL, inner, &e, avx2, c + avx2, &culprit);
-    if (!error && avx2_works() && memcmp(c, c + 1, sizeof *c))
-        fail("instruction sets, on hostile text");
+    for (enum core core = BASELINE; core <= fastest_core(); core++) {
+        error = count_frame(ws, masks, masks + 1, with_void ? masks + 2 : NULL, inner, &e, core, c + core, &culprit);
+        if (!error && memcmp(c, c + core, sizeof *c))
+            fail("instruction sets, on hostile text");
+    }
     free(p.at);
     free(g.at);
     free(v.at);
@@ -259,11 +260,13 @@ static void try_sound(workspace *ws) {
     counts expected = plain_counts(p, g, h, w, inner, &e), found;
     mask_text masks[3] = {{pred.at, pred.n, from_h, from_w}, {gt.at, gt.n, h, w}, {hidden.at, hidden.n, h, w}};
     enum whose culprit;
-    for (int avx2 = 0; avx2 <= avx2_works(); avx2++) {
-        if (count_frame(ws, masks, masks + 1, with_void ? masks + 2 : NULL, inner, &e, avx2, &found, &culprit))
+    for (enum core core = BASELINE; core <= fastest_core(); core++) {
+        if (count_frame(ws, masks, masks + 1, with_void ? masks + 2 : NULL, inner, &e, core, &found, &culprit))
             fail("a sound mask was refused");
-        if (memcmp(&found, &expected, sizeof found))
-            fail(avx2 ? "avx2 and pixel by pixel" : "baseline and pixel by pixel");
+        if (memcmp(&found, &expected, sizeof found)) {
+            fprintf(stderr, "%s: ", CORE_NAMES[core]);
+            fail("not what pixel by pixel gives");
+        }
     }
     free(pred.at);
     free(gt.at);
@@ -274,7 +277,7 @@ int main(int argc, char **argv) {
     long inputs = argc > 1 ? atol(argv[1]) : 1000000;
     uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     state = seed * 0x9E3779B97F4A7C15ull + 1;
-    printf("%ld inputs from seed %llu, avx2 %s\n", inputs, (unsigned long long)seed, avx2_works() ? "yes" : "no");
+    printf("%ld inputs from seed %llu, cores up to %s\n", inputs, (unsigned long long)seed, CORE_NAMES[fastest_core()]);
     long refused = 0, hostile_inputs = 0;
     workspace ws;
     memset(&ws, 0, sizeof ws);
