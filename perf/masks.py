@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -39,6 +40,7 @@ from sightbench.scorers.masks.truth import Truth, open_cache
 
 Frames = list[np.ndarray]
 Pair = tuple[Frames, Frames]
+OPENCV = "DAVIS, MeViS (OpenCV)"
 SIZES = ((240, 427), (480, 854), (720, 1280), (1080, 1920), (2160, 3840))
 
 
@@ -69,32 +71,52 @@ def dynbench(preds: Frames, gts: Frames) -> float:
 
 
 def seg2bmap(mask: np.ndarray) -> np.ndarray:
-    boundary = np.zeros_like(mask)
-    here, right, below, both = mask[:-1, :-1], mask[:-1, 1:], mask[1:, :-1], mask[1:, 1:]
-    boundary[:-1, :-1] = (here ^ right) | (here ^ below) | (here ^ both)
-    boundary[-1, :-1] = mask[-1, :-1] ^ mask[-1, 1:]
-    boundary[:-1, -1] = mask[:-1, -1] ^ mask[1:, -1]
+    seg = mask.astype(bool)
+    seg[seg > 0] = 1
+    right, below, both = np.zeros_like(seg), np.zeros_like(seg), np.zeros_like(seg)
+    right[:, :-1], below[:-1], both[:-1, :-1] = seg[:, 1:], seg[1:], seg[1:, 1:]
+    boundary = seg ^ right | seg ^ below | seg ^ both
+    boundary[-1] = seg[-1] ^ right[-1]
+    boundary[:, -1] = seg[:, -1] ^ below[:, -1]
+    boundary[-1, -1] = 0
     return boundary
 
 
-def davis(preds: Frames, gts: Frames) -> float:
-    """davis2017-evaluation, davis2017/metrics.py: db_eval_iou, db_eval_boundary over all frames."""
-    js, fs = [], []
+def davis(preds: np.ndarray, gts: np.ndarray) -> float:
+    """db_eval_iou and db_eval_boundary over all frames (T x h x w), array operation by array operation.
+
+    davis2017-evaluation davis2017/metrics.py; MeViS tools/metrics.py, which VISA and Sa2VA share.
+    """
+    p, g = preds.astype(bool), gts.astype(bool)
+    void = np.zeros_like(p)
+    inter = np.sum((p & g) & np.logical_not(void), axis=(-2, -1))
+    union = np.sum((p | g) & np.logical_not(void), axis=(-2, -1))
+    with np.errstate(invalid="ignore"):
+        js = inter / union
+    js[np.isclose(union, 0)] = 1
+    fs = []
     for pred, gt in zip(preds, gts, strict=True):
-        union = np.sum(pred | gt)
-        js.append(np.sum(pred & gt) / union if union else 1.0)
-        kernel = disk(np.ceil(0.008 * np.linalg.norm(pred.shape)))
-        boundary_p, boundary_g = seg2bmap(pred), seg2bmap(gt)
-        n_p, n_g = np.sum(boundary_p), np.sum(boundary_g)
+        void = np.zeros_like(pred).astype(bool)
+        radius = np.ceil(0.008 * np.linalg.norm(pred.shape))
+        boundary_p, boundary_g = (seg2bmap(mask * np.logical_not(void)) for mask in (pred, gt))
         wide_p, wide_g = (
-            cv2.dilate(boundary.astype(np.uint8), kernel) for boundary in (boundary_p, boundary_g)
+            cv2.dilate(boundary.astype(np.uint8), disk(radius).astype(np.uint8))
+            for boundary in (boundary_p, boundary_g)
         )
+        match_g, match_p = boundary_g * wide_p, boundary_p * wide_g
+        n_p, n_g = np.sum(boundary_p), np.sum(boundary_g)
         if n_p == 0 or n_g == 0:
             fs.append(float(n_p == n_g))
             continue
-        p, r = np.sum(boundary_p * wide_g) / float(n_p), np.sum(boundary_g * wide_p) / float(n_g)
-        fs.append(2 * p * r / (p + r) if p + r else 0.0)
+        precision, recall = np.sum(match_p) / float(n_p), np.sum(match_g) / float(n_g)
+        total = precision + recall
+        fs.append(2 * precision * recall / total if total else 0.0)
     return float((np.mean(js) + np.mean(fs)) / 2)
+
+
+def as_read(masks: Frames, foreground: int) -> np.ndarray:
+    """Masks as that reference holds them: T x h x w bytes, predictions 255 as in their PNGs, the truth 1."""
+    return np.stack(masks).astype(np.uint8) * np.uint8(foreground)
 
 
 def vos_benchmark() -> Callable[[Frames, Frames], float] | None:
@@ -170,9 +192,9 @@ def cpu_us(run: Callable[[], object], frames: int, passes: int) -> float:
 
 def measure(pairs: list[Pair], reference_frames: int) -> dict[str, float]:
     """Mean CPU microseconds per frame by method; checks that all agree on every object on the way."""
-    references: dict[str, tuple[str, Callable[[Frames, Frames], float]]] = {
+    references: dict[str, tuple[str, Callable[[Any, Any], float]]] = {
         "Dyn-Bench (scipy)": ("dynbench", dynbench),
-        "DAVIS (OpenCV)": ("mevis", davis),
+        OPENCV: ("mevis", davis),
     }
     package = vos_benchmark()
     if package is not None:
@@ -182,7 +204,9 @@ def measure(pairs: list[Pair], reference_frames: int) -> dict[str, float]:
         p, g = [rle.from_array(m) for m in preds], [rle.from_array(m) for m in gts]
         some = slice(0, None, max(1, len(gts) // reference_frames))
         for name, (definition, reference) in references.items():
-            few = preds[some], gts[some]
+            few = (preds[some], gts[some])
+            if name == OPENCV:
+                few = (as_read(few[0], 255), as_read(few[1], 1))
             got, expected = score_object(p[some], g[some], definition).jf, reference(*few)
             assert abs(got - expected) < 1e-12, (name, got, expected)
             spent.setdefault(name, []).append(cpu_us(lambda few=few, r=reference: r(*few), len(few[1]), 1))
@@ -214,7 +238,7 @@ def report(pairs: list[Pair], console: Console) -> None:
     table.add_section()
     fastest = boundary.cores()[0]
     ratios = [("Dyn-Bench (scipy)", "Dyn-Bench", core) for core in (fastest, "numpy")]
-    ratios += [(name, "DAVIS", fastest) for name in ("DAVIS (OpenCV)", "vos-benchmark")]
+    ratios += [(name, "DAVIS", fastest) for name in (OPENCV, "vos-benchmark")]
     for reference, ours, core in ratios:
         if reference in next(iter(columns.values())):
             cells = (f"{c[reference] / c[f'{core}: {ours} from RLE']:,.0f}x" for c in columns.values())
