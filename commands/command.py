@@ -169,7 +169,7 @@ def _each_model(ctx: click.Context, flags: dict[str, Any]) -> list[dict[str, Any
 def _show(options: Options, repeats: int, calibrate: int | None) -> int:
     from sightbench.commands.plan import show
 
-    show(options)
+    show(options, calibrate)
     if repeats > 1:
         click.echo(f"all of it {repeats} times (--repeats)")
     if calibrate is not None:

@@ -15,8 +15,11 @@ from sightbench.evaluation.options import Options
 from sightbench.evaluation.plan import plan
 
 
-def show(options: Options) -> None:
-    """Prints what would be asked, how often, and how much goes over the wire."""
+def show(options: Options, ask: int | None = None) -> None:
+    """Prints what would be asked, how often, and how much goes over the wire.
+
+    `ask` samples are asked after it, None for none.
+    """
     planned = plan(options, note)
     console = Console(highlight=False)
     where = ", ".join(planned.endpoints)
@@ -39,7 +42,10 @@ def show(options: Options) -> None:
                 message[name] = _short(message[name])
         text = orjson.dumps(request, option=orjson.OPT_INDENT_2).decode()
         console.print(f"request of {sample}, media left out here:\n{text}", markup=False, soft_wrap=True)
-    console.print("no sample was sent" if planned.seen else "nothing was sent")
+    if ask is None:
+        console.print("no sample was sent" if planned.seen else "nothing was sent")
+    else:
+        console.print(f"asks {ask} samples to learn what the run will cost; it will not ask them again")
 
 
 _TURNS = ("messages", "input", "contents")

@@ -14,6 +14,7 @@ import orjson
 from sightbench import rle
 from sightbench.client.body import spoken
 from sightbench.client.journal import REPLIES, Journal, busy
+from sightbench.client.providers import provider_of
 from sightbench.client.sampling import RequestOptions
 from sightbench.errors import UsageError
 from sightbench.evaluation.judges.shown import shown_verdicts
@@ -246,6 +247,8 @@ def _command(run: Run) -> str:
     """The command that asks the same again, as far as run.json tells."""
     record = run.record
     request = dict(record.request)
+    # What a service does not take is settled anew whenever a run starts.
+    request.pop("changes", None)
     source = request.pop("imported", None)
     words = [*command_line()]
     if source is not None:
@@ -253,6 +256,10 @@ def _command(run: Run) -> str:
     elif record.model != EMBEDDED:
         for server in record.servers:
             words += ["--endpoint", str(server.get("endpoint", ""))]
+        if record.provider is not None and any(
+            provider_of(str(server.get("endpoint", ""))).name != record.provider for server in record.servers
+        ):
+            words += ["--provider", record.provider]
         words += ["--model", record.model]
     for entry in record.benchmarks:
         for task in entry.tasks or (None,):

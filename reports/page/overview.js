@@ -180,8 +180,9 @@ function effortTable() {
   if (!runs.some((run) => run.tally.requests)) return el("p", {class: "quiet"}, "Nothing was asked: the answers were read from files.");
   const rows = runs.map((run, position) => {
     const {requests, answered, prompt_tokens, tokens, cost, first, last} = run.tally;
-    const took = first === null ? null : last - first;
     const [middle, slow] = quantiles(column(position, "latency"), [0.5, 0.95]);
+    // A batch's answers are all taken at once, which says nothing about how long they took.
+    const took = first === null || middle === null ? null : last - first;
     const {spent} = run.summary;
     const price = spent ? spent.dollars : cost;
     return {
@@ -190,7 +191,7 @@ function effortTable() {
         took ? number(answered / took, 2) : "–", took ? count(Math.round((prompt_tokens + tokens) / took)) : "–",
         middle === null ? "–" : `${seconds(middle)} / ${seconds(slow)}`,
         price === null || price === undefined ? "not known" : spent
-          ? [`$${price.toFixed(2)}`, spent.unpriced ? el("small", {}, `${count(spent.unpriced)} answers without a price`) : null] : number(price, 4)],
+          ? [`$${price >= 1 || price === 0 ? price.toFixed(2) : price.toPrecision(3)}`, spent.unpriced ? el("small", {}, `${count(spent.unpriced)} answers without a price`) : null] : number(price, 4)],
     };
   });
   const told = [...new Set(runs.flatMap((run) => run.summary.spent?.lines || []))];

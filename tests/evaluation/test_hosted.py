@@ -6,6 +6,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
+import shlex
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,15 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from sightbench.client.batches.file_wire import answers_to
 from sightbench.client.journal import Journal
 from sightbench.client.progress import line
+from sightbench.commands.command import cli
 from sightbench.errors import EndpointError, RunFolderError, UsageError
 from sightbench.evaluation import batches
 from sightbench.evaluation.costs.calibrate import calibrate
 from sightbench.evaluation.evaluate import evaluate_async
 from sightbench.evaluation.options import Options
+from sightbench.evaluation.report import leave_page
 from tests.client.hosted import live, services
 from tests.faults.server import Scripted, serving
 from tests.tasks import formats
@@ -59,7 +64,13 @@ async def test_a_hosted_model_is_evaluated_and_the_report_names_what_went_out_di
     async with hosted(name) as (server, service):
         run = await evaluate_async(options(server, name, tmp_path), note=notes.append)
         again = len(service.asked)
-        await evaluate_async(options(server, name, tmp_path))
+        page, _ = await asyncio.to_thread(leave_page, run)
+        assert page is not None
+        command = re.search(r'"command":("(?:[^"\\]|\\.)*")', page.read_text())
+        assert command is not None
+        typed = shlex.split(json.loads(command[1]))
+        done = await asyncio.to_thread(CliRunner().invoke, cli, typed[typed.index("--endpoint") :])
+        assert done.exit_code == 0, done.output
         # The second time only the parameters are tried; every answer is kept.
         assert len(service.asked) == again + 1
     assert run.outcome is not None and run.outcome.failed == 0 and run.outcome.answered > 0
@@ -129,22 +140,27 @@ def with_batches(service: live.Service, name: str, server: Scripted, books: serv
         "openai": services.openai(books),
         "anthropic": services.anthropic(books),
         "gemini": services.gemini(books, lambda: server.url.removesuffix("/v1"), MODELS["gemini"]),
+        "mistral": services.mistral(books, MODELS["openai"]),
+        "together": services.together(books),
     }[name]
     server.route = lambda request: batch_route(request) or live_route(request)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [*MODELS, "mistral", "together"])
 async def test_a_batch_gives_the_same_scores_as_asking_live(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(f"{name.upper()}_API_KEY", "sk-test")
     books = services.Books(run=lambda key, body: (200, services.answered("A")))
-    async with hosted(name) as (server, service):
-        one = await evaluate_async(options(server, name, tmp_path, out=tmp_path / "live"))
+    # Live, Mistral and Together are asked as OpenAI is.
+    alike = name if name in MODELS else "openai"
+    async with hosted(alike) as (server, service):
+        asked_live = options(server, alike, tmp_path, out=tmp_path / "live", provider=name)
+        one = await evaluate_async(asked_live)
         with_batches(service, name, server, books)
-        given = {"out": tmp_path / "batch", "batch": "api"}
-        two = await evaluate_async(options(server, name, tmp_path, **given))
-        again = await evaluate_async(options(server, name, tmp_path, **given))
+        batched = replace(asked_live, out=tmp_path / "batch", batch="api")
+        two = await evaluate_async(batched)
+        again = await evaluate_async(batched)
     assert two.outcome is not None and (two.outcome.failed, two.outcome.stopped) == (0, None)
     assert again.outcome is not None and again.outcome.answered == 0 and len(books.jobs) == 1
     assert (two.folder / "scores.jsonl").read_bytes() == (one.folder / "scores.jsonl").read_bytes()
@@ -214,10 +230,22 @@ async def test_the_bill_is_known_before_and_its_samples_are_not_asked_again(
         assert run.outcome is not None and run.outcome.kept == 3
         assert len(service.asked) == before + 1
         batch = await asyncio.to_thread(calibrate, replace(asked, batch="api"), 3, print)
+        typed = [
+            "--endpoint",
+            server.url,
+            "--provider",
+            "anthropic",
+            "--model",
+            MODELS["anthropic"],
+            "--task",
+        ]
+        typed += ["dynbench-qa", "--data", str(asked.data), "--dry-run", "--calibrate", "3"]
+        shown = (await asyncio.to_thread(CliRunner().invoke, cli, typed)).output
     assert found.estimate is not None and found.requests == 3
     assert found.estimate.dollars == pytest.approx(0.01875, rel=0.01)
     assert batch.estimate is not None
     assert batch.estimate.dollars == pytest.approx(0.01875 / 2, rel=0.01)
+    assert "asks 3 samples" in shown and "nothing was sent" not in shown and "about $0.0188" in shown
     assert "$0.0188" in str(found) and "90 % interval" in str(found)
 
 

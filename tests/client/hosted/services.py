@@ -396,7 +396,7 @@ def together(books: Books) -> Callable[[Request], Response | None]:
     return route
 
 
-def mistral(books: Books) -> Callable[[Request], Response | None]:
+def mistral(books: Books, model: str = "m") -> Callable[[Request], Response | None]:
     """https://docs.mistral.ai/capabilities/batch/"""
 
     def shown(job: Job) -> dict[str, Any]:
@@ -409,7 +409,7 @@ def mistral(books: Books) -> Callable[[Request], Response | None]:
             "status": states[job.state],
             "metadata": {"sightbench": job.token},
             "endpoint": "/v1/chat/completions",
-            "model": "m",
+            "model": model,
             "total_requests": len(job.items),
             "completed_requests": len(job.items) if done else 0,
             "errors": [{"message": "no such model"}] if job.state == "failed" else [],
@@ -428,7 +428,7 @@ def mistral(books: Books) -> Callable[[Request], Response | None]:
                 return ok({"id": name})
             case "POST", ["batch", "jobs"]:
                 given = request.json
-                assert given["model"] == "m"
+                assert given["model"] == model
                 items = [json.loads(row) for row in books.files[given["input_files"][0]].splitlines()]
                 assert all("model" not in item["body"] for item in items)
                 pairs = [(item["custom_id"], item["body"]) for item in items]
