@@ -1,15 +1,17 @@
 """The mask decoder against one object at a time, as the reference's `predict_forward` draws.
 
-usage: python perf/masks_server.py [--split FOLDER] [--image-size 256] [--frames 12] [--device D] [--dtype T]
+usage: python perf/masks_server.py [--split FOLDER] [--trunk hiera-t] [--image-size 256] [--frames 12] ...
 
-Without --split, a tiny random checkpoint with a Hiera-T trunk. The other side is a restatement of the
+Without --split, a random SAM 2 with that trunk. The other side is a restatement of the
 reference's schedule on the same modules: per object, 2 * 5 + (T - 5) image encodes (each prompted frame is
 encoded when prompted and again when remembered) and every pass with a batch of one. Two tables: one request
 by its number of objects, and --concurrent requests about as many videos, one object each, with frames that
-come as JPEGs. Both count images that go through the encoder, padding among them, and pixels that differ.
+come as JPEGs. Both count images that go through the encoder, padding among them, and pixels that differ; the
+second how busy nvidia-smi says the GPU was, and which part of the time went into writing RLE. The language
+model, which runs beside in an engine of its own, is in neither.
 
-On a GPU, with real sizes and random weights:
-python perf/masks_server.py --split FOLDER --image-size 1024 --device cuda --dtype bfloat16 --concurrent 64
+On a GPU, real sizes and random weights:
+python perf/masks_server.py --trunk hiera-l --image-size 1024 --device cuda --dtype bfloat16 --concurrent 64
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ import dataclasses
 import hashlib
 import io
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -26,7 +30,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -53,6 +57,7 @@ T = TypeVar("T")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--split", type=Path)
+    parser.add_argument("--trunk", choices=("hiera-t", "hiera-s", "hiera-b+", "hiera-l"), default="hiera-t")
     parser.add_argument("--image-size", type=int, default=256)
     parser.add_argument("--frames", type=int, default=12)
     parser.add_argument("--objects", type=int, nargs="+", default=[1, 4])
@@ -61,8 +66,10 @@ def main() -> None:
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--concurrent", type=int, default=8, help="requests at once; 0 leaves them out")
     options = parser.parse_args()
+    if options.device.startswith("cuda") and not torch.cuda.is_available():
+        parser.error("--device cuda: torch sees no GPU here")
     with tempfile.TemporaryDirectory() as scratch:
-        folder = options.split or tiny(Path(scratch), options.image_size)
+        folder = options.split or tiny(Path(scratch), options.trunk, options.image_size)
         model = dataclasses.replace(load_model(folder), image_size=options.image_size)
         images = [selftest.probe_images(i, 1)[0].resize(SIZE[::-1]) for i in range(options.frames)]
         frames = [Frame(hashlib.sha256(i.tobytes()).digest(), i.copy) for i in images]
@@ -123,21 +130,28 @@ def print_concurrent(masker: Masker, one_by_one: Masker, count: int, length: int
             out.append([[rle.encode(mask)["counts"] for mask in masks] for masks in drawn])
         return out
 
-    encodes, seconds = counted(masker), [0.0, 0.0]
-    seconds[0], made = timed(ours)
-    images = encodes()
-    encodes = counted(one_by_one)
-    seconds[1], expected = timed(reference)
+    encodes, busy = counted(masker), GpuBusy()
+    with RleSeconds() as written:
+        together, made = timed(ours)
+    gpu_together, images = busy.share(), encodes()
+    encodes, busy = counted(one_by_one), GpuBusy()
+    with RleSeconds() as alone:
+        apart, expected = timed(reference)
+    gpu_apart = busy.share()
     off, whole = 0, 0
     for one, other in zip(made, expected, strict=True):
         for a, b in zip(one[0], other[0], strict=True):
             differ = rle.decode(rle.Rle(*SIZE, a)) != rle.decode(rle.Rle(*SIZE, b))
             off, whole = off + int(differ.sum()), whole + differ.size
     print(f"{count} requests at once, {length} frames each, one object, {load()}")
-    print("              | images encoded | seconds | requests/s")
-    print(f"together      | {images:14} | {seconds[0]:7.1f} | {count / seconds[0]:.2f}")
-    print(f"one at a time | {encodes():14} | {seconds[1]:7.1f} | {count / seconds[1]:.2f}")
-    print(f"{seconds[1] / seconds[0]:.2f}x; {off} of {whole} pixels differ")
+    print("              | images encoded | seconds | requests/s | GPU busy | writing RLE")
+    for name, encoded, seconds, gpu, spent in (
+        ("together", images, together, gpu_together, written.seconds),
+        ("one at a time", encodes(), apart, gpu_apart, alone.seconds),
+    ):
+        rate, share = f"{count / seconds:10.2f}", f"{spent / seconds:.1%}"
+        print(f"{name:13} | {encoded:14} | {seconds:7.1f} | {rate} | {gpu:>8} | {share}")
+    print(f"{apart / together:.2f}x; {off} of {whole} pixels differ")
 
 
 def jpegs(seed: int, length: int) -> tuple[bytes, ...]:
@@ -187,10 +201,48 @@ def timed(work: Callable[[], T]) -> tuple[float, T]:
     return time.perf_counter() - began, made
 
 
-def tiny(scratch: Path, image_size: int) -> Path:
+class GpuBusy:
+    """What nvidia-smi says, every tenth of a second from here on."""
+
+    def __init__(self) -> None:
+        query = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", "-lms", "100"]
+        asked = torch.cuda.is_available() and shutil.which("nvidia-smi") is not None
+        self._told = (
+            subprocess.Popen([*query, "-i", "0"], stdout=subprocess.PIPE, text=True) if asked else None
+        )
+
+    def share(self) -> str:
+        """The mean since the start, and the end of asking."""
+        if self._told is None:
+            return "no GPU"
+        self._told.terminate()
+        shares = [int(line) for line in self._told.communicate()[0].split() if line.isdigit()]
+        return f"{sum(shares) / len(shares):.0f} %" if shares else "not told"
+
+
+class RleSeconds:
+    """The seconds that `rle.encode` takes while this is entered; one thread draws."""
+
+    def __enter__(self) -> RleSeconds:
+        self.seconds, self._encode = 0.0, rle.encode
+
+        def timed_encode(mask: NDArray[np.bool_]) -> dict[str, Any]:
+            began = time.perf_counter()
+            made = self._encode(mask)
+            self.seconds += time.perf_counter() - began
+            return made
+
+        setattr(rle, "encode", timed_encode)  # noqa: B010
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        setattr(rle, "encode", self._encode)  # noqa: B010
+
+
+def tiny(scratch: Path, trunk: str, image_size: int) -> Path:
     from tests.engines import tiny_masks
 
-    tiny_masks.make("qwen2_5", scratch / "checkpoint")
+    tiny_masks.make("qwen2_5", scratch / "checkpoint", trunk)
     split(scratch / "checkpoint", scratch / "split", image_size)
     return scratch / "split"
 

@@ -30,7 +30,8 @@ class Wish:
     `tiles` bounds the tiles of an image and `pixels` its pixels (least, most); None: as the model has it.
     `key_env` is the variable with the key that requests must carry. `deterministic` asks for kernels whose
     results do not depend on what else is in a batch. `sizes` are flags that go before the family's: what a
-    benchmark needs. `memory_share` bounds what it takes of each GPU's memory, of 1; None: as the engine does.
+    benchmark needs. `memory_share` bounds what it takes of each GPU, of 1 (None: as the engine does), and
+    `card_gb` is the memory of the smallest GPU, None where nobody can tell or nothing depends on it.
     """
 
     host: str
@@ -44,6 +45,7 @@ class Wish:
     deterministic: bool = False
     sizes: Mapping[str, Flag] = field(default_factory=dict)
     memory_share: float | None = None
+    card_gb: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

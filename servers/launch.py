@@ -188,6 +188,7 @@ def _main(options: argparse.Namespace, extra: tuple[str, ...]) -> int:
         deterministic=options.deterministic,
         sizes=needed.flags,
         memory_share=None if gpus == CPU else options.memory_share,
+        card_gb=gpu_memory() if gpus != CPU and target.family.masks else None,
     )
     for line in needed.lines:
         print(f"# {line}" if options.dry_run else line, flush=True)

@@ -23,6 +23,12 @@ DOWNLOADS = Path("models")
 GPU_SHARE = 0.8
 """Of a GPU's memory for the engine; the rest is SAM 2's."""
 
+DECODER_GB = 16.0
+"""More is not set aside for SAM 2: of a larger card the engine gets the rest. Reckoned, not measured."""
+
+CACHED = 4.0
+"""GB of encoded frames that a decoder keeps, and at most a quarter of what is left for it."""
+
 GATEWAY_GRACE = 60.0
 """Seconds the gateway has to answer what is in hand; a little more than it gives itself."""
 
@@ -89,6 +95,8 @@ def processes(
         gateway += ["--api-key-env", wish.key_env]
     if wish.gpus == CPU:
         gateway += ["--device", "cpu"]
+    elif "--cache-gb" not in options.gateway and (cache := shares(wish)[1]) < CACHED:
+        gateway += ["--cache-gb", f"{cache:.1f}"]
     front = local_url(wish.host, wish.port)
     if engine == "transformers":
         gateway += ["--backend", "transformers", *wish.extra]
@@ -140,7 +148,7 @@ def _vllm(
             # The gateway's self-test compares at the precision it runs in itself.
             dtype="float32" if wish.gpus == CPU else "auto",
             tensor_parallel=max(1, wish.gpus),
-            gpu_memory_utilization=None if wish.gpus == CPU else _share(wish),
+            gpu_memory_utilization=None if wish.gpus == CPU else shares(wish)[0],
             executable=program[0],
             extra=(*flags, *wish.extra),
         )
@@ -157,7 +165,11 @@ def _sglang(
     from sightbench.servers.masks.engine import sglang_command
 
     flags: dict[str, Flag] = dict(target.family.serving.engines["sglang"].flags)
-    flags |= {"--device": "cpu"} if wish.gpus == CPU else {"--mem-fraction-static": _share(wish, 0.05)}
+    flags |= (
+        {"--device": "cpu"}
+        if wish.gpus == CPU
+        else {"--mem-fraction-static": round(shares(wish)[0] - 0.05, 3)}
+    )
     command = sglang_command(
         folder,
         port,
@@ -170,9 +182,13 @@ def _sglang(
     return tuple(command), {"HF_HUB_OFFLINE": "1"}
 
 
-def _share(wish: Wish, less: float = 0.0) -> float:
-    """Of a GPU's memory for the engine, `less` what it takes beside its static part."""
-    return round((GPU_SHARE - less) * (wish.memory_share or 1.0), 3)
+def shares(wish: Wish) -> tuple[float, float]:
+    """(the engine's share of a GPU's memory, GB of encoded frames that the decoder keeps), by the card."""
+    of = wish.memory_share or 1.0
+    if wish.card_gb is None:
+        return round(GPU_SHARE * of, 3), CACHED
+    share = max(GPU_SHARE, 1 - DECODER_GB / wish.card_gb)
+    return round(share * of, 3), min(CACHED, (1 - share) * of * wish.card_gb / 4)
 
 
 def _stand_in(target: Target) -> dict[str, object]:

@@ -131,6 +131,29 @@ def _renamed(key: str) -> str:
     return key
 
 
+def vision_config(trunk: Trunk, image_size: int, background: tuple[int, int] = (7, 7)) -> dict[str, object]:
+    """transformers' configuration of the image encoder; its positions are kept at the size `background`."""
+    dims = [trunk.embed_dim * 2**i for i in range(4)]
+    grid = image_size // 16
+    return {
+        "model_type": "sam2_vision_model",
+        "backbone_channel_list": dims[::-1],
+        "backbone_feature_sizes": [[grid * 4] * 2, [grid * 2] * 2, [grid] * 2],
+        "backbone_config": {
+            "model_type": "sam2_hiera_det_model",
+            "image_size": [image_size, image_size],
+            "hidden_size": trunk.embed_dim,
+            "num_attention_heads": trunk.heads,
+            "blocks_per_stage": list(trunk.blocks),
+            "embed_dim_per_stage": dims,
+            "num_attention_heads_per_stage": [trunk.heads * 2**i for i in range(4)],
+            "window_size_per_stage": list(trunk.windows),
+            "global_attention_blocks": list(trunk.global_blocks),
+            "window_positional_embedding_background_size": list(background),
+        },
+    }
+
+
 def load_sam2(
     weights: Mapping[str, Tensor], image_size: int, device: torch.device, dtype: torch.dtype
 ) -> Any:
@@ -140,29 +163,11 @@ def load_sam2(
     """
     from transformers import Sam2VideoConfig, Sam2VideoModel
 
-    trunk = trunk_of(weights)
-    dims = [trunk.embed_dim * 2**i for i in range(4)]
     background = weights["image_encoder.trunk.pos_embed"].shape[-2:]
     grid = image_size // 16
     config = Sam2VideoConfig(
         image_size=image_size,
-        vision_config={
-            "model_type": "sam2_vision_model",
-            "backbone_channel_list": dims[::-1],
-            "backbone_feature_sizes": [[grid * 4] * 2, [grid * 2] * 2, [grid] * 2],
-            "backbone_config": {
-                "model_type": "sam2_hiera_det_model",
-                "image_size": [image_size, image_size],
-                "hidden_size": trunk.embed_dim,
-                "num_attention_heads": trunk.heads,
-                "blocks_per_stage": list(trunk.blocks),
-                "embed_dim_per_stage": dims,
-                "num_attention_heads_per_stage": [trunk.heads * 2**i for i in range(4)],
-                "window_size_per_stage": list(trunk.windows),
-                "global_attention_blocks": list(trunk.global_blocks),
-                "window_positional_embedding_background_size": list(background),
-            },
-        },
+        vision_config=vision_config(trunk_of(weights), image_size, (background[0], background[1])),
         prompt_encoder_config={"image_size": image_size},
         memory_attention_rope_feat_sizes=[grid, grid],
         enable_temporal_pos_encoding_for_object_pointers="obj_ptr_tpos_proj.weight" in weights,

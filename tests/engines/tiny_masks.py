@@ -43,7 +43,7 @@ TEXT = {
 }
 
 
-def make(kind: str, out: Path) -> None:
+def make(kind: str, out: Path, trunk: str = "hiera-t") -> None:
     torch.manual_seed(0)
     out.mkdir(parents=True, exist_ok=True)
     intern, unipixel = kind.startswith(("internvl", "sa2va_i")), kind == "unipixel"
@@ -51,7 +51,7 @@ def make(kind: str, out: Path) -> None:
     ids = write_tokenizer(out, INTERN_TOKENS if intern else QWEN_TOKENS, seg, None if intern else QWEN_CHAT)
     config, weights = internvl(kind, ids) if intern else qwen(kind, ids, out)
     make_bigrams(weights, ids, ["S", "u", "r", "e", ",", "Ġ", seg, ".", "<|im_end|>"])
-    sam = sam2_weights(new=unipixel)
+    sam = sam2_weights(new=unipixel, trunk=trunk)
     prefix = "sam2." if unipixel else "grounding_encoder.sam2_model."
     weights |= {prefix + k: v for k, v in sam.items()}
     if kind == "sa2va_i":
@@ -278,14 +278,19 @@ def make_bigrams(weights: dict[str, Tensor], ids: dict[str, int], spoken: list[s
         weights[head][ids[after]] += 0.5 * table[ids[before]]
 
 
-def sam2_weights(new: bool = False, seed: int = 1) -> dict[str, Tensor]:
-    """SAM 2 (or, `new`, 2.1) Hiera-T under its original names, spread at random."""
+def sam2_weights(new: bool = False, seed: int = 1, trunk: str = "hiera-t") -> dict[str, Tensor]:
+    """SAM 2 (or, `new`, 2.1) under its original names, spread at random."""
     from transformers import Sam2VideoConfig, Sam2VideoModel
 
+    from sightbench.servers.masks.sam2 import TRUNKS, vision_config
+
     torch.manual_seed(seed)
+    size = next(one for one in TRUNKS if one.name == trunk)
     model = Sam2VideoModel(
         Sam2VideoConfig(
-            enable_temporal_pos_encoding_for_object_pointers=new, enable_occlusion_spatial_embedding=new
+            vision_config=vision_config(size, 1024),
+            enable_temporal_pos_encoding_for_object_pointers=new,
+            enable_occlusion_spatial_embedding=new,
         )
     )
     out: dict[str, Tensor] = {}

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from sightbench.servers.engines import Wish
+from sightbench.servers.mask_engine import shares
 from sightbench.servers.masks.checkpoint import CheckpointError, split
 from sightbench.servers.masks.engine import PLUGIN_DIR, PLUGINS, installed_plugins, vllm_environment
 from tests.paths import ROOT
@@ -80,6 +82,24 @@ def test_a_checkpoint_that_cannot_be_split_is_refused_with_the_reason(
     with pytest.raises(CheckpointError, match=words):
         split(source, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("card", "share", "engine", "cached"),
+    [
+        (None, None, 0.8, 4),
+        (80, None, 0.8, 4),
+        (141, None, 0.887, 4),
+        (24, None, 0.8, 1.2),
+        (80, 0.45, 0.36, 1.8),
+    ],
+)
+def test_the_memory_of_a_card_is_shared_out(
+    card: float | None, share: float | None, engine: float, cached: float
+) -> None:
+    wish = Wish("127.0.0.1", 8000, "m", 1, card_gb=card, memory_share=share)
+    assert shares(wish) == pytest.approx((engine, cached))
+    assert card is None or engine * card + cached < card * (share or 1)
 
 
 def test_tasks_of_one_node_get_ports_of_their_own(tmp_path: Path) -> None:

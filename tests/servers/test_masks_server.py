@@ -349,6 +349,26 @@ async def test_a_client_that_leaves_stops_the_drawing() -> None:
     assert gateway.counters.waiting == 0
 
 
+async def test_the_engine_works_on_while_masks_are_drawn() -> None:
+    """A drawing that waits until the engine has been asked the next question."""
+    backend, asked_again = FakeBackend(), threading.Event()
+
+    def slow(images: Pictures, states: Any, normed: bool, size: tuple[int, int], turn: Turn) -> Any:
+        assert asked_again.wait(10), "the engine was asked nothing while masks were drawn"
+        return draw(images, states, normed, size, turn)
+
+    gateway = Gateway(Settings(("tiny",)), backend, slow)
+    transport = httpx.ASGITransport(gateway.app())
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=20) as http:
+        first = asyncio.ensure_future(http.post("/v1/chat/completions", json=body(png())))
+        await backend.arrived.get()
+        second = asyncio.ensure_future(http.post("/v1/chat/completions", json=body(png(value=9))))
+        await asyncio.wait_for(backend.arrived.get(), 10)
+        asked_again.set()
+        answers = await asyncio.gather(first, second)
+    assert [len(answer.json()["choices"][0]["message"]["masks"]) for answer in answers] == [1, 1]
+
+
 async def test_streaming_gives_text_then_masks_then_done() -> None:
     answer = await ask(body(png(), stream=True))
     assert answer.headers["content-type"].startswith("text/event-stream")
