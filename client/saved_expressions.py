@@ -4,6 +4,7 @@
     results.json   {video: {expression: {frames: [names], prediction_masks: [RLE or null]}}}   Sa2VA
     lines.jsonl    {"id": "<ref_id>/<sent_id>", "prediction_masks": [an RLE per object]}   images
     FOLDER/<id>.png   images
+    FOLDER/[Annotations/]<video>/<frame>.png   label maps, of samples that have a `label` (0: all objects)
 
 What a foreground pixel says in a PNG (1 or 255) does not matter: above 0 is foreground.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +25,20 @@ from PIL import UnidentifiedImageError
 
 from sightbench import rle
 from sightbench.errors import DatasetError, UsageError
+from sightbench.mask_file import read_labels
 from sightbench.mask_text import MaskText
 from sightbench.sample import Reply, Sample, Video
 
 Find = Callable[[Sample], "Reply | None"]
 """The reply of a sample, None if nothing of it is there. DatasetError for a file that cannot be read."""
 
+LabelMaps = Callable[[Path, tuple[str, ...]], Sequence["np.ndarray | None"]]
+"""(folder, names of frames) -> the label maps; those of a video are kept for its next object."""
+
 FORMS = (
     "<video>/<expression>/<frame>.png in a folder, a results.json of {video: {expression: "
-    '{prediction_masks}}}, or lines {"id", "prediction_masks"} in a .jsonl'
+    '{prediction_masks}}}, or lines {"id", "prediction_masks"} in a .jsonl; of objects label maps '
+    "<video>/<frame>.png"
 )
 
 
@@ -54,7 +61,8 @@ class Line(msgspec.Struct):
 def finder(path: Path) -> Find:
     """What finds the masks of a sample in `path`, a folder or a file. UsageError if it is neither."""
     if path.is_dir():
-        return lambda sample: _in_folder(path, sample)
+        kept = lru_cache(maxsize=4)(_label_maps)
+        return lambda sample: _in_folder(path, sample, kept)
     if not path.is_file():
         raise UsageError(f"--masks {path}: there is no such folder or file")
     return _in_lines(path) if path.suffix == ".jsonl" else _in_results(path)
@@ -72,8 +80,11 @@ def frame_names(sample: Sample) -> tuple[str, ...]:
     return () if video is None else tuple(frame.stem for frame in video.frames if isinstance(frame, Path))
 
 
-def _in_folder(root: Path, sample: Sample) -> Reply | None:
+def _in_folder(root: Path, sample: Sample, label_maps: LabelMaps) -> Reply | None:
     names = frame_names(sample)
+    label = sample.meta.get("label")
+    if isinstance(label, int):
+        return _in_label_maps(root, sample, names, label, label_maps)
     for base in (root, root / "Annotations"):
         if not names:
             path = base / f"{own_id(sample)}.png"
@@ -86,6 +97,32 @@ def _in_folder(root: Path, sample: Sample) -> Reply | None:
             found = [_encoded(file) if file.is_file() else None for file in files]
             return _reply(sample, [found]) if any(found) else None
     return None
+
+
+def _in_label_maps(
+    root: Path, sample: Sample, names: Sequence[str], label: int, label_maps: LabelMaps
+) -> Reply | None:
+    """The object of that label in a folder of label maps, or of all labels; a frame that is not there has
+    no mask, an object that is in none of them empty ones."""
+    for base in (root, root / "Annotations"):
+        folder = base / str(sample.meta["video"])
+        if folder.is_dir():
+            maps = label_maps(folder, tuple(names))
+            if not any(each is not None for each in maps):
+                return None
+            highest = max(int(each.max(initial=0)) for each in maps if each is not None)
+            labels = (label,) if label else range(1, highest + 1)
+            return _reply(
+                sample,
+                [[None if each is None else rle.encode(each == one) for each in maps] for one in labels],
+            )
+    return None
+
+
+def _label_maps(folder: Path, names: tuple[str, ...]) -> tuple[np.ndarray | None, ...]:
+    """The label maps of a video; None where there is none."""
+    files = [folder / f"{name}.png" for name in names]
+    return tuple(read_labels(file) if file.is_file() else None for file in files)
 
 
 def _encoded(path: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal
 
@@ -158,7 +159,10 @@ def _entries(run: Run, triples: Iterable[Triple]) -> Iterator[Entry]:
             if isinstance(sample.gold, StoredMasks):
                 if sample.benchmark not in truths:
                     truths[sample.benchmark] = true_masks(dataset)
-                masks = _masks(sample.gold, reply, score, truths[sample.benchmark], tolerance)
+                if "davis_unsupervised" in dataset.selection.benchmark.scorers.values():
+                    masks = _all_objects(sample.gold, reply, truths[sample.benchmark])
+                else:
+                    masks = _masks(sample.gold, reply, score, truths[sample.benchmark], tolerance)
             elif sample.wants == "masks" and sample.gold is not None:
                 masks = _image_masks(sample, reply, score)
             turns = spoken(sample, family, system, suffix, first=sample.follows is None)
@@ -213,6 +217,18 @@ def _masks(gold: StoredMasks, reply: Reply | None, score: Score, cache: Cache, t
     # Definitions that leave out the last frame end one before it, wherever they begin.
     start = len(truth) - 1 - len(per_frame.js) if DEFINITIONS[definition].drop_ends else 0
     return Masks(tuple(predicted), truth, per_frame.js, per_frame.fs, start)
+
+
+def _all_objects(gold: StoredMasks, reply: Reply | None, cache: Cache) -> Masks:
+    """Whatever was proposed beside whatever is true: J and F belong to the objects, not to the frames."""
+    truth = cache.truth(gold).rles
+    try:
+        objects: Any = reply.masks.objects(gold.frames) if reply is not None and reply.masks else []
+        tracks = [[None if mask is None else rle.read(mask) for mask in each["rles"]] for each in objects]
+        layers = ([mask for mask in frame if mask is not None] for frame in zip_longest(*tracks))
+        return Masks(tuple(rle.union(masks) if masks else None for masks in layers), truth)
+    except (MaskError, TypeError, KeyError):
+        return Masks((), truth)
 
 
 def _facts(record: RunRecord) -> Iterator[Fact]:

@@ -23,6 +23,7 @@ from sightbench.scorers.judged.mmscan import MMSCAN, MMSCAN_JUDGE
 from sightbench.scorers.masks.annotators import REF_DAVIS
 from sightbench.scorers.masks.gres import GRES
 from sightbench.scorers.masks.image_iou import CIOU, GIOU
+from sightbench.scorers.masks.proposals import DAVIS_UNSUPERVISED
 from sightbench.scorers.masks.rvos import REF_SAV, REVOS, RVOS
 from sightbench.scorers.masks.scorer import JF
 from sightbench.scorers.score import Row, Totals
@@ -45,7 +46,7 @@ _ALL: tuple[Scorer[Any, Any, Any], ...] = (
         # boxes and plans
         BOX_IOU, VLABENCH,
         # masks
-        JF, RVOS, REF_DAVIS, REVOS, REF_SAV, CIOU, GIOU, GRES,
+        JF, DAVIS_UNSUPERVISED, RVOS, REF_DAVIS, REVOS, REF_SAV, CIOU, GIOU, GRES,
         # what a judge replied
         LLAVA_BENCH_JUDGE, MMVET_JUDGE, PLAN_JUDGE, MMSCAN_JUDGE,
 )  # fmt: skip

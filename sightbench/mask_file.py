@@ -1,6 +1,6 @@
-"""A benchmark's file of true masks: annotation -> one RLE, or null, per frame (`mask_dict.json`, `.pkl`).
+"""Files of masks: RLEs by annotation, one (or null) per frame (`mask_dict.json`, `.pkl`), and label maps.
 
-Such a file may hold hundreds of megabytes, of which an evaluation needs a part: JSON is mapped into memory
+A file of RLEs may hold hundreds of megabytes, of which an evaluation needs a part: JSON is mapped into memory
 and each annotation's masks are decoded when they are asked for.
 """
 
@@ -13,10 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
 
 from sightbench import rle, safe_pickle
 from sightbench.errors import DatasetError
 from sightbench.rle import MaskError, Rle
+
+VOID = 255
+"""The index of pixels that belong to nothing in DAVIS's unsupervised annotations."""
+
+UNREADABLE = (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError)
+"""What Pillow raises on damaged files."""
 
 
 class _Foreground(msgspec.Struct):
@@ -84,3 +93,20 @@ def _open(path: Path, size: int, changed: int) -> MaskFile:
         raise DatasetError(
             f"not a JSON object of annotations: {' '.join(str(error).split())}", path
         ) from None
+
+
+def read_labels(path: Path) -> npt.NDArray[np.uint8]:
+    """The indices of a label map, h x w: never luminance, for object 1 may be black. DatasetError."""
+    try:
+        with Image.open(path) as image:
+            if image.mode not in ("P", "L", "1"):
+                raise DatasetError(f"no label map: its mode is {image.mode}, expected a palette", path)
+            return np.asarray(image)
+    except UNREADABLE as error:
+        raise DatasetError(f"not a readable mask image ({error})", path) from None
+
+
+def highest_label(path: Path) -> int:
+    """The highest label of a label map, VOID left aside; of a video's first frame DAVIS's count of its
+    objects. DatasetError."""
+    return int(max((label for label in np.unique(read_labels(path)).tolist() if label != VOID), default=0))

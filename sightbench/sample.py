@@ -129,8 +129,8 @@ class RleTruth:
 class LabelTruth:
     """Where true masks lie in images, one a frame: `files` below `folder`, "" where a frame's mask is empty.
 
-    `labels` are the palette indices that make up the object; none: whatever is brighter than 0. `voids` says
-    that pixels of index 255 count for nothing.
+    `labels` are the palette indices that make up the object; none: whatever is brighter than 0, or with
+    `indexed` whatever has another index. `voids` says that pixels of index 255 count for nothing.
     """
 
     folder: str
@@ -138,6 +138,7 @@ class LabelTruth:
     size: tuple[int, int]
     labels: tuple[int, ...] = ()
     voids: bool = False
+    indexed: bool = False
 
     @property
     def frames(self) -> int:

@@ -91,6 +91,7 @@ class Benchmark:
     `own_ids`: its samples' ids are unlike any other benchmark's and stay as they are in a run.
     `submission` names the file format an evaluation server takes; set where the gold is hidden.
     `whole`: the metric means something else on a part of the data, so `--limit` needs a warning.
+    `saved`: nothing is asked, masks that are saved already are judged on it.
     `wording` is the kind of its questions where model families have words of their own for them (models.yaml,
     `wordings`); `read` then also takes `prompt_profile`, whose words they are.
     A change of a file in `files` makes another run of it.
@@ -120,6 +121,7 @@ class Benchmark:
     max_tokens: int | None = None
     submission: str | None = None
     whole: bool = False
+    saved: bool = False
     wording: str = ""
     scoring: Mapping[str, str] = field(default_factory=dict)
 

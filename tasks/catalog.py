@@ -32,7 +32,7 @@ from sightbench.tasks.benchmarks import (
     vlabench,
     vqa,
 )
-from sightbench.tasks.benchmarks.masks import image, video
+from sightbench.tasks.benchmarks.masks import image, objects, video
 from sightbench.tasks.wording import usual_words
 
 INTERNVL: tuple[Benchmark, ...] = (
@@ -85,6 +85,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     vlabench.VLABENCH,
     vlabench.BLIND,
     *MASKS,
+    *objects.OBJECTS,
 )
 
 BEYOND_THE_LIST = (

@@ -18,6 +18,7 @@ from sightbench.evaluation.selection import Dataset, data_folder, present, selec
 from sightbench.evaluation.settings import settings
 from sightbench.evaluation.shards.part import Part, told
 from sightbench.evaluation.synthetic import default_set
+from sightbench.program import program
 from sightbench.tasks import catalog
 from sightbench.tasks.benchmark import Benchmark, Problems
 from sightbench.tasks.benchmarks.dynbench import SYNTHETIC
@@ -95,6 +96,13 @@ def chosen(options: Options, note: Note) -> tuple[tuple[Dataset, ...], tuple[str
         few_shot=options.few_shot or 0,
         prompt_profile=options.prompt_profile,
     )
+    for dataset in selected:
+        if dataset.selection.benchmark.saved:
+            name = dataset.selection.benchmark.name
+            raise UsageError(
+                f"{name} is not asked: its objects are named by a mask, which no request carries; "
+                f"`{program()} import --task {name} --data DIR --masks FOLDER --out RUN` judges saved masks"
+            )
     selected = tuple(replace(dataset, control=options.control) for dataset in selected)
     datasets, absent = present(selected, strict=options.strict)
     if absent:

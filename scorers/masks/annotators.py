@@ -12,16 +12,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from sightbench import rle
+from sightbench.mask_file import highest_label
 from sightbench.rle import MaskError, Rle
 from sightbench.sample import LabelTruth
-from sightbench.scorers.masks.jf import score_object
+from sightbench.scorers.masks.proposals import Track, matched
 from sightbench.scorers.masks.rvos import mean_jf, rvos_scorer, summed_up
-from sightbench.scorers.masks.stored import label_count
 from sightbench.scorers.score import Metric, Row
 from sightbench.scorers.scorer import Context, Profile, Together
 from sightbench.scorers.statistics.means import mean, mean_of
@@ -33,19 +31,6 @@ NAMES = (
     "annotator 2, first frame",
     "annotator 2, full video",
 )
-MAX_PROPOSALS = 20
-
-Track = Sequence[Rle]
-"""A mask per frame."""
-
-
-class Match(NamedTuple):
-    """A true object beside the prediction it was matched to (None: an empty one), and their mean J and F."""
-
-    truth: int
-    prediction: int | None
-    j: float
-    f: float
 
 
 def fused(tracks: Sequence[Track]) -> list[list[Rle]]:
@@ -61,38 +46,6 @@ def fused(tracks: Sequence[Track]) -> list[list[Rle]]:
     return free
 
 
-def matched(tracks: Sequence[Track], truths: Sequence[Track], voids: Track | None = None) -> list[Match]:
-    """Predictions matched to true objects as DAVIS's unsupervised task does, one Match per true object.
-
-    Raises MaskError for more than MAX_PROPOSALS predictions, where the reference stops.
-    Reference: davis2017-evaluation, davis2017/evaluation.py, _evaluate_unsupervised.
-    """
-    from scipy.optimize import linear_sum_assignment
-
-    if not truths:
-        return []
-    proposals = list(tracks)
-    # A label map's highest label says how many objects there are: an empty last one is none.
-    while proposals and not any(rle.area(mask) for mask in proposals[-1]):
-        proposals.pop()
-    if len(proposals) > MAX_PROPOSALS:
-        raise MaskError(f"{len(proposals)} objects in a video, more than {MAX_PROPOSALS}")
-    told = len(proposals)
-    nothing = [rle.empty(mask.h, mask.w) for mask in truths[0]]
-    proposals += [nothing] * (len(truths) - told)
-    js = np.zeros((len(proposals), len(truths)))
-    fs = np.zeros_like(js)
-    for row, track in enumerate(proposals):
-        for column, truth in enumerate(truths):
-            score = score_object(track, truth, "davis-unsupervised", voids=voids)
-            js[row, column], fs[row, column] = score.j, score.f
-    rows, columns = linear_sum_assignment(-(js + fs) / 2)
-    return [
-        Match(int(column), int(row) if row < told else None, float(js[row, column]), float(fs[row, column]))
-        for row, column in zip(rows, columns, strict=True)
-    ]
-
-
 def together(samples: Sequence[Together], context: Context) -> list[Mapping[str, Any]]:
     """What the expressions of one video come to: for each annotator `objects`, J and F of every true object.
 
@@ -104,7 +57,7 @@ def together(samples: Sequence[Together], context: Context) -> list[Mapping[str,
     if context.profile is not Profile.OFFICIAL or not isinstance(gold, LabelTruth):
         return list(details)
     truths, voids = [], None
-    for label in range(1, label_count(Path(gold.folder) / gold.files[0]) + 1):
+    for label in range(1, highest_label(Path(gold.folder) / gold.files[0]) + 1):
         truth = context.truth(replace(gold, labels=(label,)))
         truths.append(truth.rles)
         voids = truth.voids
@@ -115,7 +68,7 @@ def together(samples: Sequence[Together], context: Context) -> list[Mapping[str,
         if told and not (failed and context.options.on_error != "zero"):
             tracks = [_track(samples[place].answer, gold) for place in told]
             matches = matched(fused(tracks), truths, voids)
-            details[told[0]]["objects"] = [[match.j, match.f] for match in matches]
+            details[told[0]]["objects"] = [[match.score.j, match.score.f] for match in matches]
     return list(details)
 
 

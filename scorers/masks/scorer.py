@@ -24,7 +24,7 @@ from msgspec import Meta
 from sightbench import rle
 from sightbench.mask_text import MaskText
 from sightbench.rle import MaskError, Rle
-from sightbench.sample import Json, MaskTruth
+from sightbench.sample import Json, LabelTruth, MaskTruth
 from sightbench.scorers.aggregate import averaged
 from sightbench.scorers.fields import Fields
 from sightbench.scorers.groups import valued
@@ -33,7 +33,7 @@ from sightbench.scorers.masks.jf import ObjectScore, score_object, score_revos
 from sightbench.scorers.masks.truth import Truth, truth_of
 from sightbench.scorers.score import Grade, Metric, Row
 from sightbench.scorers.scorer import Context, Extraction, Profile, Scorer
-from sightbench.scorers.statistics.means import mean
+from sightbench.scorers.statistics.means import mean, mean_of
 
 MAX_FRAMES_PER_SENT = 4
 Masks = MaskText | Sequence[Any] | None
@@ -63,9 +63,11 @@ class LineTruth:
     foreground: tuple[Rle, ...] = ()
 
 
-def read_gold(gold: Json | MaskTruth | Truth, fields: MaskFields, profile: Profile) -> MaskTruth | LineTruth:
+def read_gold(
+    gold: Json | MaskTruth | LabelTruth | Truth, fields: MaskFields, profile: Profile
+) -> MaskTruth | LabelTruth | LineTruth:
     """Where the true masks lie, or those a line brings. Raises ValueError that names the frame."""
-    if isinstance(gold, MaskTruth):
+    if isinstance(gold, (MaskTruth, LabelTruth)):
         return gold
     if isinstance(gold, Truth):
         return LineTruth(gold)
@@ -121,7 +123,7 @@ def extract(masks: Masks, fields: MaskFields, context: Context) -> Extraction:
         if not isinstance(objects, list) or not objects:
             raise MaskError(f"masks must be a list of objects, got {type(objects).__name__}")
         detail["objects_returned"] = len(objects)
-        frames = _first_object(objects[0], fields.num_frames, detail)
+        frames = frames_of(objects[0], fields.num_frames, detail)
     except MaskError as error:
         return Extraction(None, None, "invalid mask", True, {**detail, **_said(error)})
     return Extraction(frames, {"frames": len(frames)}, "first object", False, detail)
@@ -131,7 +133,9 @@ def _read(masks: MaskText, sent: int | None) -> Any:
     return masks.objects() if sent is None else masks.objects(sent)
 
 
-def _first_object(entry: object, sent: int | None, detail: dict[str, Any]) -> list[Rle | None]:
+def frames_of(entry: object, sent: int | None, detail: dict[str, Any]) -> list[Rle | None]:
+    """The masks of an object of a reply; `detail` is told how many. MaskError for what is no object, or far
+    more frames than were `sent`."""
     frames = entry.get("rles") if isinstance(entry, Mapping) else None
     if not isinstance(frames, list):
         raise MaskError('an object must be {"rles": [one mask per frame]}')
@@ -141,15 +145,20 @@ def _first_object(entry: object, sent: int | None, detail: dict[str, Any]) -> li
     return [None if frame is None else rle.read(frame, at) for at, frame in enumerate(frames)]
 
 
-def judge(extraction: Extraction, gold: MaskTruth | LineTruth, fields: MaskFields, context: Context) -> Grade:
+def judge(
+    extraction: Extraction, gold: MaskTruth | LabelTruth | LineTruth, fields: MaskFields, context: Context
+) -> Grade:
     """The J&F (0..1) of the first object of a reply, by the definition that is the context's profile.
 
     `detail` holds J, F, what else the definition publishes, frames_sent, frames_returned, frames_scored,
     objects_returned, `notes` on whatever the definition had to decide, and `error` where a mask could not be
     read. Raises MaskError for unreadable ground truth.
     """
-    target = LineTruth(context.truth(gold)) if isinstance(gold, MaskTruth) else gold
-    shown = gold.frames if isinstance(gold, MaskTruth) else len(target.truth.rles or target.instances)
+    if isinstance(gold, LineTruth):
+        target, shown = gold, len(gold.truth.rles or gold.instances)
+    else:
+        truth = context.truth(gold)
+        target, shown = LineTruth(replace(truth, voids=()), voids=truth.voids or None), gold.frames
     sent = shown if fields.num_frames is None else fields.num_frames
     detail = {"frames_sent": sent, "J": 0.0, "F": 0.0, **extraction.detail}
     notes = list(target.truth.notes)
@@ -159,7 +168,7 @@ def judge(extraction: Extraction, gold: MaskTruth | LineTruth, fields: MaskField
         score = _score(extraction.answer, target, context)
     except MaskError as error:
         if error.whose == "ground truth":
-            if not isinstance(gold, MaskTruth) or context.truth is truth_of:
+            if isinstance(gold, LineTruth) or context.truth is truth_of:
                 raise
             # A cache lies where others may write: its files are asked before it is believed.
             return judge(extraction, gold, fields, replace(context, truth=truth_of))
@@ -209,13 +218,24 @@ _PUBLISHED: Mapping[Profile, tuple[str, ...]] = {
     Profile.MOSEV2: ("F_plain", "disappear_J", "disappear_F", "reappear_J", "reappear_F"),
 }
 """What a definition publishes beside J and F."""
+_MOSE_SUMS = (
+    ("J&F_plain", "J", "F_plain"),
+    ("disappear_J&F", "disappear_J", "disappear_F"),
+    ("reappear_J&F", "reappear_J", "reappear_F"),
+)
+"""Its numbers of both: the name, and of what they are the mean."""
 
 
 def mean_over_objects(rows: Sequence[Row], profile: str) -> Metric:
     """The mean J&F over objects in %, by category; J, F and what the definition publishes beside them."""
     headline = averaged("J&F")(rows, profile)
     names = ("J", "F", *_PUBLISHED.get(Profile(profile), ()))
-    parts = tuple(part for name in names if (part := _mean_of_detail(name, rows)).n)
+    parts = [part for name in names if (part := _mean_of_detail(name, rows)).n]
+    if profile == Profile.MOSEV2:
+        known = {part.name: part for part in parts}
+        for name, j, f in _MOSE_SUMS:
+            if j in known and f in known:
+                parts.append(replace(mean_of(name, [known[j], known[f]]), n=known[j].n, parts=()))
     return replace(headline, parts=(*headline.parts, *parts))
 
 

@@ -8,19 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from sightbench import rle
 from sightbench.errors import DatasetError
-from sightbench.mask_file import open_masks
+from sightbench.mask_file import UNREADABLE, open_masks, read_labels
 from sightbench.rle import MaskError, Rle
 from sightbench.scorers.masks.image_file import flaw
-
-VOID = 255
-"""The palette index of pixels that belong to nothing in DAVIS's unsupervised annotations."""
-
-UNREADABLE = (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError)
-"""What Pillow raises on damaged files."""
 
 Layers = tuple[tuple[Rle, ...], ...]
 """Per frame where at least 1, 2, 3, ... of some masks lie (rle.levels)."""
@@ -67,24 +61,11 @@ def _luminance(path: Path) -> npt.NDArray[np.uint8]:
         raise DatasetError(f"not a readable mask image ({error})", path) from None
 
 
-def label_count(path: Path) -> int:
-    """The highest label of a label map, VOID left aside: of a video's first frame DAVIS's count of its
-    objects. Raises DatasetError."""
-    return int(max((label for label in np.unique(_labels(path)).tolist() if label != VOID), default=0))
-
-
-def _labels(path: Path) -> npt.NDArray[np.uint8]:
-    try:
-        with Image.open(path) as image:
-            if image.mode not in ("P", "L", "1"):
-                raise DatasetError(f"no label map: its mode is {image.mode}, expected a palette", path)
-            return np.asarray(image)
-    except UNREADABLE as error:
-        raise DatasetError(f"not a readable mask image ({error})", path) from None
-
-
-def labelled(folder: Path, name: str, labels: tuple[int, ...], size: tuple[int, int]) -> Rle:
-    """The pixels of a label map with one of these palette indices, or above 0 where `labels` is empty.
+def labelled(
+    folder: Path, name: str, labels: tuple[int, ...], size: tuple[int, int], *, indexed: bool = False
+) -> Rle:
+    """The pixels of a label map with one of these palette indices; where `labels` is empty, those above 0,
+    by their index (`indexed`) or by their luminance.
 
     Without a name the mask is empty. Raises DatasetError for a file that cannot be read, is no label map or
     has another size.
@@ -94,7 +75,7 @@ def labelled(folder: Path, name: str, labels: tuple[int, ...], size: tuple[int, 
     path = folder / name
     if wrong := flaw(path):
         raise DatasetError(wrong, path)
-    pixels = _labels(path) if labels else _luminance(path)
+    pixels = read_labels(path) if labels or indexed else _luminance(path)
     if pixels.shape != size:
         raise DatasetError(f"its size is {[*pixels.shape]}, the frame's {[*size]}", path)
     if not labels:

@@ -26,6 +26,7 @@ from PIL import Image
 from sightbench import rle
 from sightbench.errors import DatasetError, FieldError
 from sightbench.json_record import from_json
+from sightbench.mask_file import VOID
 from sightbench.rle import MaskError, Rle
 from sightbench.sample import LabelTruth, MaskTruth, RleTruth, StoredMasks
 from sightbench.scorers.masks import stored
@@ -92,11 +93,13 @@ def _of_rles(gold: RleTruth) -> Truth:
 
 def _of_labels(gold: LabelTruth, read: Callable[[LabelTruth, tuple[int, ...]], Truth]) -> Truth:
     truth = read(gold, gold.labels)
-    return replace(truth, voids=read(gold, (stored.VOID,)).rles) if gold.voids else truth
+    return replace(truth, voids=read(gold, (VOID,)).rles) if gold.voids else truth
 
 
 def _read_labels(gold: LabelTruth, labels: tuple[int, ...]) -> Truth:
-    return Truth(tuple(stored.labelled(Path(gold.folder), name, labels, gold.size) for name in gold.files))
+    folder = Path(gold.folder)
+    masks = (stored.labelled(folder, name, labels, gold.size, indexed=gold.indexed) for name in gold.files)
+    return Truth(tuple(masks))
 
 
 def check_files(gold: StoredMasks) -> None:
@@ -157,7 +160,7 @@ class Cache:
         for entry in dict.fromkeys(objects):
             if isinstance(entry, LabelTruth):
                 wanted.append(self._label_job(entry, entry.labels))
-                wanted += [self._label_job(entry, (stored.VOID,))] if entry.voids else []
+                wanted += [self._label_job(entry, (VOID,))] if entry.voids else []
             else:
                 wanted.append(self._job(entry))
         stale = [job for job in {job.key: job for job in wanted}.values() if self._load(job) is None]
@@ -176,7 +179,7 @@ class Cache:
     def _label_job(self, gold: LabelTruth, labels: tuple[int, ...]) -> _Job:
         files = [_stat(gold.folder, name) for name in gold.files]
         chosen = zlib.crc32("\n".join(gold.files).encode(errors="surrogateescape"))
-        which = ",".join(map(str, labels)) or "above 0"
+        which = ",".join(map(str, labels)) or ("index above 0" if gold.indexed else "above 0")
         name = f"labels {which} of {chosen:08x} at {gold.size[0]}x{gold.size[1]}"
         key = (self._relative(gold.folder), name, len(files))
         return _Job(key, files, lambda: _read_labels(gold, labels))

@@ -64,6 +64,7 @@ LINES: dict[str, dict[str, Any]] = {
     "yes_no": {"prediction": "Yes", "gold": "yes"},
     "mme": {"prediction": "Yes", "gold": "yes"},
     "pope": {"prediction": "Yes", "gold": "yes"},
+    "davis_unsupervised": {"prediction": [{"rles": [MASK] * 3}], "gold": [[MASK] * 3]},
     "jf": {"prediction": [MASK] * 3, "gold": [MASK] * 3},
     **{name: {"prediction": [MASK], "gold": MASK} for name in ("ciou", "giou", "gres")},
     **{

@@ -14,8 +14,9 @@ from sightbench import rle
 from sightbench.evaluation.imports import import_masks
 from sightbench.evaluation.rescore import score
 from sightbench.rle import MaskError, Rle
-from sightbench.scorers.masks.annotators import fused, matched
+from sightbench.scorers.masks.annotators import fused
 from sightbench.scorers.masks.jf import score_object
+from sightbench.scorers.masks.proposals import matched
 from sightbench.scorers.score import Metric
 from tests.tasks import formats
 from tests.tasks.mask_formats import FRAMES, block
@@ -51,13 +52,13 @@ def test_objects_are_matched_as_all_orders_tried_would_match_them() -> None:
         )
         found = matched(pred, true, voids)
         assert sorted(match.truth for match in found) == list(range(truths))
-        assert sum((match.j + match.f) / 2 for match in found) == pytest.approx(best)
+        assert sum(match.score.jf for match in found) == pytest.approx(best)
 
 
 def test_an_empty_last_prediction_is_none_and_too_many_are_refused() -> None:
     truth = tracks([[block(1)] * 2, [np.zeros_like(block(1))] * 2])
     (first, second) = matched(tracks([[block(1)] * 2, [np.zeros_like(block(1))] * 2]), truth)
-    assert (first.j, second.j, second.prediction) == (1.0, 1.0, None)
+    assert (first.score.j, second.score.j, second.prediction) == (1.0, 1.0, None)
     with pytest.raises(MaskError, match="21 objects in a video, more than 20"):
         matched(tracks([[block(1)]] * 21), tracks([[block(1)]]))
 

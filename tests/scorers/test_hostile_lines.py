@@ -40,6 +40,7 @@ LINES: dict[str, dict[str, Any]] = {
     "box_iou": {"gold": [1, 2, 30, 40], "hw": [48, 64], "height": 48, "width": 64, "resized_hw": [56, 56]},
     "vlabench": {"gold": {"skill_sequence": PLAN}, "task": "select_toy", "dependency": "Sequential"},
     "jf": {"gold": [MASK, MASK], "num_frames": 2, "voids": [MASK, MASK]},
+    "davis_unsupervised": {"gold": [[MASK, MASK]], "num_frames": 2, "voids": [MASK, MASK]},
 }
 """A line of each metric beside its prediction; a metric that is not here takes one text as its gold."""
 

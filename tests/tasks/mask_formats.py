@@ -244,6 +244,59 @@ def reasonvos(root: Path) -> None:
         Image.fromarray(block(4 + at).astype(np.uint8) * 3, "L").save(path)
 
 
+def two_objects(at: int) -> np.ndarray:
+    """uint8: object 1 moves to the right, object 2 stays."""
+    index = np.zeros((HEIGHT, WIDTH), np.uint8)
+    index[block(9)] = 2
+    index[block(1 + at)] = 1
+    return index
+
+
+def davis(root: Path, annotations: str = "Annotations", *, void: int = 0) -> None:
+    """Two sequences of two objects in DAVIS's folders; `void` marks the first row as belonging to nothing."""
+    put(root / "DAVIS/ImageSets/2017/val.txt", b"cat\ndog\n")
+    for video in ("cat", "dog"):
+        frames(root / "DAVIS/JPEGImages/480p" / video)
+        for at, name in enumerate(FRAMES):
+            index = two_objects(at)
+            index[0, :void] = 255
+            palette_png(root / "DAVIS" / annotations / "480p" / video / f"{name}.png", index)
+
+
+def davis16(root: Path) -> None:
+    """The list names every frame, as DAVIS 2016's own does; masks are 0 and 255."""
+    listed = "".join(f"/JPEGImages/480p/cat/{at}.jpg /Annotations/480p/cat/{at}.png\n" for at in FRAMES)
+    put(root / "DAVIS/ImageSets/480p/val.txt", listed.encode())
+    frames(root / "DAVIS/JPEGImages/480p/cat")
+    for at, name in enumerate(FRAMES):
+        path = root / "DAVIS/Annotations/480p/cat" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(block(1 + at).astype(np.uint8) * 255, "L").save(path)
+
+
+def mosev2(root: Path) -> None:
+    entry = {"length": len(FRAMES), "height": HEIGHT, "width": WIDTH, "objects": ["1", "2"]}
+    put(root / "MOSEv2/valid/meta.json", {"videos": {"cat": entry}})
+    frames(root / "MOSEv2/valid/JPEGImages/cat")
+    for at, name in enumerate(FRAMES):
+        palette_png(root / "MOSEv2/valid/Annotations/cat" / f"{name}.png", two_objects(at))
+
+
+def sav(split: str) -> Callable[[Path], None]:
+    """A video of 9 frames, each fourth of which is annotated, an object a folder."""
+
+    def write(root: Path) -> None:
+        folder = root / f"sav_{split}"
+        put(folder / f"sav_{split}.txt", b"sav_000001\n")
+        frames(folder / "JPEGImages_24fps/sav_000001", [f"{at:05d}" for at in range(9)])
+        for at in range(3):
+            for object in (1, 2):
+                path = folder / f"Annotations_6fps/sav_000001/00{object - 1}" / f"{4 * at:05d}.png"
+                palette_png(path, (two_objects(at) == object).astype(np.uint8))
+
+    return write
+
+
 UNC = ("val", "testA", "testB", "train")
 
 MAKERS: dict[str, Callable[[Path], None]] = {
@@ -258,6 +311,11 @@ MAKERS: dict[str, Callable[[Path], None]] = {
         for split in UNC[:3]
     },
     **{f"reasonseg-{split}": reasonseg(split) for split in ("val", "test")},
+    "davis16": davis16,
+    "davis17-semi": davis,
+    "davis17-unsup": lambda root: davis(root, "Annotations_unsupervised", void=5),
+    "mosev2": mosev2,
+    **{f"sa-v-{split}": sav(split) for split in ("val", "test")},
     "mevis-valid-u": mevis,
     "groundmore": groundmore,
     "reasonvos": reasonvos,

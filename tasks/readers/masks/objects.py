@@ -1,0 +1,193 @@
+"""Objects that are followed through a video and named by nothing but a mask: DAVIS, MOSEv2, SA-V.
+
+    DAVIS/ImageSets/2017/val.txt    the sequences; Annotations/480p/<sequence>/<frame>.png label maps
+    MOSEv2/valid/meta.json          {"videos": {id: {"length", "objects": [labels]}}}; Annotations/<video>/...
+    sav_val/sav_val.txt             the videos; Annotations_6fps/<video>/<object>/<frame>.png, each 4th frame
+
+Saved masks are judged on them. A question would need the first frame's mask, which no request carries, so the
+text of a sample only says which object it is. The frames are those that have an annotation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from sightbench.errors import DatasetError, UsageError
+from sightbench.mask_file import highest_label
+from sightbench.sample import Json, LabelTruth, Sample, Text, Turn, Video
+from sightbench.tasks.readers.files.layout import LayoutReader, Source
+from sightbench.tasks.readers.masks.videos import Frames, size_of
+from sightbench.terminal import plain
+
+ALL = 0
+"""The label that stands for all objects of a label map."""
+
+
+class MoseVideo(msgspec.Struct):
+    objects: list[int | str] | dict[str, msgspec.Raw]
+    length: int | None = None
+
+
+class MoseMeta(msgspec.Struct):
+    videos: dict[str, MoseVideo]
+
+
+@dataclass(frozen=True, slots=True)
+class Davis:
+    """A set in DAVIS's folders. `annotations` are the folders of label maps and `images` those of frames,
+    beside ImageSets; the first that is there counts.
+
+    `each`: a sample per object; else one per sequence, of all its objects together, or with `binary` of
+    whatever is no background. `voids`: pixels of index 255 count for nothing.
+    """
+
+    annotations: tuple[str, ...]
+    images: tuple[str, ...] = ("JPEGImages/480p", "JPEGImages/Full-Resolution")
+    each: bool = False
+    binary: bool = False
+    voids: bool = False
+
+
+def davis(rules: Davis) -> LayoutReader:
+    """Samples named <sequence>/<label>, or <sequence>, in the order of the list."""
+
+    def read(source: Source) -> Iterator[Sample]:
+        root = source.path.parents[2]
+        masks, images = (
+            _frames(root, rules.annotations, source),
+            Frames([root / name for name in rules.images]),
+        )
+        for name in _listed(source.path):
+            try:
+                video = _video(name, masks, images)
+                if rules.binary:
+                    yield _sample(name, None, video, _truth(name, masks), "the object")
+                    continue
+                count = highest_label(next(iter(masks.files(name).values())))
+                if not count:
+                    raise DatasetError(f"sequence {plain(name, 80)} has no object in its first frame")
+                labels = tuple(range(1, count + 1))
+                if not rules.each:
+                    gold = _truth(name, masks, labels, voids=rules.voids)
+                    yield _sample(name, ALL, video, gold, "all objects")
+                for label in labels if rules.each else ():
+                    yield _sample(name, label, video, _truth(name, masks, (label,)), f"object {label}")
+            except DatasetError as error:
+                source.problems.broke(str(error), source.path)
+
+    return read
+
+
+def mosev2(source: Source) -> Iterator[Sample]:
+    """Samples named <video>/<label>, in the order of the file; a video without label maps is hidden gold."""
+    try:
+        meta = msgspec.json.decode(source.path.read_bytes(), type=MoseMeta)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DatasetError(
+            f"not a list of videos and their objects: {plain(error, 200)}", source.path
+        ) from None
+    root = source.path.parent
+    masks, images = _frames(root, ("Annotations",), source), Frames([root / "JPEGImages"])
+    for name, entry in meta.videos.items():
+        try:
+            video = _video(name, masks, images)
+            there = len(video.frames)
+            if entry.length is not None and entry.length != there:
+                raise DatasetError(
+                    f"video {plain(name, 80)} has {there} label maps for {entry.length} frames"
+                )
+            for label in map(_label, entry.objects):
+                yield _sample(name, label, video, _truth(name, masks, (label,)), f"object {label}")
+        except DatasetError as error:
+            source.problems.broke(str(error), source.path)
+
+
+def sav(source: Source) -> Iterator[Sample]:
+    """Samples named <video>/<object>, whose masks lie in a folder of their own, in order of name."""
+    root = source.path.parent
+    masks = _frames(root, ("Annotations_6fps",), source)
+    images = Frames([root / "JPEGImages_24fps"])
+    for name in _listed(source.path):
+        try:
+            folder = masks.folder(name)
+            objects = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+            if not objects:
+                raise DatasetError(f"video {plain(name, 80)} has no objects in {folder}")
+            for object in objects:
+                key = f"{name}/{object}"
+                video = _video(key, masks, images, name)
+                yield _sample(name, None, video, _truth(key, masks), f"object {object}", object)
+        except DatasetError as error:
+            source.problems.broke(str(error), source.path)
+
+
+def _frames(root: Path, names: tuple[str, ...], source: Source) -> Frames:
+    bases = [root / name for name in names]
+    if not any(base.is_dir() for base in bases):
+        raise UsageError(f"{source.path}: the true masks are not there; looked for {_either(bases)}")
+    return Frames(bases)
+
+
+def _either(paths: list[Path]) -> str:
+    return " or ".join(map(str, paths))
+
+
+def _listed(path: Path) -> list[str]:
+    """The names in a list, one a line; of lines that are paths of a frame (DAVIS 2016) their folder's."""
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"not a list of names ({plain(error, 100)})", path) from None
+    words = (line.split()[0] for line in lines if line.strip())
+    return list(dict.fromkeys(Path(word).parent.name if "/" in word else word for word in words))
+
+
+def _label(value: int | str) -> int:
+    if not str(value).isdecimal() or not 0 < int(value) < 256:
+        raise DatasetError(f"object {plain(value, 40)} is no label of a label map (1 to 255)")
+    return int(value)
+
+
+def _video(key: str, masks: Frames, images: Frames, name: str | None = None) -> Video:
+    """The frames that have an annotation; where a picture is not there, its label map stands for it."""
+    names = masks.files(key)
+    if not names:
+        raise DatasetError(f"{plain(key, 80)} has no annotations in {masks.folder(key)}")
+    pictures = images.files(key if name is None else name)
+    return Video(key, tuple(pictures.get(stem, path) for stem, path in names.items()))
+
+
+def _truth(key: str, masks: Frames, labels: tuple[int, ...] = (), *, voids: bool = False) -> LabelTruth:
+    files = masks.files(key)
+    size = size_of(next(iter(files.values())))
+    names = tuple(path.name for path in files.values())
+    return LabelTruth(str(masks.folder(key)), names, size, labels, voids=voids, indexed=not labels)
+
+
+def _sample(
+    video: str, label: int | None, frames: Video, gold: LabelTruth, text: str, object: str | None = None
+) -> Sample:
+    name = object or (str(label) if label else "")
+    columns: dict[str, Json] = {
+        "video": video,
+        "expression": name,
+        "num_frames": gold.frames,
+        "objects": max(1, len(gold.labels)),
+    }
+    if label is not None:
+        columns["label"] = label
+    return Sample(
+        id=f"{video}/{name}" if name else video,
+        benchmark="",
+        task="",
+        category="",
+        turns=(Turn("user", (frames, Text(text))),),
+        gold=gold,
+        wants="masks",
+        group=video,
+        meta=columns,
+    )

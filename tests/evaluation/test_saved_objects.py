@@ -1,0 +1,178 @@
+"""Saved masks of objects that no words name: DAVIS 2016 and 2017, MOSEv2, SA-V, each in its own folders."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sightbench.errors import DatasetError, UsageError
+from sightbench.evaluation.imports import Imported, import_masks
+from sightbench.evaluation.options import Options
+from sightbench.evaluation.plan import plan
+from sightbench.evaluation.rescore import by_every_definition, score
+from sightbench.evaluation.run import Run
+from sightbench.scorers.score import Metric, Score
+from tests.tasks import formats
+from tests.tasks.mask_formats import FRAMES, palette_png, two_objects
+
+TRUE_MASKS = {
+    "davis16": "DAVIS/Annotations/480p",
+    "davis17-semi": "DAVIS/Annotations/480p",
+    "davis17-unsup": "DAVIS/Annotations_unsupervised/480p",
+    "mosev2": "MOSEv2/valid/Annotations",
+    "sa-v-val": "sav_val/Annotations_6fps",
+}
+OBJECTS = {"davis16": 1, "davis17-semi": 4, "davis17-unsup": 4, "mosev2": 2, "sa-v-val": 2}
+
+
+def kept(name: str, data: Path, masks: Path) -> Imported:
+    return import_masks([name], data, masks, masks.parent / f"run-{masks.name}", "theirs")
+
+
+def judged(name: str, data: Path, masks: Path) -> tuple[Metric, dict[str, Score]]:
+    run = score(kept(name, data, masks).run)
+    return run.summary.benchmarks[0].headline, {sample.id: result for sample, _, result in run}
+
+
+def truth_as_saved(name: str, data: Path, out: Path) -> Path:
+    shutil.copytree(data / TRUE_MASKS[name], out)
+    for path in out.rglob("*.png"):
+        pixels = np.asarray(Image.open(path))
+        if name != "davis16":
+            palette_png(path, np.where(pixels == 255, 0, pixels))
+    return out
+
+
+def part(metric: Metric, name: str) -> float | None:
+    return next((part.value for part in metric.parts if part.name == name), None)
+
+
+@pytest.mark.parametrize("name", TRUE_MASKS)
+def test_the_true_masks_as_somebody_saved_them_are_all_right(name: str, tmp_path: Path) -> None:
+    data = formats.make(name, tmp_path / "data")
+    headline, _ = judged(name, data, truth_as_saved(name, data, tmp_path / "saved"))
+    assert (part(headline, "J"), headline.n) == (100.0, OBJECTS[name])
+    # MOSEv2's disk of frames as small as these is empty, and so is what it matches.
+    assert headline.value == 100.0 or name == "mosev2"
+
+
+@pytest.mark.parametrize("name", TRUE_MASKS)
+def test_a_frame_that_is_wrong_or_missing_costs_what_the_definition_says(name: str, tmp_path: Path) -> None:
+    data = formats.make(name, tmp_path / "data")
+    saved = truth_as_saved(name, data, tmp_path / "saved")
+    frames = {video: sorted(video.glob("*.png")) for video in {path.parent for path in saved.rglob("*.png")}}
+    for paths in frames.values():
+        paths[1].unlink()
+    headline, _ = judged(name, data, saved)
+    # Of three frames the middle one counts alone where the ends are left out.
+    lost = 1 / 3 if name == "davis17-unsup" else 1.0
+    assert part(headline, "F") == pytest.approx(100 * (1 - lost))
+    smoothed = name == "mosev2"
+    assert part(headline, "J") == pytest.approx(100 / 17 if smoothed else 100 * (1 - lost))
+
+
+def unsupervised(tmp_path: Path, labels: dict[int, int]) -> tuple[Metric, Score]:
+    """Scores of label maps whose labels are exchanged for others."""
+    data = formats.make("davis17-unsup", tmp_path / "data")
+    for video in ("cat", "dog"):
+        for at, name in enumerate(FRAMES):
+            index = two_objects(at)
+            # What is drawn where the truth is void costs nothing.
+            index[0, :5] = max(labels.values())
+            swapped = np.zeros_like(index)
+            for old, new in labels.items():
+                swapped[index == old] = new
+            palette_png(tmp_path / "saved" / video / f"{name}.png", swapped)
+    headline, scores = judged("davis17-unsup", data, tmp_path / "saved")
+    return headline, scores["davis17-unsup/cat"]
+
+
+def test_proposals_are_matched_whatever_their_labels(tmp_path: Path) -> None:
+    headline, cat = unsupervised(tmp_path, {1: 7, 2: 3})
+    assert headline.value == 100.0 and [
+        (each["object"], each["proposal"]) for each in cat.detail["objects"]
+    ] == [(2, 3), (1, 7)]
+    assert part(headline, "J_recall") == 100.0 and part(headline, "F_decay") == 0.0
+
+
+def test_an_object_without_a_proposal_counts_and_is_named(tmp_path: Path) -> None:
+    headline, cat = unsupervised(tmp_path, {2: 1})
+    assert headline.value == 50.0
+    assert cat.detail["notes"] == ["1 true objects without a proposal: scored as empty masks"]
+
+
+def test_more_proposals_than_twenty_are_refused(tmp_path: Path) -> None:
+    headline, cat = unsupervised(tmp_path, {1: 1, 2: 21})
+    assert (headline.value, cat.status) == (0.0, "unparsed")
+    assert "21 objects in a video, more than 20" in cat.detail["error"]
+
+
+def test_masks_of_another_size_cost_the_object_and_are_named(tmp_path: Path) -> None:
+    data = formats.make("davis17-semi", tmp_path / "data")
+    saved = truth_as_saved("davis17-semi", data, tmp_path / "saved")
+    palette_png(saved / "cat" / "00001.png", two_objects(1)[:-1])
+    headline, scores = judged("davis17-semi", data, saved)
+    assert headline.value == 50.0
+    error = scores["davis17-semi/cat/1"].detail["error"]
+    assert "size [11, 16] is not the frame's [12, 16]" in error and "frame 1" in error
+
+
+def test_what_is_not_there_is_named(tmp_path: Path) -> None:
+    data = formats.make("davis17-semi", tmp_path / "data")
+    saved = truth_as_saved("davis17-semi", data, tmp_path / "saved")
+    shutil.rmtree(saved / "dog")
+    found = kept("davis17-semi", data, saved)
+    assert found.missing == ("davis17-semi/dog/1", "davis17-semi/dog/2")
+    (saved / "cat/00002.png").write_bytes(b"no image")
+    with pytest.raises(DatasetError, match="not a readable mask image"):
+        kept("davis17-semi", data, saved)
+    (tmp_path / "none").mkdir()
+    with pytest.raises(UsageError, match="label maps <video>/<frame>"):
+        kept("mosev2", formats.make("mosev2", tmp_path / "data"), tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        (
+            "MOSEv2/valid/meta.json",
+            b'{"videos": {"cat": {"objects": ["300"]}}}',
+            "300 is no label of",
+        ),
+        (
+            "MOSEv2/valid/meta.json",
+            b'{"videos": {"cat": {"objects": [1], "length": 4}}}',
+            "3 label maps for 4",
+        ),
+        ("MOSEv2/valid/meta.json", b'{"videos": {"owl": {"objects": [1]}}}', "owl has no annotations in"),
+        ("MOSEv2/valid/meta.json", b'{"videos": {"../x": {"objects": [1]}}}', "cannot be a video's name"),
+        ("MOSEv2/valid/meta.json", b"[1]", "not a list of videos"),
+        ("MOSEv2/valid/Annotations/cat/00000.png", b"x", "not a readable image"),
+    ],
+)
+def test_a_damaged_set_is_named_in_one_line(file: str, content: bytes, said: str, tmp_path: Path) -> None:
+    data = formats.make("mosev2", tmp_path / "data")
+    saved = truth_as_saved("mosev2", data, tmp_path / "saved")
+    (data / file).write_bytes(content)
+    with pytest.raises(DatasetError) as raised:
+        kept("mosev2", data, saved)
+    assert said in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_nothing_is_asked(tmp_path: Path) -> None:
+    data = formats.make("sa-v-val", tmp_path / "data")
+    with pytest.raises(UsageError, match="sa-v-val is not asked: its objects are named by a mask"):
+        plan(Options(task="sa-v-val", data=data), lambda line: None)
+
+
+def test_every_definition_judges_the_same_folder(tmp_path: Path) -> None:
+    for name in ("davis17-semi", "davis17-unsup"):
+        data = formats.make(name, tmp_path / name)
+        saved = truth_as_saved(name, data, tmp_path / f"{name}-saved")
+        run: Run = kept(name, data, saved).run
+        values = {each.definition: each.headline.value for each in by_every_definition(run)}
+        assert {values[definition] for definition in values if definition != "mosev2"} == {100.0}
