@@ -17,7 +17,7 @@ from sightbench.terminal import say
     "form",
     required=True,
     help="dynbench, leap, vlmevalkit, mmvet, mathvista, blind_10, submission (hidden-gold splits), "
-    "results or pngs (masks), lmms-eval, inspect, hf or every-eval-ever.",
+    "results, pngs, davis or youtube-vos (masks), lmms-eval, inspect, hf or every-eval-ever.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Where to.  [default: inside the run folder]")
 @click.option(

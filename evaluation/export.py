@@ -21,6 +21,7 @@ from sightbench.reports import dynbench_files, leap_files
 from sightbench.reports.mask_files import SUBMISSIONS
 from sightbench.reports.submission import FORMATS, submission
 from sightbench.scorers.dynbench import overall
+from sightbench.tasks.benchmarks.masks.image import FAMILY as IMAGE_MASKS
 
 MASK_FORMATS = (*mask_export.FORMATS, *SUBMISSIONS)
 
@@ -55,14 +56,16 @@ def export(
             return (_dynbench(run, out or run.folder / "dynbench", journal),)
         if format == "leap":
             return (_leap(run, out or run.folder / "leap", journal),)
-        if format not in ("submission", *mask_export.FORMATS, *FORMATS):
-            known = ", ".join((*forms.FORMS, *mask_export.FORMATS, *FORMATS))
+        if format not in ("submission", *MASK_FORMATS, *FORMATS):
+            known = ", ".join((*forms.FORMS, *MASK_FORMATS, *FORMATS))
             raise UsageError(f"--format {format}: choose dynbench, leap, submission, {known}")
         written = []
         for dataset in run.datasets:
             benchmark = dataset.selection.benchmark
             kind = benchmark.submission if format == "submission" else format
             if kind is None or (mask_export.is_mask_set(dataset) != (kind in MASK_FORMATS)):
+                continue
+            if kind in SUBMISSIONS and benchmark.family == IMAGE_MASKS:
                 continue
             if kind in MASK_FORMATS:
                 made = mask_export.export_masks(dataset, journal, kind, out or run.folder)

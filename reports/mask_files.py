@@ -6,13 +6,14 @@ import hashlib
 import io
 import os
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 from PIL import Image as Pixels
 
@@ -24,8 +25,26 @@ from sightbench.rle import Rle
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 """Every entry's time, so that the same masks make the same bytes."""
 
-SUBMISSIONS = {"mevis": "", "ref-youtube-vos": "Annotations/"}
-"""The evaluation servers' zips: what stands before <video>/<expression>/<frame>.png."""
+PALETTE_SIZE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """An evaluation server's zip: what stands before a video's name in it, and whether its PNGs are one label
+    map a frame (palette) or one grey mask for each expression and frame."""
+
+    prefix: str = ""
+    label_maps: bool = False
+
+
+SUBMISSIONS: Mapping[str, Packing] = {
+    "mevis": Packing(),
+    "ref-youtube-vos": Packing("Annotations/"),
+    "davis": Packing(label_maps=True),
+    "mosev2": Packing(label_maps=True),
+    "youtube-vos": Packing("Annotations/", label_maps=True),
+}
+"""The evaluation servers' zips by name: <video>/<expression>/<frame>.png, label maps <video>/<frame>.png."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +52,8 @@ class Drawn:
     """What was drawn for one expression. `frames` are the names of a video's frames, none for an image.
 
     `objects` holds a list of masks per object, a mask (or None) per frame; empty where there was no answer.
-    `size` is (h, w) of the frames, for those that have no mask.
+    `size` is (h, w) of the frames, for those that have no mask. `label` is that of the object in its video's
+    label maps, None where there are none, 0 where all objects were drawn at once.
     """
 
     video: str
@@ -42,6 +62,7 @@ class Drawn:
     frames: tuple[str, ...]
     size: tuple[int, int]
     objects: tuple[tuple[Rle | None, ...], ...] = ()
+    label: int | None = None
 
     def masks(self) -> list[Rle]:
         """The first object's mask in every frame; an empty one where there is none."""
@@ -106,7 +127,7 @@ def pngs(drawn: Iterable[Drawn], folder: Path) -> int:
     return count
 
 
-def submission(drawn: Iterable[Drawn], path: Path, prefix: str) -> int:
+def submission(drawn: Iterable[Drawn], path: Path, packing: Packing) -> int:
     """Writes an evaluation server's zip to `path`; how many PNGs are in it.
 
     A video's PNGs are written to a file of their own beside it first, so that an export that was stopped
@@ -119,13 +140,13 @@ def submission(drawn: Iterable[Drawn], path: Path, prefix: str) -> int:
     with ThreadPoolExecutor(os.cpu_count()) as pool, zipfile.ZipFile(temporary, "w") as whole:
         for _, group in groupby(drawn, lambda entry: entry.video):
             entries = list(group)
-            part = parts_folder / f"{_state(entries)}.zip"
+            part = parts_folder / f"{_state(entries, packing)}.zip"
             if not part.is_file():
-                replace_file(part, _packed(entries, pool))
+                replace_file(part, _packed(entries, pool, packing))
             with zipfile.ZipFile(part) as packed:
                 for name in packed.namelist():
                     # PNGs are packed already; packing them again gains nothing.
-                    whole.writestr(zipfile.ZipInfo(prefix + name, ZIP_TIME), packed.read(name))
+                    whole.writestr(zipfile.ZipInfo(packing.prefix + name, ZIP_TIME), packed.read(name))
                     count += 1
     os.replace(temporary, path)
     for part in parts_folder.iterdir():
@@ -134,22 +155,56 @@ def submission(drawn: Iterable[Drawn], path: Path, prefix: str) -> int:
     return count
 
 
-def _state(entries: Sequence[Drawn]) -> str:
-    """A name that changes with the masks."""
-    state = hashlib.sha256()
+def _state(entries: Sequence[Drawn], packing: Packing) -> str:
+    """A name that changes with the masks and with what is made of them."""
+    state = hashlib.sha256(b"label maps" if packing.label_maps else b"")
     for entry in entries:
-        state.update(orjson.dumps([entry.id, entry.frames]))
-        for mask in entry.masks():
-            state.update(orjson.dumps(rle.to_wire(mask)))
+        state.update(orjson.dumps([entry.id, entry.frames, entry.label]))
+        for track in entry.objects or ((),):
+            for mask in track:
+                state.update(orjson.dumps(None if mask is None else rle.to_wire(mask)))
     return state.hexdigest()[:24]
 
 
-def _packed(entries: Sequence[Drawn], pool: ThreadPoolExecutor) -> bytes:
+def _packed(entries: Sequence[Drawn], pool: ThreadPoolExecutor, packing: Packing) -> bytes:
     out = io.BytesIO()
+    made: Iterator[tuple[str, bytes]]
+    if packing.label_maps:
+        made = _label_maps(entries, pool)
+    else:
+        made = zip(_names(entries), pool.map(png, _masks(entries)), strict=True)
     with zipfile.ZipFile(out, "w") as packed:
-        for name, content in zip(_names(entries), pool.map(png, _masks(entries)), strict=True):
+        for name, content in made:
             packed.writestr(zipfile.ZipInfo(name, ZIP_TIME), content)
     return out.getvalue()
+
+
+def _label_maps(entries: Sequence[Drawn], pool: ThreadPoolExecutor) -> Iterator[tuple[str, bytes]]:
+    """(name, label map) of every frame of a video; a pixel of several objects belongs to the first.
+
+    An expression's object has its place among the video's expressions as its label, from 1.
+    """
+    first = entries[0]
+    _check_names(first.video, *first.frames)
+    tracks: list[tuple[int, Sequence[Rle | None]]] = []
+    for place, entry in enumerate(entries, 1):
+        if entry.label == 0:
+            tracks += list(enumerate(entry.objects, 1))
+        elif entry.objects:
+            tracks.append((place if entry.label is None else entry.label, entry.objects[0]))
+    highest = max((label for label, _ in tracks), default=0)
+    if highest >= PALETTE_SIZE:
+        raise SightbenchError(f"video {first.video} has object {highest}: a label map holds 255 at most")
+
+    def frame(at: int) -> bytes:
+        pixels = np.zeros(first.size, np.uint8)
+        for label, track in reversed(tracks):
+            if at < len(track) and (mask := track[at]) is not None:
+                pixels[rle.decode(mask)] = label
+        return palette_png(pixels)
+
+    for name, content in zip(first.frames, pool.map(frame, range(len(first.frames))), strict=True):
+        yield f"{first.video}/{name}.png", content
 
 
 def _names(entries: Sequence[Drawn]) -> Iterator[str]:
@@ -166,6 +221,24 @@ def _check_names(*names: str) -> None:
 
 def _masks(entries: Sequence[Drawn]) -> Iterator[Rle]:
     return (mask for entry in entries for mask in entry.masks())
+
+
+def palette_png(labels: npt.NDArray[np.uint8]) -> bytes:
+    """A PNG whose palette indices are the labels, in the colours that DAVIS's annotations have."""
+    out = io.BytesIO()
+    image = Pixels.fromarray(labels, "P")
+    image.putpalette([channel for label in range(PALETTE_SIZE) for channel in _colour(label)])
+    image.save(out, "PNG", compress_level=1)
+    return out.getvalue()
+
+
+def _colour(label: int) -> tuple[int, int, int]:
+    """PASCAL VOC's: every third bit of the label belongs to one channel, the lowest to its highest bit."""
+    bits = [(label >> bit) & 1 for bit in range(8)]
+    red, green, blue = (
+        sum(bit << (7 - at) for at, bit in enumerate(bits[channel::3])) for channel in range(3)
+    )
+    return red, green, blue
 
 
 def png(mask: Rle) -> bytes:

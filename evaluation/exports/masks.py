@@ -12,7 +12,7 @@ from sightbench.client.saved_expressions import frame_names, own_id
 from sightbench.errors import UsageError
 from sightbench.evaluation.selection import Dataset
 from sightbench.reports import mask_files
-from sightbench.reports.mask_files import SUBMISSIONS, Drawn
+from sightbench.reports.mask_files import SUBMISSIONS, Drawn, Packing
 from sightbench.reports.pictures import size as picture_size
 from sightbench.rle import MaskError, Rle
 from sightbench.sample import Image, Media, Reply, Sample, Video
@@ -44,8 +44,8 @@ def export_masks(dataset: Dataset, journal: Journal, format: str, folder: Path) 
         ),
         "pngs": (folder / name, mask_files.pngs, "PNGs"),
         **{
-            kind: (folder / f"submission-{name}.zip", _zipped(prefix), "PNGs")
-            for kind, prefix in SUBMISSIONS.items()
+            kind: (folder / f"submission-{name}.zip", _zipped(packing), "PNGs")
+            for kind, packing in SUBMISSIONS.items()
         },
     }
     if format not in writers:
@@ -57,8 +57,8 @@ def export_masks(dataset: Dataset, journal: Journal, format: str, folder: Path) 
     return path, count, what
 
 
-def _zipped(prefix: str) -> Callable[[Iterator[Drawn], Path], int]:
-    return lambda drawn, path: mask_files.submission(drawn, path, prefix)
+def _zipped(packing: Packing) -> Callable[[Iterator[Drawn], Path], int]:
+    return lambda drawn, path: mask_files.submission(drawn, path, packing)
 
 
 def _drawn(dataset: Dataset, journal: Journal, lacking: list[str]) -> Iterator[Drawn]:
@@ -72,8 +72,11 @@ def _drawn(dataset: Dataset, journal: Journal, lacking: list[str]) -> Iterator[D
         if reply is None or reply.status != "ok":
             lacking.append(sample.id)
         video, expression = sample.meta.get("video"), sample.meta.get("expression")
-        name = own_id(sample)
-        yield Drawn(str(video or ""), str(expression or ""), name, frames, sizes[sample.affinity], objects)
+        label = sample.meta.get("label")
+        yield Drawn(
+            *(str(video or ""), str(expression or ""), own_id(sample), frames),
+            *(sizes[sample.affinity], objects, label if isinstance(label, int) else None),
+        )
 
 
 def _size(sample: Sample) -> tuple[int, int]:

@@ -223,6 +223,7 @@ DAVIS_UNSUPERVISED = Scorer(
     extract=extract,
     judge=judge,
     aggregate=summed_up,
+    axes=(),
     kind="masks",
     prediction=jf.read_masks,
     prediction_help="the proposals: a list of objects {rles: [an RLE or null per frame]}",

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from sightbench.errors import DatasetError, UsageError
+from sightbench import rle
+from sightbench.errors import DatasetError, SightbenchError, UsageError
+from sightbench.evaluation.export import export
 from sightbench.evaluation.imports import Imported, import_masks
 from sightbench.evaluation.options import Options
 from sightbench.evaluation.plan import plan
 from sightbench.evaluation.rescore import by_every_definition, score
-from sightbench.evaluation.run import Run
+from sightbench.evaluation.run import Run, open_run
+from sightbench.reports.mask_files import SUBMISSIONS, Drawn, submission
 from sightbench.scorers.score import Metric, Score
 from tests.tasks import formats
-from tests.tasks.mask_formats import FRAMES, palette_png, two_objects
+from tests.tasks.mask_formats import FRAMES, HEIGHT, WIDTH, block, palette_png, track, two_objects
 
 TRUE_MASKS = {
     "davis16": "DAVIS/Annotations/480p",
@@ -146,7 +152,7 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
         (
             "MOSEv2/valid/meta.json",
             b'{"videos": {"cat": {"objects": [1], "length": 4}}}',
-            "3 label maps for 4",
+            "a label map, not 4",
         ),
         ("MOSEv2/valid/meta.json", b'{"videos": {"owl": {"objects": [1]}}}', "owl has no annotations in"),
         ("MOSEv2/valid/meta.json", b'{"videos": {"../x": {"objects": [1]}}}', "cannot be a video's name"),
@@ -176,3 +182,69 @@ def test_every_definition_judges_the_same_folder(tmp_path: Path) -> None:
         run: Run = kept(name, data, saved).run
         values = {each.definition: each.headline.value for each in by_every_definition(run)}
         assert {values[definition] for definition in values if definition != "mosev2"} == {100.0}
+
+
+def exported(run: Run, form: str) -> dict[str, np.ndarray]:
+    """Name -> indices of every PNG in a submission, whose PNGs are all label maps."""
+    (written,) = export(run, form)
+    found = {}
+    with zipfile.ZipFile(written.path) as packed:
+        for name in packed.namelist():
+            with packed.open(name) as file, Image.open(file) as image:
+                assert image.mode == "P" and (image.getpalette() or [])[:9] == [0, 0, 0, 128, 0, 0, 0, 128, 0]
+                found[name] = np.asarray(image)
+    assert written.count == len(found) and not list(run.folder.glob("*.part*"))
+    return found
+
+
+@pytest.mark.parametrize("name", ["davis17-semi", "davis17-unsup", "mosev2"])
+def test_a_submission_of_label_maps_holds_the_saved_ones(name: str, tmp_path: Path) -> None:
+    data = formats.make(name, tmp_path / "data")
+    run = kept(name, data, truth_as_saved(name, data, tmp_path / "saved")).run
+    found = exported(run, "submission")
+    videos = ("cat",) if name == "mosev2" else ("cat", "dog")
+    assert set(found) == {f"{video}/{frame}.png" for video in videos for frame in FRAMES}
+    for at, frame in enumerate(FRAMES):
+        assert (found[f"cat/{frame}.png"] == two_objects(at)).all()
+    assert set(exported(run, "youtube-vos")) == {f"Annotations/{file}" for file in found}
+
+
+def test_where_expressions_overlap_the_first_one_has_the_pixel(tmp_path: Path) -> None:
+    data = formats.make("mevis-valid-u", tmp_path / "data")
+    # The second expression means the first one's object too.
+    masks = {"0": track(1), "1": [rle.encode(block(1 + at) | block(9)) for at in range(3)]}
+    content = {"cat": {id: {"prediction_masks": found} for id, found in masks.items()}}
+    saved = tmp_path / "results.json"
+    saved.write_text(json.dumps(content))
+    found = exported(kept("mevis-valid-u", data, saved).run, "davis")
+    for at, frame in enumerate(FRAMES):
+        assert (found[f"cat/{frame}.png"] == two_objects(at)).all()
+    assert not found["zoo/dog/00000.png"].any(), "no mask was saved of it"
+
+
+def test_a_stopped_export_goes_on_where_it_was(tmp_path: Path) -> None:
+    """The second video is refused after the first one was packed, which is not packed again."""
+    target = tmp_path / "submission.zip"
+    masks = tuple(rle.read(mask) for mask in track(1) if mask)
+    first = Drawn("cat", "1", "cat/1", FRAMES, (HEIGHT, WIDTH), (masks,), 1)
+    second = replace(first, video="dog", id="dog/300", label=300)
+    packing = SUBMISSIONS["davis"]
+    with pytest.raises(SightbenchError, match="dog has object 300: a label map holds 255 at most"):
+        submission([first, second], target, packing)
+    (part,) = (tmp_path / "submission.zip.parts").iterdir()
+    before = part.stat().st_mtime_ns, part.read_bytes()
+    with pytest.raises(SightbenchError, match="dog has object 300"):
+        submission([first, second], target, packing)
+    assert (part.stat().st_mtime_ns, part.read_bytes()) == before
+    assert submission([first, replace(second, label=2)], target, packing) == 2 * len(FRAMES)
+    assert [path.name for path in tmp_path.iterdir()] == ["submission.zip"]
+
+
+def test_a_hidden_set_is_not_judged_but_packed(tmp_path: Path) -> None:
+    data = formats.make("mosev2", tmp_path / "data")
+    saved = truth_as_saved("mosev2", data, tmp_path / "saved")
+    for name in FRAMES[1:]:
+        (data / TRUE_MASKS["mosev2"] / "cat" / f"{name}.png").unlink()
+    headline, scores = judged("mosev2", data, saved)
+    assert headline.value is None and {each.status for each in scores.values()} == {"ungraded"}
+    assert len(exported(open_run(tmp_path / "run-saved"), "submission")) == len(FRAMES)

@@ -27,6 +27,7 @@ def _row(
     reference: str,
     scorer: str = "jf",
     aliases: tuple[str, ...] = (),
+    submission: str | None = None,
 ) -> Benchmark:
     layouts = (Layout(what, paths, read),)
     return Benchmark(
@@ -42,6 +43,7 @@ def _row(
         metric=metric,
         reference=reference,
         aliases=aliases,
+        submission=submission,
         saved=True,
         whole=True,
     )
@@ -79,6 +81,7 @@ DAVIS17_UNSUPERVISED = _row(
     metric=f"{JF}, all frames, void pixels in neither; up to 20 proposals are matched to the objects",
     reference=f"{DAVIS_TOOL}, task unsupervised",
     aliases=("davis17-unsupervised", "davis2017-unsupervised"),
+    submission="davis",
 )
 DAVIS17_SEMI = _row(
     "davis17-semi",
@@ -91,6 +94,7 @@ DAVIS17_SEMI = _row(
     metric=f"{JF}{ENDS}",
     reference=f"{DAVIS_TOOL}, task semi-supervised",
     aliases=("davis17-semi-supervised", "davis2017-semi"),
+    submission="davis",
 )
 MOSEV2 = _row(
     "mosev2",
@@ -107,6 +111,7 @@ MOSEV2 = _row(
     metric="J with one pixel added, F with a boundary as wide as the object is large" + ENDS,
     reference="henghuiding/MOSE-api MOSEv2/sam2_rcms/tools/score.py",
     aliases=("mose-v2", "mosev2-valid"),
+    submission="mosev2",
 )
 
 

@@ -83,7 +83,7 @@ def davis(rules: Davis) -> LayoutReader:
 
 
 def mosev2(source: Source) -> Iterator[Sample]:
-    """Samples named <video>/<label>, in the order of the file; a video without label maps is hidden gold."""
+    """Samples named <video>/<label>, in the order of the file; without gold where it is hidden."""
     try:
         meta = msgspec.json.decode(source.path.read_bytes(), type=MoseMeta)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -95,13 +95,18 @@ def mosev2(source: Source) -> Iterator[Sample]:
     for name, entry in meta.videos.items():
         try:
             video = _video(name, masks, images)
+            pictures = images.files(name)
+            # Of hidden videos the first frame's label map alone is given away.
+            hidden = len(video.frames) == 1 < len(pictures)
+            if hidden:
+                video = Video(name, tuple(pictures.values()))
             there = len(video.frames)
             if entry.length is not None and entry.length != there:
-                raise DatasetError(
-                    f"video {plain(name, 80)} has {there} label maps for {entry.length} frames"
-                )
+                counts = f"{there} frames with a {'picture' if hidden else 'label map'}"
+                raise DatasetError(f"video {plain(name, 80)} has {counts}, not {entry.length}")
             for label in map(_label, entry.objects):
-                yield _sample(name, label, video, _truth(name, masks, (label,)), f"object {label}")
+                gold = None if hidden else _truth(name, masks, (label,))
+                yield _sample(name, label, video, gold, f"object {label}")
         except DatasetError as error:
             source.problems.broke(str(error), source.path)
 
@@ -169,14 +174,19 @@ def _truth(key: str, masks: Frames, labels: tuple[int, ...] = (), *, voids: bool
 
 
 def _sample(
-    video: str, label: int | None, frames: Video, gold: LabelTruth, text: str, object: str | None = None
+    video: str,
+    label: int | None,
+    frames: Video,
+    gold: LabelTruth | None,
+    text: str,
+    object: str | None = None,
 ) -> Sample:
     name = object or (str(label) if label else "")
     columns: dict[str, Json] = {
         "video": video,
         "expression": name,
-        "num_frames": gold.frames,
-        "objects": max(1, len(gold.labels)),
+        "num_frames": len(frames.frames),
+        "objects": 1 if gold is None else max(1, len(gold.labels)),
     }
     if label is not None:
         columns["label"] = label
