@@ -61,6 +61,7 @@ _ABSENT = msgspec.Raw(b"null")
 class _Part(msgspec.Struct):
     text: str | None = None
     refusal: str | None = None
+    thinking: msgspec.Raw = _ABSENT
 
 
 class _Message(msgspec.Struct):
@@ -213,7 +214,7 @@ def _completion(body: _Body, choice: _Choice, status: int) -> Completion | Failu
     if message is None:
         return Failure("no_choices", "the reply's first choice has no message", status)
     text, refusal = _said(message)
-    reasoning = _words(message.reasoning) or _words(message.reasoning_content)
+    reasoning = _words(message.reasoning) or _words(message.reasoning_content) or _thoughts(message)
     masks = None if message.masks is msgspec.UNSET else _masks(bytes(message.masks))
     silent = text is None and not reasoning and not refusal and masks is None
     if silent and finish not in _SILENT:
@@ -242,6 +243,16 @@ def _said(message: _Message) -> tuple[str | None, str | None]:
     refusals = [part.refusal for part in content if part.refusal]
     text = "".join(texts) if texts or not refusals else None
     return text, message.refusal or "".join(refusals) or None
+
+
+def _thoughts(message: _Message) -> str | None:
+    """Reasons in parts of the content: https://docs.mistral.ai/capabilities/reasoning"""
+    if not isinstance(message.content, list):
+        return None
+    told = [_loads(bytes(part.thinking)) for part in message.content if part.thinking is not _ABSENT]
+    pieces = [piece for thoughts in told if isinstance(thoughts, list) for piece in thoughts]
+    texts = [piece.get("text") for piece in pieces if isinstance(piece, Mapping)]
+    return "".join(text for text in texts if isinstance(text, str)) or None
 
 
 def _masks(raw: bytes) -> MaskText | None:
