@@ -41,13 +41,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from sightbench import rle
 from sightbench.servers.masks import selftest
+from sightbench.servers.masks.asked import Asked, Frame
 from sightbench.servers.masks.checkpoint import load_model, split
 from sightbench.servers.masks.decoder import Clip
 from sightbench.servers.masks.drawing import Drawer
-from sightbench.servers.masks.encoder import Frame
 from sightbench.servers.masks.frame_store import FrameStore
 from sightbench.servers.masks.head import Masker
-from sightbench.servers.masks.turn import Turn
 from sightbench.servers.wire.frames import Limits
 
 SIZE = (480, 854)
@@ -117,7 +116,7 @@ def print_concurrent(masker: Masker, one_by_one: Masker, count: int, length: int
         def ask(number: int) -> list[list[str]]:
             pictures = store.pictures(videos[number], Limits())
             pictures.prepare(())
-            return drawer(pictures, states[number], True, SIZE, Turn(0.0))
+            return drawer(Asked(pictures.squares(), states[number], True, SIZE)).rles
 
         with ThreadPoolExecutor(count) as pool:
             return list(pool.map(ask, range(count)))

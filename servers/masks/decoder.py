@@ -26,8 +26,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sightbench.servers.masks.asked import Frame
 from sightbench.servers.masks.checkpoint import DecoderName
-from sightbench.servers.masks.encoder import Encoder, Features, Frame, More, none
+from sightbench.servers.masks.encoder import Encoder, Features, More, none
 from sightbench.servers.masks.llm_frames import spread
 from sightbench.servers.masks.sam2 import load_sam2, load_second_decoder
 

@@ -12,16 +12,14 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sightbench.servers.masks.asked import Asked, Cancelled, Drawn, Frame
 from sightbench.servers.masks.checkpoint import Model
-from sightbench.servers.masks.frame_store import Pictures
-from sightbench.servers.masks.turn import Turn
 
 LEAD = 2
 """So many requests more than another decoder has in hand before a video's own decoder is passed over."""
@@ -50,22 +48,15 @@ class Decoders:
         self._in_hand = [0] * len(plans)
         self._lock = threading.Lock()
 
-    def __call__(
-        self,
-        images: Pictures,
-        states: NDArray[np.float32],
-        normed: bool,
-        size: tuple[int, int],
-        turn: Turn,
-    ) -> list[list[str]]:
-        """RLE counts, [object][frame]. Raises RuntimeError with a process's own words where it fails."""
+    def __call__(self, asked: Asked) -> Drawn:
+        """The masks. Raises RuntimeError with a process's own words where it fails."""
         with self._lock:
-            home = int.from_bytes(images.keys[0][:8], "big") % len(self._processes)
+            home = int.from_bytes(asked.frames[0].key[:8], "big") % len(self._processes)
             least = min(range(len(self._in_hand)), key=self._in_hand.__getitem__)
             at = least if self._in_hand[home] >= self._in_hand[least] + LEAD else home
             self._in_hand[at] += 1
         try:
-            return self._processes[at].draw(images, states, normed, size, turn)
+            return self._processes[at].draw(asked)
         finally:
             with self._lock:
                 self._in_hand[at] -= 1
@@ -87,26 +78,22 @@ class _Process:
         self._waiting: dict[int, Future[Any]] = {0: self.ready}
         threading.Thread(target=self._read, daemon=True).start()
 
-    def draw(
-        self,
-        images: Pictures,
-        states: NDArray[np.float32],
-        normed: bool,
-        size: tuple[int, int],
-        turn: Turn,
-    ) -> list[list[str]]:
-        needed: Sequence[int] = self._ask(turn, "needs", images.keys)
+    def draw(self, asked: Asked) -> Drawn:
+        frames = asked.frames
+        keys = [frame.key for frame in frames]
+        needed: Sequence[int] = self._ask(asked, "needs", keys)
         for _ in range(2):
-            squares = {index: np.asarray(images.square(index)) for index in needed}
-            made, seconds = self._ask(turn, "draw", images.keys, squares, states, normed, size)
-            turn.began = perf_counter() - seconds
-            if made is not None:
-                return list(made)
+            squares = {index: np.asarray(frames[index].load()) for index in needed}
+            drawn: Drawn | None = self._ask(
+                asked, "draw", keys, squares, asked.states, asked.normed, asked.size
+            )
+            if drawn is not None:
+                return drawn
             # What it had when it was asked is gone from its cache.
-            needed = range(len(images))
+            needed = range(len(frames))
         raise RuntimeError("a decoder process wants frames that it was sent")
 
-    def _ask(self, turn: Turn, what: str, *given: object) -> Any:
+    def _ask(self, asked: Asked, what: str, *given: object) -> Any:
         number, answer = next(self._numbers), Future[Any]()
         self._waiting[number] = answer
         self._send((number, what, *given))
@@ -114,7 +101,7 @@ class _Process:
             try:
                 return answer.result(0.1)
             except Unfinished:
-                if turn.cancelled.is_set():
+                if asked.cancelled.is_set():
                     self._send((number, "cancel"))
                     return answer.result()
 
@@ -143,8 +130,7 @@ class _Process:
 def _decode(pipe: Connection, plan: DecoderPlan, at_once: int) -> None:
     """The process: answers (number, answer, error) to each message; number 0 when it is loaded."""
     from sightbench.servers.masks.drawing import Drawer
-    from sightbench.servers.masks.encoder import Frame
-    from sightbench.servers.masks.head import Cancelled, Masker
+    from sightbench.servers.masks.head import Masker
 
     answering = threading.Lock()
 
@@ -159,35 +145,19 @@ def _decode(pipe: Connection, plan: DecoderPlan, at_once: int) -> None:
     except Exception as error:
         say(0, None, f"{type(error).__name__}: {error}")
         return
-    drawer, turns = Drawer(masker), dict[int, Turn]()
+    drawer, asked = Drawer(masker), dict[int, Asked]()
 
-    def draw(
-        number: int,
-        keys: Sequence[bytes],
-        squares: Mapping[int, NDArray[np.uint8]],
-        states: NDArray[np.float32],
-        normed: bool,
-        size: tuple[int, int],
-    ) -> None:
-        turn = turns[number]
-
-        def load(index: int) -> Image.Image:
-            if index not in squares:
-                raise _Missing
-            return Image.fromarray(squares[index])
-
-        frames = [Frame(key, partial(load, index)) for index, key in enumerate(keys)]
+    def draw(number: int) -> None:
         try:
-            made = drawer.draw(frames, states, normed, size, turn)
-            say(number, (made, perf_counter() - turn.began))
+            say(number, drawer(asked[number]))
         except _Missing:
-            say(number, (None, 0.0))
+            say(number, None)
         except Cancelled:
             say(number, None, "nobody waits for it")
         except Exception as error:
             say(number, None, f"{type(error).__name__}: {error}")
         finally:
-            del turns[number]
+            del asked[number]
 
     say(0, None)
     with ThreadPoolExecutor(at_once) as pool:
@@ -200,10 +170,18 @@ def _decode(pipe: Connection, plan: DecoderPlan, at_once: int) -> None:
                 cache = masker.decoder.encoder.cache
                 say(number, [index for index, key in enumerate(given[0]) if key not in cache])
             elif what == "draw":
-                turns[number] = Turn(perf_counter())
-                pool.submit(draw, number, *given)
-            elif number in turns:
-                turns[number].cancelled.set()
+                keys, squares, *how = given
+                frames = [Frame(key, partial(_load, squares, index)) for index, key in enumerate(keys)]
+                asked[number] = Asked(frames, *how)
+                pool.submit(draw, number)
+            elif number in asked:
+                asked[number].cancelled.set()
+
+
+def _load(squares: Mapping[int, NDArray[np.uint8]], index: int) -> Image.Image:
+    if index not in squares:
+        raise _Missing
+    return Image.fromarray(squares[index])
 
 
 class _Missing(Exception):

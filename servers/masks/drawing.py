@@ -6,23 +6,16 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import partial
 from time import perf_counter
 
-import numpy as np
-from numpy.typing import NDArray
-
-from sightbench.servers.masks.encoder import Frame
-from sightbench.servers.masks.frame_store import Pictures
-from sightbench.servers.masks.head import GROUP, Asked, Cancelled, Masker
-from sightbench.servers.masks.turn import Turn
+from sightbench.servers.masks.asked import Asked, Cancelled, Drawn, Frame
+from sightbench.servers.masks.head import GROUP, Masker
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Waiting:
     asked: Asked
-    turn: Turn
-    done: Future[list[list[str]] | None] = field(default_factory=Future)
+    done: Future[Drawn | None] = field(default_factory=Future)
 
 
 class Drawer:
@@ -40,35 +33,16 @@ class Drawer:
         self._thread = threading.Thread(target=self._work, name="draw", daemon=True)
         self._thread.start()
 
-    def __call__(
-        self,
-        images: Pictures,
-        states: NDArray[np.float32],
-        normed: bool,
-        size: tuple[int, int],
-        turn: Turn,
-    ) -> list[list[str]]:
-        """RLE counts, [object][frame]. Raises Cancelled, and whatever drawing it raises."""
-        frames = [Frame(key, partial(images.square, i)) for i, key in enumerate(images.keys)]
-        return self.draw(frames, states, normed, size, turn)
-
-    def draw(
-        self,
-        frames: Sequence[Frame],
-        states: NDArray[np.float32],
-        normed: bool,
-        size: tuple[int, int],
-        turn: Turn,
-    ) -> list[list[str]]:
-        """The same for frames that are not a request's own pictures."""
-        waiting = _Waiting(Asked(frames, states, normed, size, turn.cancelled), turn)
+    def __call__(self, asked: Asked) -> Drawn:
+        """The masks. Raises Cancelled, and whatever drawing them raises."""
+        waiting = _Waiting(asked)
         with self._changed:
             self._queue.append(waiting)
             self._changed.notify()
-        made = waiting.done.result()
-        if made is None:
+        drawn = waiting.done.result()
+        if drawn is None:
             raise Cancelled
-        return made
+        return drawn
 
     def _work(self) -> None:
         while True:
@@ -94,8 +68,6 @@ class Drawer:
 
     def _draw(self, group: Sequence[_Waiting]) -> None:
         began = perf_counter()
-        for waiting in group:
-            waiting.turn.began = began
         try:
             made = self._masker.draw([waiting.asked for waiting in group], self._soon)
         except Exception as error:
@@ -106,8 +78,9 @@ class Drawer:
             for waiting in group:
                 self._draw([waiting])
             return
+        seconds = perf_counter() - began
         for waiting, masks in zip(group, made, strict=True):
-            waiting.done.set_result(masks)
+            waiting.done.set_result(None if masks is None else Drawn(masks, seconds))
 
     def _soon(self, count: int) -> list[Frame]:
         """Frames of those that wait on, not encoded yet."""

@@ -13,17 +13,10 @@ from PIL import Image
 from torch import Tensor
 
 from sightbench.byte_cache import ByteCache
+from sightbench.servers.masks.asked import Frame
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """An input frame: what identifies it (a digest of its bytes) and how to get its RGB pixels if needed."""
-
-    key: bytes
-    load: Callable[[], Image.Image]
 
 
 @dataclass(frozen=True, slots=True)

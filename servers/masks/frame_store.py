@@ -11,11 +11,13 @@ import os
 import threading
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import overload
 
 from PIL import Image
 
 from sightbench.byte_cache import ByteCache
+from sightbench.servers.masks.asked import Frame
 from sightbench.servers.wire.frames import Limits, measured, opened
 
 
@@ -104,9 +106,12 @@ class Pictures(Sequence[Image.Image]):
         broken one is better refused than found while masks are being drawn."""
         self._store.prepare(self.keys, self._frames, shown, self._limits)
 
-    def square(self, index: int) -> Image.Image:
-        """A frame in SAM 2's input size."""
-        return self._store.square(self.keys[index], index, self._frames[index], self._limits)
+    def squares(self) -> list[Frame]:
+        """The frames in SAM 2's input size."""
+        return [
+            Frame(key, partial(self._store.square, key, index, data, self._limits))
+            for index, (key, data) in enumerate(zip(self.keys, self._frames, strict=True))
+        ]
 
     def __len__(self) -> int:
         return len(self._frames)

@@ -19,13 +19,13 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sightbench.servers.masks.asked import Asked, Cancelled, DrawMasks, Drawn
 from sightbench.servers.masks.backends.base import Backend, Generation
 from sightbench.servers.masks.frame_store import FrameStore, Pictures
 from sightbench.servers.masks.request import video_request
-from sightbench.servers.masks.turn import DrawMasks, Turn
-from sightbench.servers.wire.answer import event, events, mask_entry, mask_info
+from sightbench.servers.masks.responses import CountResponses, LateAnswer, done, end
+from sightbench.servers.wire.answer import events, mask_entry, mask_info
 from sightbench.servers.wire.frames import Limits, mask_size
 from sightbench.servers.wire.http import HANDLERS, Bodies, RequireKey, answered
 from sightbench.servers.wire.refusal import Refusal, busy, unknown_model
@@ -111,7 +111,7 @@ class Gateway:
             self.frames.close()
 
         middleware = [
-            Middleware(_CountResponses, counter=self.counters.responses),
+            Middleware(CountResponses, counter=self.counters.responses),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=1),
         ]
         if self.settings.key is not None:
@@ -178,14 +178,13 @@ class Gateway:
             task = asyncio.create_task(self._answer(chat, name))
             # Its frames as text are not needed beside their bytes.
             del chat
-            cleanup.push_async_callback(_end, task)
-            if await _done(request, task, self.settings.heartbeat_s if stream else None):
+            cleanup.push_async_callback(end, task)
+            if await done(request, task, self.settings.heartbeat_s if stream else None):
                 answer = task.result()
-                self.counters.answered += 1
                 if stream:
                     return StreamingResponse(events(answer, usage), media_type="text/event-stream")
                 return answered(answer)
-            return _LateAnswer(task, self, usage, cleanup.pop_all())
+            return LateAnswer(task, self.settings.heartbeat_s, usage, cleanup.pop_all())
 
     @contextlib.contextmanager
     def _in_hand(self) -> Iterator[None]:
@@ -199,6 +198,7 @@ class Gateway:
         counters.waiting += 1
         try:
             yield
+            counters.answered += 1
         except ClientDisconnect:
             counters.cancelled += 1
             raise
@@ -224,10 +224,10 @@ class Gateway:
             return await self._forward(body, name)
         task = asyncio.create_task(self._forward(body, name))
         try:
-            await _done(request, task, None)
+            await done(request, task, None)
             return task.result()
         finally:
-            await _end(task)
+            await end(task)
 
     async def _forward(self, body: dict[str, Any], name: str) -> Response:
         status, kind, pieces = await self.backend.forward(body)
@@ -260,7 +260,7 @@ class Gateway:
         if not video.options.return_masks:
             return answer
         wanted = min(len(generation.states), video.options.max_objects)
-        drawn = await self._draw(images, generation, wanted, size) if wanted else _Drawing([], 0.0)
+        drawn = await self._draw(images, generation, wanted, size) if wanted else Drawn([], 0.0)
         masks = [
             mask_entry(index, token, size, counts)
             for index, (token, counts) in enumerate(zip(generation.tokens, drawn.rles, strict=False))
@@ -282,26 +282,24 @@ class Gateway:
 
     async def _draw(
         self, images: Pictures, generation: Generation, wanted: int, size: tuple[int, int]
-    ) -> _Drawing:
-        turn = Turn(time.perf_counter())
-        queued = turn.began
+    ) -> Drawn:
+        asked = Asked(images.squares(), generation.states[:wanted], generation.normed, size)
+        queued = time.perf_counter()
 
-        def work() -> _Drawing:
-            turn.began = time.perf_counter()
-            if turn.cancelled.is_set():
-                return _Drawing([], 0.0)
+        def work() -> Drawn:
+            if asked.cancelled.is_set():
+                raise Cancelled
             self.counters.drawing += 1
             try:
-                rles = self.draw(images, generation.states[:wanted], generation.normed, size, turn)
+                drawn = self.draw(asked)
             finally:
                 self.counters.drawing -= 1
-                seconds = time.perf_counter() - turn.began
-                self.counters.draw_wait_s += turn.began - queued
-                self.counters.draw_s += seconds
-            return _Drawing(rles, seconds)
+            self.counters.draw_s += drawn.seconds
+            self.counters.draw_wait_s += time.perf_counter() - queued - drawn.seconds
+            return drawn
 
         try:
-            drawing = await asyncio.get_running_loop().run_in_executor(self._drawing, work)
+            drawn = await asyncio.get_running_loop().run_in_executor(self._drawing, work)
         except asyncio.CancelledError:
             raise
         except Exception as error:
@@ -316,109 +314,6 @@ class Gateway:
             ) from error
         finally:
             # Reached early only when the client has gone: the drawing stops at its next frame.
-            turn.cancelled.set()
+            asked.cancelled.set()
         self._failures = 0
-        return drawing
-
-
-@dataclass(frozen=True, slots=True)
-class _Drawing:
-    """RLE counts [object][frame], and the seconds it took to draw them (and what shared the passes), without
-    waiting."""
-
-    rles: list[list[str]]
-    seconds: float
-
-
-class _LateAnswer(Response):
-    """A stream that begins before its answer is there: comments until then, and an error as an event.
-
-    `cleanup` is closed at its end, whatever that is.
-    """
-
-    def __init__(
-        self,
-        task: asyncio.Task[dict[str, Any]],
-        gateway: Gateway,
-        usage: bool,
-        cleanup: contextlib.AsyncExitStack,
-    ) -> None:
-        super().__init__(media_type="text/event-stream")
-        # Nobody knows the length yet.
-        del self.headers["content-length"]
-        self._task = task
-        self._gateway = gateway
-        self._usage = usage
-        self._cleanup = cleanup
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with contextlib.suppress(Refusal, ClientDisconnect):
-            async with self._cleanup:
-                gone = asyncio.create_task(_disconnected(receive))
-                self._cleanup.push_async_callback(_end, gone)
-                await send(
-                    {"type": "http.response.start", "status": 200, "headers": self.raw_headers},
-                )
-                while not self._task.done():
-                    await send(_piece(b": still at work\n\n"))
-                    await asyncio.wait(
-                        {self._task, gone},
-                        timeout=self._gateway.settings.heartbeat_s,
-                        return_when=asyncio.FIRST_COMPLETED,
-                    )
-                    if gone.done():
-                        raise ClientDisconnect
-                try:
-                    answer = self._task.result()
-                except Refusal as refusal:
-                    await send(_piece(event(refusal.body()) + b"data: [DONE]\n\n", more=False))
-                    raise
-                for chunk in events(answer, self._usage):
-                    await send(_piece(chunk))
-                await send(_piece(b"", more=False))
-                self._gateway.counters.answered += 1
-
-
-def _piece(body: bytes, more: bool = True) -> Message:
-    return {"type": "http.response.body", "body": body, "more_body": more}
-
-
-class _CountResponses:
-    """Counts the responses of every route by their status."""
-
-    def __init__(self, app: ASGIApp, counter: Counter[int]) -> None:
-        self._app = app
-        self._counter = counter
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def counted(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                self._counter[message["status"]] += 1
-            await send(message)
-
-        await self._app(scope, receive, counted)
-
-
-async def _done(request: Request, task: asyncio.Task[Any], seconds: float | None) -> bool:
-    """Whether `task` ended in that time; ClientDisconnect if the client left first."""
-    gone = asyncio.create_task(_disconnected(request.receive))
-    try:
-        await asyncio.wait((task, gone), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        if gone.done() and not task.done():
-            raise ClientDisconnect
-        return task.done()
-    finally:
-        await _end(gone)
-
-
-async def _end(task: asyncio.Task[Any]) -> None:
-    """Cancels what still runs; a failure nobody waits for any more is not worth a warning."""
-    task.cancel()
-    await asyncio.wait({task})
-    if not task.cancelled():
-        task.exception()
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+        return drawn

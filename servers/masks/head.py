@@ -14,28 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sightbench import rle
+from sightbench.servers.masks.asked import Asked, Cancelled, Frame
 from sightbench.servers.masks.checkpoint import HEAD, Model
 from sightbench.servers.masks.decoder import Clip, Decoder
-from sightbench.servers.masks.encoder import Frame, More, none
+from sightbench.servers.masks.encoder import More, none
 
 GROUP = 8
 """Objects drawn in one pass; more go in turn, so that memory does not grow with the requests."""
-
-
-class Cancelled(Exception):
-    """The client left while its masks were being drawn."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Asked:
-    """One request for masks: [objects, hidden] states as a backend gives them, the masks' (h, w), and whether
-    nobody waits for them any more."""
-
-    frames: Sequence[Frame]
-    states: NDArray[np.float32]
-    normed: bool
-    size: tuple[int, int]
-    cancelled: threading.Event
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,6 +13,7 @@ from typing import Literal
 import uvicorn
 
 from sightbench.servers.masks import selftest
+from sightbench.servers.masks.asked import DrawMasks
 from sightbench.servers.masks.backends.base import Backend
 from sightbench.servers.masks.checkpoint import HEAD, CheckpointError, Model
 from sightbench.servers.masks.decoders import DecoderPlan, Decoders
@@ -21,7 +22,6 @@ from sightbench.servers.masks.frame_store import FrameStore
 from sightbench.servers.masks.gateway import Gateway, Settings
 from sightbench.servers.masks.head import Masker, Projection
 from sightbench.servers.masks.llm_frames import chosen
-from sightbench.servers.masks.turn import DrawMasks
 from sightbench.servers.wire.frames import Limits
 
 log = logging.getLogger("sightbench.masks")

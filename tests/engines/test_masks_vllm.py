@@ -40,10 +40,10 @@ pytest.importorskip("torch", reason="the mask server's extra is not installed (p
 pytest.importorskip("transformers", reason="the mask server's extra is not installed")
 
 from sightbench.servers.masks import selftest
+from sightbench.servers.masks.asked import Frame
 from sightbench.servers.masks.backends.transformers_model import TransformersBackend
 from sightbench.servers.masks.backends.vllm import VllmBackend
 from sightbench.servers.masks.checkpoint import load_model, split
-from sightbench.servers.masks.encoder import Frame
 from sightbench.servers.masks.engine import vllm_command, vllm_environment
 from sightbench.servers.masks.head import Masker
 from sightbench.servers.masks.serve import load_projection

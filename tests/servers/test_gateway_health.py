@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -16,20 +16,25 @@ import pytest
 import uvicorn
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from sightbench.servers.masks.asked import Asked, Cancelled, DrawMasks, Drawn
+from sightbench.servers.masks.backends.base import Generation
 from sightbench.servers.masks.gateway import Gateway, Settings
+from sightbench.servers.masks.request import VideoRequest
 from sightbench.servers.wire.frames import Limits
+from sightbench.servers.wire.request import ChatRequest, read
 from tests.hostile import damaged, generator
 from tests.servers.test_masks_server import FakeBackend, ask, body, client, draw, png
 
 
-def broken(*_: Any) -> list[list[str]]:
+def broken(_: Asked) -> Drawn:
     raise RuntimeError("no memory")
 
 
-def cuda(*_: Any) -> list[list[str]]:
+def cuda(_: Asked) -> Drawn:
     raise RuntimeError("CUDA error: device-side assert triggered")
 
 
@@ -68,8 +73,8 @@ async def test_drawings_that_fail_one_after_the_other_show_in_health() -> None:
 async def test_a_drawing_that_works_again_is_healthy_again() -> None:
     failing = iter([True, True, True, False])
 
-    def sometimes(*given: Any) -> list[list[str]]:
-        return broken() if next(failing) else draw(*given)
+    def sometimes(asked: Asked) -> Drawn:
+        return broken(asked) if next(failing) else draw(asked)
 
     async with client(drawing=sometimes) as http:
         for _ in range(3):
@@ -91,19 +96,46 @@ async def test_after_a_cuda_error_nothing_more_is_tried() -> None:
 
 
 async def test_the_time_of_drawing_is_without_the_time_of_waiting() -> None:
-    gate = threading.Event()
+    gate, begun = threading.Event(), threading.Event()
 
-    def slow(*given: Any) -> list[list[str]]:
-        gate.wait(10)
-        return draw(*given)
+    def slow(asked: Asked) -> Drawn:
+        began = time.perf_counter()
+        begun.set()
+        assert gate.wait(20)
+        return Drawn(draw(asked).rles, time.perf_counter() - began)
 
-    async with client(drawing=slow) as http:
+    backend = FakeBackend()
+    async with client(backend, slow) as http:
         both = [asyncio.create_task(post(http)) for _ in range(2)]
-        await asyncio.sleep(0.5)
+        for _ in both:
+            await backend.arrived.get()
+        assert await asyncio.to_thread(begun.wait, 20)
+        await asyncio.sleep(0.3)
         gate.set()
-        times = sorted([(await each).json()["mask_info"]["mask_ms"] for each in both])
-        assert times[0] < 250 < times[1]
-        assert await metric(http, "masks_drawing_wait_seconds_total") > 0.25
+        second, first = sorted([(await each).json()["mask_info"]["mask_ms"] for each in both])
+        assert first >= 300
+        # The two together are what the one thread was busy; what the second waited is counted apart.
+        assert await metric(http, "masks_drawing_seconds_total") == pytest.approx(
+            (first + second) / 1e3, abs=2e-3
+        )
+        assert await metric(http, "masks_drawing_wait_seconds_total") >= 0.3
+
+
+async def test_health_answers_while_a_large_body_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def large(body: bytes) -> ChatRequest:
+        begun.set()
+        assert go.wait(20)
+        return read(body)
+
+    monkeypatch.setattr("sightbench.servers.masks.gateway.read", large)
+    async with client() as http:
+        asked = asyncio.create_task(post(http))
+        assert await asyncio.to_thread(begun.wait, 20)
+        assert (await http.get("/health")).status_code == 200
+        go.set()
+        assert (await asked).status_code == 200
 
 
 async def test_a_request_for_masks_needs_frames() -> None:
@@ -149,9 +181,9 @@ def listening(app: Starlette) -> Iterator[str]:
 
 
 def slowly(seconds: float, then: Any) -> Any:
-    def work(*given: Any) -> list[list[str]]:
+    def work(asked: Asked) -> Any:
         time.sleep(seconds)
-        return then(*given)
+        return then(asked)
 
     return work
 
@@ -182,13 +214,12 @@ def test_a_late_failure_of_a_stream_is_an_event() -> None:
 def test_a_client_that_leaves_a_long_stream_frees_its_place() -> None:
     stopped = threading.Event()
 
-    def until_gone(*given: Any) -> list[list[str]]:
-        assert given[-1].cancelled.wait(10)
+    def until_gone(asked: Asked) -> Drawn:
+        assert asked.cancelled.wait(10)
         stopped.set()
-        return []
+        raise Cancelled
 
-    drawing: Any = until_gone
-    gateway = Gateway(Settings(("tiny",), heartbeat_s=0.1), FakeBackend(), drawing)
+    gateway = Gateway(Settings(("tiny",), heartbeat_s=0.1), FakeBackend(), until_gone)
     with served(gateway) as url:
         with httpx.stream("POST", f"{url}/v1/chat/completions", json=body(png(), stream=True)) as answer:
             assert next(answer.iter_raw()).startswith(b":")
@@ -199,8 +230,22 @@ def test_a_client_that_leaves_a_long_stream_frees_its_place() -> None:
     assert gateway.counters.waiting == 0 and gateway.counters.cancelled == 1
 
 
-def test_what_is_in_hand_is_answered_after_a_signal_to_stop() -> None:
-    gateway = Gateway(Settings(("tiny",)), FakeBackend(), slowly(1, draw))
+class SlowBackend(FakeBackend):
+    """A language model that takes its time."""
+
+    async def generate(self, video: VideoRequest, images: Sequence[Image.Image]) -> Generation:
+        generation = await super().generate(video, images)
+        await asyncio.sleep(1)
+        return generation
+
+
+@pytest.mark.parametrize(
+    ("backend", "drawing"),
+    [(FakeBackend(), slowly(1, draw)), (SlowBackend(), draw)],
+    ids=["drawing", "words"],
+)
+def test_what_is_in_hand_is_answered_after_a_signal_to_stop(backend: FakeBackend, drawing: DrawMasks) -> None:
+    gateway = Gateway(Settings(("tiny",)), backend, drawing)
     with served(gateway) as url:
         answers: list[httpx.Response] = []
         url += "/v1/chat/completions"
@@ -209,8 +254,9 @@ def test_what_is_in_hand_is_answered_after_a_signal_to_stop() -> None:
         )
         thread.start()
         end = time.monotonic() + 10
-        while not gateway.counters.drawing and time.monotonic() < end:
+        while backend.arrived.empty() and time.monotonic() < end:
             time.sleep(0.02)
+        assert not backend.arrived.empty()
     thread.join(10)
     assert answers[0].status_code == 200
 

@@ -17,11 +17,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sightbench.servers.masks.asked import Asked, Cancelled, Drawn
 from sightbench.servers.masks.backends.base import Generation
-from sightbench.servers.masks.frame_store import Pictures
 from sightbench.servers.masks.gateway import Gateway, Settings
 from sightbench.servers.masks.request import VideoRequest
-from sightbench.servers.masks.turn import Turn
 from sightbench.servers.wire.frames import FRAME_LIST, Limits
 from sightbench.servers.wire.refusal import Refusal
 
@@ -104,8 +103,9 @@ class FakeBackend:
         pass
 
 
-def draw(images: Pictures, states: Any, normed: bool, size: tuple[int, int], turn: Turn) -> list[list[str]]:
-    return [[f"{size[0]}x{size[1]}:{o}:{t}" for t in range(len(images))] for o in range(len(states))]
+def draw(asked: Asked) -> Drawn:
+    (height, width), frames = asked.size, range(len(asked.frames))
+    return Drawn([[f"{height}x{width}:{o}:{t}" for t in frames] for o in range(len(asked.states))], 0.25)
 
 
 def client(backend: Any = None, drawing: Any = draw, **settings: Any) -> httpx.AsyncClient:
@@ -130,6 +130,7 @@ async def test_masks_come_one_per_seg_and_one_rle_per_frame() -> None:
     info = answer["mask_info"]
     assert (info["num_objects"], info["num_seg_tokens"], info["truncated"]) == (2, 2, False)
     assert info["llm_frames"] == [0, 1, 2] and info["decoded_frames"] == 3
+    assert info["mask_ms"] == 250
 
 
 async def test_no_seg_is_an_empty_list_and_200() -> None:
@@ -187,6 +188,8 @@ async def test_a_wrong_field_is_named(change: dict[str, Any], status: int, says:
     ("frames", "says"),
     [
         ([png(), b"not an image"], "frame 1 cannot be decoded"),
+        ([b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"], "no JPEG, PNG or WebP"),
+        ([png(4001, 20)], "one side is more than 200 times the other"),
         ([noise(), noise()[:2000]], "frame 1"),
         ([png(), png(), png(33, 24)], "frame 2 is 33x24 but frame 0 is 32x24"),
         ([png()] * 5, "more than 4 frames"),
@@ -292,7 +295,7 @@ async def test_engine_errors_keep_their_status_and_text() -> None:
 
 
 async def test_a_failing_decoder_is_500_without_its_text() -> None:
-    def broken(*_: Any) -> list[list[str]]:
+    def broken(_: Asked) -> Drawn:
         raise RuntimeError("secret path")
 
     async with client(drawing=broken) as http:
@@ -334,11 +337,11 @@ async def test_a_client_that_leaves_stops_the_generation() -> None:
 async def test_a_client_that_leaves_stops_the_drawing() -> None:
     leave, drawing, stopped = asyncio.Event(), threading.Event(), threading.Event()
 
-    def slow(images: Any, states: Any, normed: Any, size: Any, turn: Turn) -> Any:
+    def slow(asked: Asked) -> Drawn:
         drawing.set()
-        assert turn.cancelled.wait(10)
+        assert asked.cancelled.wait(10)
         stopped.set()
-        return []
+        raise Cancelled
 
     gateway = Gateway(Settings(("tiny",)), FakeBackend(), slow)
     call = asyncio.ensure_future(_disconnect(gateway, json.dumps(body(png())).encode(), leave))
@@ -353,9 +356,9 @@ async def test_the_engine_works_on_while_masks_are_drawn() -> None:
     """A drawing that waits until the engine has been asked the next question."""
     backend, asked_again = FakeBackend(), threading.Event()
 
-    def slow(images: Pictures, states: Any, normed: bool, size: tuple[int, int], turn: Turn) -> Any:
+    def slow(asked: Asked) -> Drawn:
         assert asked_again.wait(10), "the engine was asked nothing while masks were drawn"
-        return draw(images, states, normed, size, turn)
+        return draw(asked)
 
     gateway = Gateway(Settings(("tiny",)), backend, slow)
     transport = httpx.ASGITransport(gateway.app())

@@ -19,7 +19,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -39,6 +38,7 @@ from pycocotools import mask as coco
 
 from sightbench.byte_cache import ByteCache
 from sightbench.servers.masks import selftest
+from sightbench.servers.masks.asked import Asked, Cancelled, Drawn, Frame
 from sightbench.servers.masks.backends.base import Generation
 from sightbench.servers.masks.backends.engine_http import messages
 from sightbench.servers.masks.backends.internvl import tiled
@@ -47,13 +47,11 @@ from sightbench.servers.masks.backends.transformers_model import TransformersBac
 from sightbench.servers.masks.checkpoint import CheckpointError, load_model, split
 from sightbench.servers.masks.decoders import DecoderPlan, Decoders
 from sightbench.servers.masks.drawing import Drawer
-from sightbench.servers.masks.encoder import Frame
-from sightbench.servers.masks.frame_store import FrameStore, Pictures
-from sightbench.servers.masks.head import Asked, Cancelled, Masker
+from sightbench.servers.masks.frame_store import FrameStore
+from sightbench.servers.masks.head import Masker
 from sightbench.servers.masks.llm_frames import chosen
 from sightbench.servers.masks.sam2 import TRUNKS, rename, trunk_of
 from sightbench.servers.masks.serve import load_projection
-from sightbench.servers.masks.turn import Turn
 from sightbench.servers.wire.frames import Limits
 from sightbench.servers.wire.refusal import Refusal
 from tests import paths
@@ -286,8 +284,8 @@ def test_waiting_requests_are_drawn_together_but_in_float32(
     probes = [selftest.probe_request(selftest.probe_images(seed, 6)) for seed in range(5)]
     videos = [store.pictures(probe.frames, Limits()) for probe in probes]
 
-    def ask(number: int) -> list[list[str]]:
-        return drawer(videos[number], states(1, number), True, (240, 320), Turn(0.0))
+    def ask(number: int) -> Drawn:
+        return drawer(Asked(videos[number].squares(), states(1, number), True, (240, 320)))
 
     with ThreadPoolExecutor(5) as pool:
         one = pool.submit(ask, 0)
@@ -298,9 +296,9 @@ def test_waiting_requests_are_drawn_together_but_in_float32(
         go.set()
         answers = [each.result(60) for each in (one, *others)]
     assert together == passes
-    for number, masks in enumerate(answers):
-        alone = made.rles(drawer_frames(videos[number]), states(1, number), True, (240, 320))
-        drawn, expected = pixels(masks[0]), pixels(alone[0])
+    for number, answer in enumerate(answers):
+        alone = made.rles(videos[number].squares(), states(1, number), True, (240, 320))
+        drawn, expected = pixels(answer.rles[0]), pixels(alone[0])
         assert (drawn & expected).sum() / (drawn | expected).sum() >= (1 if dtype == "float32" else 0.98)
 
 
@@ -323,15 +321,15 @@ def test_several_decoder_processes_draw_what_one_draws(folders: dict[str, Path])
     probes = [selftest.probe_request(selftest.probe_images(seed)) for seed in range(3)]
     videos = [store.pictures(probe.frames, Limits()) for probe in probes]
 
-    def ask(number: int) -> list[list[str]]:
-        return drawing(videos[number % 3], states(1, number), True, (24, 32), Turn(0.0))
+    def ask(number: int) -> Drawn:
+        return drawing(Asked(videos[number % 3].squares(), states(1, number), True, (24, 32)))
 
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(ask, range(6)))
-    for number, masks in enumerate(answers):
-        assert masks == made.rles(frames(7, number % 3), states(1, number), True, (24, 32))
+    for number, drawn in enumerate(answers):
+        assert drawn.rles == made.rles(frames(7, number % 3), states(1, number), True, (24, 32))
     with pytest.raises(RuntimeError, match="RuntimeError"):
-        drawing(videos[0], np.zeros((1, 5), np.float32), True, (24, 32), Turn(0.0))
+        drawing(Asked(videos[0].squares(), np.zeros((1, 5), np.float32), True, (24, 32)))
 
 
 def test_one_request_that_cannot_be_drawn_takes_no_other_with_it(folders: dict[str, Path]) -> None:
@@ -340,8 +338,8 @@ def test_one_request_that_cannot_be_drawn_takes_no_other_with_it(folders: dict[s
     store = FrameStore(256)
     pictures = store.pictures(selftest.probe_request(selftest.probe_images(1)).frames, Limits())
     with ThreadPoolExecutor(6) as pool:
-        asked = [states(1), np.zeros((1, 5), np.float32)] * 3
-        done = [pool.submit(drawer, pictures, given, True, (24, 32), Turn(0.0)) for given in asked]
+        given = [states(1), np.zeros((1, 5), np.float32)] * 3
+        done = [pool.submit(drawer, Asked(pictures.squares(), each, True, (24, 32))) for each in given]
     assert [each.exception() is None for each in done] == [True, False] * 3
 
 
@@ -358,13 +356,9 @@ def test_a_frame_is_decoded_once_for_both_models(folders: dict[str, Path]) -> No
         images.prepare(chosen(model, len(images)))
         sent, shown = messages(model, video, images, known)
         assert shown == (0, 1, 2, 3, 4) and len(sent[0]["content"]) == 6
-        drawer(images, states(1), True, (24, 32), Turn(0.0))
+        drawer(Asked(images.squares(), states(1), True, (24, 32)))
         # The next question about the video decodes nothing.
         assert store.decoded == 7
-
-
-def drawer_frames(pictures: Pictures) -> list[Frame]:
-    return [Frame(key, partial(pictures.square, index)) for index, key in enumerate(pictures.keys)]
 
 
 async def _check(folder: Path, backend: Any) -> str:
