@@ -71,7 +71,16 @@ def engine() -> Iterator[tuple[str, Said]]:
     async def models(_: Request) -> Response:
         return Response(b'{"data": [{"id": "m"}]}', media_type="application/json")
 
-    routes = [Route("/v1/models", models), Route("/v1/seg_states", answer, methods=["POST"])]
+    async def locked(request: Request) -> Response:
+        if request.headers.get("authorization") != "Bearer hunter2":
+            return Response(b'{"error": {"message": "no key"}}', 401, media_type="application/json")
+        return await models(request)
+
+    routes = [
+        Route("/v1/models", models),
+        Route("/locked/v1/models", locked),
+        Route("/v1/seg_states", answer, methods=["POST"]),
+    ]
     with listening(Starlette(routes=routes)) as url:
         yield url, said
 
@@ -130,3 +139,30 @@ def test_what_is_no_answer_is_refused_in_words(
     with pytest.raises(Refusal) as caught:
         generate(url)
     assert caught.value.status == expected and words in caught.value.message
+
+
+@pytest.mark.parametrize(("key", "words"), [(None, "no key"), ("hunter3", "no key"), ("hunter2", "")])
+def test_the_engine_is_sent_the_key(engine: tuple[str, Said], key: str | None, words: str) -> None:
+    async def listed() -> list[dict[str, Any]]:
+        backend = VllmBackend(MODEL, f"{engine[0]}/locked", 20, key)
+        try:
+            return await backend.models()
+        finally:
+            await backend.close()
+
+    if words:
+        with pytest.raises(Refusal, match=words):
+            asyncio.run(listed())
+    else:
+        assert asyncio.run(listed()) == [{"id": "m"}]
+
+
+def test_an_engine_is_not_asked_through_the_environments_proxy(
+    engine: tuple[str, Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    engine[1].status, engine[1].body = 200, json.dumps(VALID).encode()
+    assert generate(engine[0]).tokens == (0,)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -16,8 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from sightbench.servers import checks, launch
+from sightbench.servers import checks, launch, supervise
 from sightbench.servers.diagnosis import diagnose
+from sightbench.servers.engines import Process
 from sightbench.servers.ports import held_free
 from tests.paths import ROOT
 
@@ -48,7 +51,7 @@ signal.signal(signal.SIGINT, stop)
 signal.signal(signal.SIGTERM, stop)
 
 
-key = os.environ.get("VLLM_API_KEY")
+key = value("--api-key") if "--api-key" in words else os.environ.get("VLLM_API_KEY")
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -362,6 +365,10 @@ def test_an_engine_with_a_key_of_the_users_own_is_there(home, launched) -> None:
     # Nobody told the launcher: 401 is an answer all the same.
     server = launched(VLLM_API_KEY="hunter2-secret")
     server.ready()
+    server = launched("--", "--api-key", "hunter2-secret")
+    server.ready()
+    server.stop()
+    assert "hunter2" not in (home / "log").read_text() + server.out.read_text() + server.err.read_text()
 
 
 def test_a_start_that_takes_too_long_ends_with_a_line(home, launched) -> None:
@@ -424,3 +431,27 @@ raise SystemExit(serve(stages, Path({str(tmp_path / "log.txt")!r}), lambda: prin
         assert process.wait(DEADLINE) == 143
     assert "ended while the engine still serves" in (tmp_path / "log-front.txt").read_text()
     assert (tmp_path / "log-engine.txt").read_text().rstrip().endswith("ended")
+
+
+def test_a_replica_that_dies_again_and_again_is_given_up_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, starts = io.StringIO(), tmp_path / "starts"
+    monkeypatch.setattr(sys, "stderr", told)
+    monkeypatch.setattr(supervise, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(supervise, "_POLL_SECONDS", 0.02)
+    dies = ("bash", "-c", f"echo >> {starts}; exit 3")
+    stays = ("bash", "-c", f"until [ -e {tmp_path / 'enough'} ]; do sleep 0.05; done; exit 4")
+
+    def enough() -> None:
+        eventually(lambda: "given up" in told.getvalue(), "never given up")
+        (tmp_path / "enough").touch()
+
+    waiting = threading.Thread(target=enough)
+    stage = [Process("one", dies), Process("two", stays)]
+    code, why = supervise.serve([stage], tmp_path / "log", waiting.start)
+    waiting.join()
+    assert code == 1 and str(why).startswith("two: ended with exit code 4")
+    assert len(starts.read_text()) == supervise.MOST_STARTS
+    assert told.getvalue().count("it is started again in") == supervise.MOST_STARTS - 1
+    assert f"given up after {supervise.MOST_STARTS} starts, the others go on" in told.getvalue()

@@ -36,6 +36,8 @@ class HttpEngine:
             base_url=url.rstrip("/").removesuffix("/v1"),
             timeout=httpx.Timeout(timeout_s, connect=10.0),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
+            # The engine is beside us: a proxy of the environment is not asked for it.
+            trust_env=False,
         )
         self._name: str | None = None
         self.prepared = ByteCache[bytes, str](PREPARED_BYTES, len)
