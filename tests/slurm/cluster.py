@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sightbench.servers.ports import held_free
 from tests.paths import ROOT
 
 SBIN = "/usr/sbin"
@@ -108,10 +109,9 @@ def running() -> Iterator[Cluster]:
     key.touch(0o600)
     key.write_bytes(secrets.token_bytes(1024))
     host = socket.gethostname().split(".")[0]
-    controller, daemon = _ports()
-    config = CONFIG.format(
-        host=host, controller=controller, daemon=daemon, folder=folder, user=getpass.getuser()
-    )
+    holding = contextlib.ExitStack()
+    port = holding.enter_context(held_free((1,)))
+    config = CONFIG.format(host=host, controller=port, daemon=port + 1, folder=folder, user=getpass.getuser())
     (folder / "slurm.conf").write_text(config)
     gpus = "".join(f"Name=gpu File={device}\n" for device in DEVICES)
     (folder / "gres.conf").write_text("AutoDetect=off\n" + gpus)
@@ -141,6 +141,7 @@ def running() -> Iterator[Cluster]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        holding.close()
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -156,11 +157,6 @@ MUNGE = {
 def _path() -> str:
     """Ours first: `python` and `sightbench` in a job are those that run the tests."""
     return os.pathsep.join((os.path.dirname(sys.executable), os.environ["PATH"], SBIN))
-
-
-def _ports() -> tuple[int, int]:
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-        return one.getsockname()[1], other.getsockname()[1]
 
 
 def _until(done: object, folder: Path) -> None:
