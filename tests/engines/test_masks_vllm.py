@@ -41,6 +41,7 @@ pytest.importorskip("transformers", reason="the mask server's extra is not insta
 
 from sightbench.servers.masks import selftest
 from sightbench.servers.masks.asked import Frame
+from sightbench.servers.masks.backends.base import Generation
 from sightbench.servers.masks.backends.transformers_model import TransformersBackend
 from sightbench.servers.masks.backends.vllm import VllmBackend
 from sightbench.servers.masks.checkpoint import load_model, split
@@ -77,37 +78,47 @@ def known_answer(folder: Path) -> None:
     asyncio.run(selftest.record(backend, folder, load_projection(folder, model)))
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def chain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
+@contextlib.contextmanager
+def running(kind: str, root: Path, dtype: str = "float32", tensor_parallel: int = 1) -> Iterator[Chain]:
+    """The chain of one kind of checkpoint, its self-test passed, in a folder of its own."""
     # Before an engine is booted for nothing.
     subprocess.run([PYTHON, "-c", "import torch, transformers"], check=True)
-    root = tmp_path_factory.mktemp(request.param)
-    source = SHARED if request.param == "shared" and SHARED.is_dir() else root / "checkpoint"
+    source = SHARED if kind == "shared" and SHARED.is_dir() else root / "checkpoint"
     if source != SHARED:
-        tiny_masks.make("qwen2_5" if request.param == "shared" else request.param, source)
+        tiny_masks.make("qwen2_5" if kind == "shared" else kind, source)
     folder, states = root / "tiny", root / "states"
     split(source, folder, 256)
     known_answer(folder)
     own = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
-    with contextlib.ExitStack() as running:
-        port = running.enter_context(held_free((1,)))
+    if tensor_parallel > 1:
+        # A core for each worker, rather than a memory node.
+        own["VLLM_CPU_OMP_THREADS_BIND"] = "|".join(map(str, range(tensor_parallel)))
+    with contextlib.ExitStack() as started:
+        port = started.enter_context(held_free((1,)))
         engine, gateway = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 1}"
         command = vllm_command(
             folder,
             port,
-            dtype="float32",
+            dtype=dtype,
+            tensor_parallel=tensor_parallel,
             max_model_len=16384,
             executable=str(VLLM),
             state_dir=states,
             extra=("--enforce-eager",),
         )
         environment = vllm_environment(os.environ) | own
-        running.callback(stop, start(command, environment, root / "engine.log", engine))
+        started.callback(stop, start(command, environment, root / "engine.log", engine))
         serve = [PYTHON, "-m", "sightbench.servers.masks", "serve", "--checkpoint", str(folder)]
-        serve += ["--engine-url", engine, "--port", str(port + 1), "--alias", "tiny"]
-        running.callback(stop, start(serve, dict(os.environ), root / "gateway.log", gateway))
+        serve += ["--engine-url", engine, "--port", str(port + 1), "--alias", "tiny", "--engine-dtype", dtype]
+        started.callback(stop, start(serve, dict(os.environ), root / "gateway.log", gateway))
         assert "equal to the known answer" in (root / "gateway.log").read_text()
-        yield Chain(request.param, folder, states, engine, gateway)
+        yield Chain(kind, folder, states, engine, gateway)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def chain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
+    with running(request.param, tmp_path_factory.mktemp(request.param)) as chain:
+        yield chain
 
 
 def png(image: Image.Image) -> bytes:
@@ -144,20 +155,33 @@ def relative(a: Any, b: Any) -> float:
     return float(np.linalg.norm(a - b) / np.linalg.norm(b))
 
 
-@pytest.mark.parametrize("count", [1, 3, 7, 24])
-def test_ids_states_and_masks_are_the_references(chain: Chain, count: int) -> None:
+def asked_both(chain: Chain, count: int) -> tuple[list[Image.Image], Generation, Generation]:
+    """A probe of so many frames, what the engine makes of it and what transformers does."""
     model = load_model(chain.split)
     images = selftest.probe_images(2, count)
     asked = selftest.probe_request(images)
 
-    async def both() -> tuple[Any, Any]:
+    async def both() -> tuple[Generation, Generation]:
         engine = VllmBackend(model, chain.engine, 600)
         plain = TransformersBackend(chain.split, model, "cpu", "float32", 1)
         got = await engine.generate(asked, images), await plain.generate(asked, images)
         await engine.close()
         return got
 
-    ours, reference = asyncio.run(both())
+    return (images, *asyncio.run(both()))
+
+
+def reference_masks(chain: Chain, images: list[Image.Image], reference: Generation) -> Any:
+    """What our head draws from the states that transformers gives: boolean [frames, height, width]."""
+    masker = Masker(chain.split, load_model(chain.split), "cpu", "float32", 1 << 30)
+    frames = [Frame(hashlib.sha256(i.tobytes()).digest(), i.copy) for i in images]
+    (expected,) = masker.rles(frames, reference.states, reference.normed, SIZE)
+    return drawn(expected)
+
+
+@pytest.mark.parametrize("count", [1, 3, 7, 24])
+def test_ids_states_and_masks_are_the_references(chain: Chain, count: int) -> None:
+    images, ours, reference = asked_both(chain, count)
     assert ours.token_ids == reference.token_ids and ours.prompt_tokens == reference.prompt_tokens
     assert ours.tokens == reference.tokens and len(ours.tokens) == 1
     assert relative(ours.states, reference.states) < 1e-5
@@ -166,11 +190,8 @@ def test_ids_states_and_masks_are_the_references(chain: Chain, count: int) -> No
     assert answer["choices"][0]["message"]["content"] == "Sure, [SEG]."
     (mask,) = masks_of(answer)
     assert mask["token_index"] == ours.tokens[0] and mask["num_frames"] == count
-    masker = Masker(chain.split, model, "cpu", "float32", 1 << 30)
-    frames = [Frame(hashlib.sha256(i.tobytes()).digest(), i.copy) for i in images]
-    (expected,) = masker.rles(frames, reference.states, reference.normed, SIZE)
     got = drawn([r["counts"] for r in mask["rles"]])
-    assert int((got != drawn(expected)).sum()) <= 5 * max(1, count // 7)
+    assert int((got != reference_masks(chain, images, reference)).sum()) <= 5 * max(1, count // 7)
 
 
 def test_the_reference_codes_own_masks(chain: Chain) -> None:
@@ -281,3 +302,25 @@ def test_a_request_cannot_reach_into_the_engine(chain: Chain) -> None:
     assert not list(chain.states.iterdir())
     assert not list(chain.states.parent.glob("x*"))
     assert len(masks_of(ask(chain, request_body(selftest.probe_images(0, 3))))) == 1
+
+
+def test_two_workers_give_the_states_of_one(tmp_path: Path) -> None:
+    """Tensor parallel: each worker holds half of the heads, and the whole state is written once."""
+    with running("qwen2_5", tmp_path, tensor_parallel=2) as chain:
+        images, ours, reference = asked_both(chain, 7)
+        assert ours.token_ids == reference.token_ids and ours.tokens == reference.tokens
+        assert relative(ours.states, reference.states) < 1e-5
+        (mask,) = masks_of(ask(chain, request_body(images)))
+        got = drawn([r["counts"] for r in mask["rles"]])
+        assert int((got != reference_masks(chain, images, reference)).sum()) <= 5
+        assert not list(chain.states.iterdir())
+
+
+def test_an_engine_in_bfloat16_passes_the_self_test_and_draws_nearly_the_same(tmp_path: Path) -> None:
+    with running("qwen2_5", tmp_path, "bfloat16") as chain:
+        images, ours, reference = asked_both(chain, 7)
+        assert ours.tokens == reference.tokens
+        assert relative(ours.states, reference.states) < selftest.TOLERANCE["bfloat16"]
+        (mask,) = masks_of(ask(chain, request_body(images)))
+        got, expected = drawn([r["counts"] for r in mask["rles"]]), reference_masks(chain, images, reference)
+        assert (got & expected).sum() / (got | expected).sum() > 0.95
