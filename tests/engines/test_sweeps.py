@@ -106,7 +106,9 @@ def test_a_sweep_with_a_server_for_each_checkpoint(
     for step in (100, 20, 3):
         shutil.copytree(tiny("qwen2.5-vl"), tmp_path / "sft" / f"checkpoint-{step}")
     flags = f"--engine vllm --gpus 0 --engine-venv {vllm} -- {' '.join(SMALL['vllm'])}"
-    kept = sweep(data, tmp_path / "out", "--checkpoints", str(tmp_path / "sft"), "--serve", flags)
+    # Two engines at once, the second loading while the first answers.
+    words = ("--checkpoints", str(tmp_path / "sft"), "--serve", flags, "--servers-per-gpu", "2")
+    kept = sweep(data, tmp_path / "out", *words)
     assert [entry["label"] for entry in kept] == ["checkpoint-3", "checkpoint-20", "checkpoint-100"]
     roots = [
         json.loads((tmp_path / "out" / entry["folder"] / "run.json").read_text())["servers"][0]["root"]

@@ -18,8 +18,13 @@ from pathlib import Path
 import pytest
 
 from sightbench.evaluation.synthetic import render
+from tests.evaluation.test_checkpoint_queue import events
+from tests.evaluation.test_checkpoints import all_gone, command
+from tests.evaluation.test_checkpoints import home as checkpoints
 from tests.evaluation.test_shards import merges, scores
 from tests.paths import ROOT
+
+__all__ = ["checkpoints"]
 
 pytestmark = pytest.mark.ray
 
@@ -33,8 +38,9 @@ class Cluster:
     dashboard: str
     environment: dict[str, str]
 
-    def submit(self, *words: object) -> subprocess.Popen[str]:
-        command = (PROGRAM, "job", "submit", "--address", self.dashboard, "--", sys.executable, *words)
+    def submit(self, *words: object, gpus: int = 0) -> subprocess.Popen[str]:
+        job = (PROGRAM, "job", "submit", "--address", self.dashboard, "--entrypoint-num-gpus", gpus)
+        command = (*job, "--", sys.executable, *words)
         return subprocess.Popen(
             [str(word) for word in command],
             cwd=ROOT,
@@ -78,7 +84,7 @@ def cluster() -> Iterator[Cluster]:
             [
                 str(PROGRAM),
                 *command.split(),
-                *["--num-cpus", "4", "--num-gpus", "0"],
+                *["--num-cpus", "4", "--num-gpus", "2"],
                 f"--temp-dir={folder}/t",
             ],
             env=environment,
@@ -120,3 +126,13 @@ def test_a_replica_that_is_killed_is_started_again_and_the_run_is_whole(
     command = [sys.executable, str(ROOT / "bench.py"), "--quiet", *map(str, asked), str(whole)]
     subprocess.run(command, check=True, capture_output=True)
     assert scores(run) == scores(whole) and merges(run) == 1
+
+
+def test_a_sweep_takes_the_gpus_that_ray_gives_the_job(cluster: Cluster, checkpoints: Path) -> None:
+    words = command(checkpoints, "--checkpoints", str(checkpoints / "sft"), gpus=1)[1:]
+    job = cluster.submit(*words, gpus=2)
+    told = job.communicate(timeout=240)[0]
+    assert job.returncode == 0, told
+    begun = [event for event in events(checkpoints) if event[0] == "start"]
+    assert len(begun) == 3 and {event[2] for event in begun} == {"0", "1"}
+    assert all_gone(checkpoints) and (checkpoints / "out" / "sweep.html").exists()

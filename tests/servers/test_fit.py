@@ -11,7 +11,7 @@ import pytest
 from sightbench.errors import UsageError
 from sightbench.families import load
 from sightbench.servers import launch
-from sightbench.servers.fit import Needs, fit
+from sightbench.servers.fit import Needs, check_share, fit
 from sightbench.servers.target import Target
 from tests.tasks import formats
 
@@ -48,6 +48,13 @@ def test_the_context_is_what_the_longest_prompt_takes() -> None:
     assert told(long, "Qwen/Qwen2.5-VL-7B-Instruct")["--max-num-batched-tokens"] == 27648
     flags = told(VIDEO, "Qwen/Qwen2.5-VL-7B-Instruct", "sglang")
     assert flags["--limit-mm-data-per-request"] == {"image": 12, "video": 1} and "--context-length" in flags
+
+
+def test_weights_that_are_more_than_a_share_of_the_memory_are_refused() -> None:
+    model = "Qwen/Qwen2.5-VL-32B-Instruct"
+    check_share(target(model, billions=32), 2, 0.45, 80)
+    with pytest.raises(UsageError, match="weights of 64 GB in bfloat16 are more than 36 GB"):
+        check_share(target(model, billions=32), 1, 0.45, 80)
 
 
 def test_what_does_not_fit_is_refused_before_anything_starts(tmp_path: Path) -> None:

@@ -103,6 +103,21 @@ def test_deterministic_kernels_are_asked_for_and_noted_in_the_run(dry) -> None:
     assert "VLLM_BATCH_INVARIANT=1" not in plain and "--deterministic" not in comments[-1]
 
 
+def test_a_share_of_the_memory_is_told_to_every_engine(dry, capsys) -> None:
+    words = ("--memory-share", "0.45")
+    _, (vllm,), _, _ = dry("Qwen/Qwen3-VL-8B-Instruct", *words)
+    assert flag(vllm, "--gpu-memory-utilization") == "0.45"
+    _, (vllm,), _, _ = dry("Qwen/Qwen3-VL-8B-Instruct", *words, "--", "--gpu-memory-utilization", "0.3")
+    assert vllm.count("--gpu-memory-utilization") == 1 and flag(vllm, "--gpu-memory-utilization") == "0.3"
+    _, (sglang,), _, _ = dry("Qwen/Qwen3-VL-8B-Instruct", *words, "--engine", "sglang")
+    assert flag(sglang, "--mem-fraction-static") == "0.45"
+    _, processes, _, _ = dry("ByteDance/Sa2VA-4B", *words)
+    (masks,) = (process for process in processes if "--gpu-memory-utilization" in process)
+    assert flag(masks, "--gpu-memory-utilization") == "0.36"
+    assert launch.main(["Qwen/Qwen3-VL-8B-Instruct", "--dry-run", "--memory-share", "45"]) == 2
+    assert "--memory-share is above 0 and at most 1" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("model", "words", "said"),
     [
