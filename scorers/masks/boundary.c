@@ -4,9 +4,9 @@
  *     overlaps(frames) -> list of tuples of 2^n pixel counts, one per frame of n masks (overlap.h)
  *     variants() -> the names `core` may have here, the fastest first
  *
- * scorers/boundaries.py says what the integers are; masks are (h, w, counts) tuples. The interpreter lock is
+ * scorers/masks/boundary.py says what the integers are; masks are (h, w, counts) tuples. The interpreter lock is
  * released while an object's frames are counted. A mask that does not check raises
- * ValueError(frame, whose mask, reason).
+ * ValueError(frame, whose mask, words).
  */
 #define PY_SSIZE_T_CLEAN
 #ifndef Py_LIMITED_API
@@ -17,21 +17,12 @@
 #include "boundary_core.h"
 #include "overlap.h"
 
-/* the words of scorers/rle.py, so that either core refuses a mask alike */
-static const char *const REASONS[] = {
-    [BOUNDARY_NO_RUNS] = "counts is empty",
-    [BOUNDARY_BAD_CHARACTER] = "counts holds a character outside '0'..'o'",
-    [BOUNDARY_CUT_NUMBER] = "counts ends in the middle of a number",
-    [BOUNDARY_LONG_NUMBER] = "counts holds a number of more than 7 characters",
-    [BOUNDARY_BAD_RUN] = "counts holds a run below 0 pixels",
-    [BOUNDARY_BAD_SUM] = "the runs of counts do not add up to h*w pixels",
-    [BOUNDARY_BAD_SIZE] = "size is not supported",
-    [BOUNDARY_NO_MEMORY] = "out of memory",
-};
+/* What is wrong with a mask is said by scorers/masks/boundary.py, in the words of sightbench/rle.py. */
+static const char *words(int error) { return error == BOUNDARY_NO_MEMORY ? "out of memory" : "is no mask"; }
 static const char *const WHOSE[] = {[PRED] = "mask", [GT] = "ground truth", [HIDDEN] = "void mask"};
 
 static void refuse(Py_ssize_t frame, enum whose whose, int error) {
-    PyObject *args = Py_BuildValue("(nss)", frame, WHOSE[whose], REASONS[error]);
+    PyObject *args = Py_BuildValue("(nss)", frame, WHOSE[whose], words(error));
     if (args) {
         PyErr_SetObject(PyExc_ValueError, args);
         Py_DECREF(args);
@@ -216,7 +207,7 @@ static PyObject *py_overlaps(PyObject *module, PyObject *given) {
         error = count_overlaps(&o, text, size, (int)n, of[0].h, of[0].w, pixels, &culprit);
         Py_END_ALLOW_THREADS
         if (error) {
-            PyObject *args = Py_BuildValue("(nis)", frame, culprit, REASONS[error]);
+            PyObject *args = Py_BuildValue("(nis)", frame, culprit, words(error));
             if (args) {
                 PyErr_SetObject(PyExc_ValueError, args);
                 Py_DECREF(args);

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sightbench.errors import UsageError
-from sightbench.rle import MaskError, Rle
+from sightbench.rle import MaskError, Rle, lengths
 from sightbench.scorers.masks import boundary_numpy
 from sightbench.scorers.masks.boundary_numpy import Element
 
@@ -82,9 +82,20 @@ def count(
         try:
             integers = _boundary.counts(preds, gts, voids, inner, element, chosen)
         except ValueError as error:
-            frame, whose, reason = error.args
-            raise MaskError(reason, frame, whose) from None
+            frame, whose, words = error.args
+            of = {"mask": preds, "ground truth": gts, "void mask": voids or ()}
+            raise refusal(of[whose][frame], frame, whose, words) from None
     return [Counts._make(numbers) for numbers in integers]
+
+
+def refusal(mask: Rle, frame: int, whose: str, words: str) -> MaskError:
+    """Why the C core refused this mask, as `rle.lengths` says it: of several things that are wrong every core
+    names the same one. `words` are the core's own, for what is not the mask's fault."""
+    try:
+        lengths(mask, frame, whose)
+    except MaskError as error:
+        return error
+    return MaskError(words, frame, whose)
 
 
 @lru_cache(maxsize=64)

@@ -27,7 +27,8 @@ def counts(
     """Seven integers per frame; `boundary.count` says which. Raises MaskError."""
     integers = []
     for frame, (pred, gt) in enumerate(zip(preds, gts, strict=True)):
-        edges = [_edges(pred, gt.h, gt.w, frame, "mask"), _edges(gt, gt.h, gt.w, frame, "ground truth")]
+        true = _edges(gt, gt.h, gt.w, frame, "ground truth")  # first, as its size is the frame's
+        edges = [_edges(pred, gt.h, gt.w, frame, "mask"), true]
         if voids is not None:
             edges.append(_edges(voids[frame], gt.h, gt.w, frame, "void mask"))
         integers.append(_count(edges, gt.h, gt.w, inner, element))

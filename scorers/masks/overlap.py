@@ -35,8 +35,8 @@ def overlaps(
     try:
         return list(_in_c(frames))
     except ValueError as error:
-        frame, place, reason = error.args
-        raise MaskError(reason, frame, whose[place]) from None
+        frame, place, words = error.args
+        raise boundary.refusal(frames[frame][place], frame, whose[place], words) from None
 
 
 def intersection_over_union(pred: Rle, gt: Rle) -> tuple[int, int]:
