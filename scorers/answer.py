@@ -73,8 +73,9 @@ def final_answer(text: str, marked: str) -> str:
 def boxed_or_rest(text: str) -> str:
     """What the first \\boxed{} of the whole reply holds, else the reply without its reasons: how Dyn-Bench
     reads a model family that is told to box its answer (utils/run_qa_task.py, _run_spatial_ssrl_qa)."""
-    box = re.search(r"\\boxed\{([^}]+)\}", text)
-    return box.group(1) if box else set_aside_reasoning(text)[0]
+    # A box that nothing closes ends the search: no later one is closed either.
+    box = re.search(r"\\boxed\{([^}]++)(\}?)", text)
+    return box.group(1) if box and box.group(2) else set_aside_reasoning(text)[0]
 
 
 def tagged_or_rest(text: str) -> str:

@@ -46,8 +46,10 @@ def extract(
     if quick and profile == "internvl":
         line = final_answer(response, "final_answer")
         return line, "whole response" if line == response else "answer line"
-    quoted = re.search(r'The answer is "(.*)"\.', response) if quick else None
-    return (quoted.group(1), "quoted answer") if quoted else (response, "whole response")
+    # Where nothing on a line ends the first quotation, nothing ends a later one: the line is passed over.
+    quotations = re.finditer(r'The answer is "(?:(.*)"\.|.*)', response) if quick else ()
+    quoted = next((each.group(1) for each in quotations if each.group(1) is not None), None)
+    return (response, "whole response") if quoted is None else (quoted, "quoted answer")
 
 
 def normalise(

@@ -7,7 +7,8 @@ own entry so that the longest is found. Literal words match in any case; charact
 
 Known differences: letters that Unicode added after 6.1 are kept here (Java deletes them), and the line
 breaks other than "\\n" (\\r, \\v, \\f, U+2028, U+2029) are spaces here, where Java would start a new line
-and shift every later caption by one.
+and shift every later caption by one. A rule looks at most `AHEAD` characters ahead, and farther only where
+what it matches goes on to there: an address whose first dot comes later is no address here.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+
+AHEAD = 1000
+"""Characters a rule may look at before it is known to match, so that no answer costs more than so many times
+its length."""
 
 DROPPED = frozenset(
     ("''", "'", "``", "`", "-LRB-", "-RRB-", "-LCB-", "-RCB-", ".", "?", "!", ",", ":", "-", "--", "...", ";")
@@ -191,14 +196,14 @@ def _rules() -> tuple[Rule, ...]:
     name = "[A-Za-z][A-Za-z0-9_:.-]*"
     quoted = "(?:'[^'\n]*'|\"[^\"\n]*\")"
     attributes = f"(?:[ ]+(?:{name}[ ]*=[ ]*{quoted}|{name}))*"
-    tags = ("<[!?][A-Za-z-][^>\n]*[ ]*>", f"<{name}{attributes}[ ]*/?[ ]*>", f"</{name}[ ]*>")
+    tags = ("<[!?][A-Za-z-][^>\n]*>", f"<{name}{attributes}[ ]*/?[ ]*>", f"</{name}[ ]*>")
     acronyms = (_ACRONYM, *_COUNTRIES)
     no_url = ' \t\n\f\r"<>|(){}'
     no_url_end = no_url + ".!?,-"
     path = f'/[^ \t\n\f\r"<>|()]+[^{no_url_end}]'
-    site = "(?:[^\\x2c-\\x5f \t\n\f\r\"`'<>|.!?(){}$]+\\.)+(?i:com|net|org|edu)"
-    www = '(?i:www)\\.(?:[^ \t\n\f\r"<>|.!?(){},]+\\.)+[a-zA-Z]{2,4}'
-    www_host = '(?i:www)\\.(?:[^/ \t\n\f\r"<>|.!?(){},]+\\.)+[a-zA-Z]{2,4}'
+    site = "(?:[^\\x2c-\\x5f \t\n\f\r\"`'<>|.!?(){}$]++\\.)+(?i:com|net|org|edu)"
+    www = '(?i:www)\\.(?:[^ \t\n\f\r"<>|.!?(){},]++\\.)+[a-zA-Z]{2,4}'
+    www_host = '(?i:www)\\.(?:[^/ \t\n\f\r"<>|.!?(){},]++\\.)+[a-zA-Z]{2,4}'
     local = '[a-zA-Z0-9][^ \t\n\f\r"<>|()\u00a0{}]*'
     domain = '(?:[^ \t\n\f\r"<>|(){}.\u00a0]+\\.)*[^ \t\n\f\r"<>|(){}.\u00a0]+'
     number = "(?:\\d+(?:[.:,\u00ad\u066b\u066c]\\d+)*|(?:[.:,\u00ad\u066b\u066c]\\d+)+)"
@@ -365,15 +370,25 @@ def tokenize(captions: Sequence[str]) -> list[list[str]]:
             lines[-1].append(word)
             position = quick.end()
             continue
-        furthest, end = -1, position + 1
-        finish: Finish = _nothing
-        for pattern, tokens_of in rules:
-            match = pattern.match(text, position)
-            if match and match.end() > furthest:
-                furthest, end, finish = match.end(), match.end(1), tokens_of
+        end, finish = _longest(rules, text, position)
         lines[-1].extend(token.lower() for token in finish(text[position:end]))
         position = end
     return lines if captions else []
+
+
+def _longest(rules: Sequence[Rule], text: str, position: int) -> tuple[int, Finish]:
+    """Where the token at this place ends, and what makes its tokens: of the rule that sees farthest."""
+    ahead = AHEAD
+    while True:
+        furthest, end, limit = -1, position + 1, position + ahead
+        finish: Finish = _nothing
+        for pattern, tokens_of in rules:
+            match = pattern.match(text, position, limit)
+            if match and match.end() > furthest:
+                furthest, end, finish = match.end(), match.end(1), tokens_of
+        if furthest < limit or limit >= len(text):
+            return end, finish
+        ahead *= 2
 
 
 def caption_tokens(captions: Sequence[str]) -> list[str]:

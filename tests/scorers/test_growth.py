@@ -1,44 +1,111 @@
-"""Reading an answer takes time in proportion to its length, whatever is in it: no shape makes it quadratic.
+"""Reading an answer takes steps in proportion to its length, whatever is in it: no shape makes it quadratic.
 
-Growth is asserted, not speed: the CPU time at four times the length against that at once the length, and only
-of shapes that a quadratic reader would be slow at.
+Steps are counted, not seconds (tests/scorers/steps), of each pattern and of the code around them.
 """
 
 from __future__ import annotations
 
-import time
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sightbench.scorers.table import SCORERS
+from tests.hostile import generator
+from tests.scorers.steps import counted_re
+from tests.scorers.steps.counted_code import counted_scorers
+from tests.scorers.steps.counter import STEPS
 from tests.scorers.test_hostile_lines import line
 
+Reader = Callable[[str], object]
 PIECES = (
     *("\u200b", "``a", "1e+", "[1", "[", "(", "{", "<", "<box>", "\\boxed{", "\\frac{", "A", "A ", "(A", "1"),
     *("1,", "-", " ", "\n", ".", "a ", "Answer:", "<think>", "</think>", "yes", "对", "$", '"', "&amp;"),
     *("x=1 ", "```json\n", '{"', "/", "=", "9" * 50 + " ", "not ", "[[1, 2", "(1,", "İ", "the answer is "),
+    *("a.", "a@", "a,", "<!a", "<answer>", 'The answer is "', "x\\boxed{", "Final answer: "),
 )  # fmt: skip
-QUICK = 5e-6
-"""Seconds of CPU for a character that need no second look."""
+METRICS = sorted(name for name, scorer in SCORERS.items() if scorer.kind == "text")
+BEFORE = ("set_aside_reasoning", "boxed_or_rest", "tagged_or_rest", "classify", "is_refusal")
+LENGTH, AHEAD = 120, 16
+"""Characters of the shortest answer (a quarter of them for captions, whose 70 rules see each), and what a
+rule of a caption's tokens may look ahead: less than that."""
 
 
-def spent(metric: str, profile: str, answer: str) -> float:
+@pytest.fixture(scope="module")
+def readers() -> Iterator[dict[str, list[Reader]]]:
+    """What reads an answer, by metric, a reader a profile; `answer` is what stands before all of them."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(20_000)
+    with counted_scorers() as modules:
+        vars(modules["text.ptb"])["AHEAD"] = AHEAD
+        scorers = modules["table"].SCORERS
+        of = {
+            metric: [_reader(scorers, metric, profile) for profile in _profiles(metric)] for metric in METRICS
+        }
+        answer = modules["answer"]
+        finals = [lambda text, how=how: answer.final_answer(text, how) for how in ("boxed", "final_answer")]
+        yield {**of, "answer": [*(getattr(answer, name) for name in BEFORE), *finals]}
+    sys.setrecursionlimit(limit)
+
+
+def _profiles(metric: str) -> list[str]:
+    return [str(profile) for profile in SCORERS[metric].profiles]
+
+
+def _reader(scorers: Mapping[str, Any], metric: str, profile: str) -> Reader:
     record = line(metric)
     columns = {key: value for key, value in record.items() if key not in ("prediction", "gold")}
-    if "rows" in columns:
-        columns["rows"] = [{**row, "prediction": answer} for row in columns["rows"]]
-    before = time.process_time()
-    SCORERS[metric].grade(answer, record["gold"], columns, profile)
-    return time.process_time() - before
+
+    def read(answer: str) -> object:
+        given = dict(columns)
+        if "rows" in given:
+            given["rows"] = [{**row, "prediction": answer} for row in given["rows"]]
+        return scorers[metric].grade(answer, record["gold"], given, profile)
+
+    return read
 
 
-@pytest.mark.parametrize("metric", sorted(name for name, scorer in SCORERS.items() if scorer.kind == "text"))
-def test_the_work_grows_with_the_length_and_no_faster(metric: str) -> None:
-    # CIDEr and its kin count n-grams: ten times the work of any reader, and as linear.
-    length = 1_000 if metric == "caption" else 10_000
-    for profile in SCORERS[metric].profiles:
+def steps(read: Reader, answer: str) -> Counter[str]:
+    STEPS.clear()
+    read(answer)
+    return STEPS.copy()
+
+
+def grows(read: Reader, piece: str, length: int = LENGTH) -> None:
+    """Fails if from the second to the fourth length a pattern, or the code, does more than twice as many more
+    steps as from the first to the second."""
+    times = max(4, -(-length // len(piece)))
+    one, two, four = (steps(read, piece * times * n + "B") for n in (1, 2, 4))
+    for part in four:
+        more, most = four[part] - two[part], 2.2 * (two[part] - one[part]) + 0.1 * four[part] + 30
+        assert more <= most, (piece, part, one[part], two[part], four[part])
+
+
+@pytest.mark.parametrize("metric", ["answer", *METRICS])
+def test_the_steps_grow_with_the_length_and_no_faster(metric: str, readers: dict[str, list[Reader]]) -> None:
+    for read in readers[metric]:
+        read("B")  # tables that are made once
         for piece in PIECES:
-            answer = piece * (length // len(piece)) + "B"
-            if spent(metric, profile, answer) > QUICK * length:
-                once, four = (min(spent(metric, profile, answer * n) for _ in range(2)) for n in (1, 4))
-                assert four < 10 * once or four < QUICK * length, (profile, piece, once, four)
+            grows(read, piece, LENGTH // 4 if metric == "caption" else LENGTH)
+
+
+@given(st.sampled_from(["answer", *METRICS]), st.lists(st.sampled_from(PIECES), min_size=2, max_size=3))
+@generator(30)
+def test_nor_do_they_for_pieces_together(
+    readers: dict[str, list[Reader]], metric: str, pieces: list[str]
+) -> None:
+    for read in readers[metric]:
+        read("B")
+        grows(read, "".join(pieces), LENGTH // 4 if metric == "caption" else LENGTH)
+
+
+@pytest.mark.parametrize("pattern", ["a+b", "a*a*b", "a.*b"])
+def test_what_goes_back_over_its_text_is_counted(pattern: str) -> None:
+    search = counted_re.compile(pattern).search
+    with pytest.raises(AssertionError):
+        grows(search, "a", 12)
+    grows(counted_re.compile("ba").search, "a", 12)
