@@ -24,6 +24,7 @@ from sightbench.client.dialects.table import DIALECTS, VideoPart
 from sightbench.client.frames import decoded, resized, sampled
 from sightbench.client.providers import DialectName
 from sightbench.client.settings import Mode
+from sightbench.files import sha256_of
 from sightbench.sample import Image, Media, Painted, SentMedia, Slice, Video
 
 CACHE_BYTES = 256 * 2**20
@@ -273,14 +274,13 @@ def _video_type(file: Path) -> str:
 
 def _digest(file: Path) -> str:
     try:
-        with file.open("rb") as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()
-    except OSError as error:
-        raise MediaError(f"cannot read {file}: {error.strerror}") from error
+        return sha256_of(file)
+    except (OSError, ValueError) as error:
+        raise MediaError(f"cannot read {file}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _container(file: Path) -> Encoded:
-    digest = hashlib.sha256(read(file)).hexdigest()
+    digest = _digest(file)
     part = b'{"type":"video_url","video_url":{"url":%b}}' % orjson.dumps(file.resolve().as_uri())
     return Encoded(part, f"file:{digest}".encode(), SentMedia("file", 1, digest), DECODED_FRAMES)
 

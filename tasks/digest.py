@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 
-from sightbench.files import replace_file
+from sightbench.files import replace_file, sha256_of
 from sightbench.tasks.benchmark import Benchmark
 from sightbench.tasks.catalog import located
 
@@ -54,8 +54,7 @@ def _of_large(path: Path) -> str:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sightbench/digests.json"
     known = _read(cache)
     if key not in known:
-        with path.open("rb") as file:
-            known[key] = hashlib.file_digest(file, "sha256").hexdigest()
+        known[key] = sha256_of(path)
         with contextlib.suppress(OSError):
             cache.parent.mkdir(parents=True, exist_ok=True)
             replace_file(cache, orjson.dumps(dict(list(known.items())[-REMEMBERED:])))

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from sightbench.client.batches.http import Http
+from sightbench.client.batches.http import HttpBatches
 from sightbench.client.batches.result_lines import anthropic
 from sightbench.client.batches.service import Created, Frame, Limits, Progress, Read, Result
-from sightbench.redaction import Redaction
 
 _PATH = "/messages/batches"
 
@@ -29,7 +28,7 @@ class _Page(msgspec.Struct):
     last_id: str | None = None
 
 
-class AnthropicBatches:
+class AnthropicBatches(HttpBatches):
     """A batch has no name of ours: one that was created unseen is known by its time and its size, and by the
     custom ids in it once it has ended."""
 
@@ -37,13 +36,6 @@ class AnthropicBatches:
     # "100,000 Message requests or 256 MB in size, whichever is reached first"
     limits = Limits(100_000, 256_000_000)
     frame = Frame(b'{"requests":[', b",", b"]}")
-
-    def __init__(self, http: Http) -> None:
-        self._http = http
-
-    @property
-    def redaction(self) -> Redaction:
-        return self._http.redaction
 
     def line(self, custom_id: str, path: str, body: tuple[bytes, ...]) -> list[bytes]:
         return [b'{"custom_id":"%b","params":' % custom_id.encode(), *body, b"}"]
@@ -78,6 +70,3 @@ class AnthropicBatches:
 
     async def cancel(self, batch: str) -> None:
         await self._http.json(object, "POST", f"{_PATH}/{batch}/cancel", {})
-
-    async def close(self) -> None:
-        await self._http.close()

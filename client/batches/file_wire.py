@@ -32,11 +32,7 @@ class FileBatches:
         self._folder = folder
 
     def line(self, custom_id: str, path: str, body: tuple[bytes, ...]) -> list[bytes]:
-        head = b'{"custom_id":"%b","method":"POST","url":"/v1%b","body":' % (
-            custom_id.encode(),
-            path.encode(),
-        )
-        return [head, *body, b"}\n"]
+        return request_line(custom_id, path, body)
 
     async def create(self, file: Path, token: str) -> str:
         return file.name
@@ -64,6 +60,12 @@ class FileBatches:
 
     async def close(self) -> None:
         pass
+
+
+def request_line(custom_id: str, path: str, body: tuple[bytes, ...]) -> list[bytes]:
+    """The pieces of one request in a file of OpenAI's format."""
+    asked = (custom_id.encode(), path.encode())
+    return [b'{"custom_id":"%b","method":"POST","url":"/v1%b","body":' % asked, *body, b"}\n"]
 
 
 def answers_to(requests: Path) -> Path:

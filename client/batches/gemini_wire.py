@@ -7,11 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from sightbench.client.batches.http import Http
+from sightbench.client.batches.http import Http, HttpBatches
 from sightbench.client.batches.result_lines import gemini
 from sightbench.client.batches.service import Frame, Limits, Progress, Read, Result, Status
 from sightbench.client.hosted.uploads import upload_file
-from sightbench.redaction import Redaction
 
 _STATES: dict[str, Status] = {
     "SUCCEEDED": "ended",
@@ -53,7 +52,7 @@ class _Page(msgspec.Struct, rename="camel"):
     next_page_token: str | None = None
 
 
-class GeminiBatches:
+class GeminiBatches(HttpBatches):
     """`model` is part of the path a batch is created at."""
 
     name = "gemini"
@@ -62,12 +61,8 @@ class GeminiBatches:
     frame = Frame()
 
     def __init__(self, http: Http, model: str) -> None:
-        self._http = http
+        super().__init__(http)
         self._model = model.removeprefix("models/")
-
-    @property
-    def redaction(self) -> Redaction:
-        return self._http.redaction
 
     def line(self, custom_id: str, path: str, body: tuple[bytes, ...]) -> list[bytes]:
         return [b'{"key":"%b","request":' % custom_id.encode(), *body, b"}\n"]
@@ -114,9 +109,6 @@ class GeminiBatches:
 
     async def cancel(self, batch: str) -> None:
         await self._http.json(object, "POST", f"/{batch}:cancel", {})
-
-    async def close(self) -> None:
-        await self._http.close()
 
     async def _batch(self, name: str) -> _Operation:
         return await self._http.json(_Operation, "GET", f"/{name}")

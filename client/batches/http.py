@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import mmap
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -15,7 +15,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from sightbench.client.batches.result_lines import Line, results
+from sightbench.client.batches.result_lines import Line, openai, results
 from sightbench.client.batches.service import Read, Result
 from sightbench.client.transport.endpoint import Endpoint, from_exception
 from sightbench.client.transport.error_codes import read_error
@@ -153,3 +153,23 @@ class Http:
         where, _, query = path.partition("?")
         found = self._endpoint.url(where)
         return found.update_query(query) if query else found
+
+
+class HttpBatches:
+    """What the services over Http have in common."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    @property
+    def redaction(self) -> Redaction:
+        return self._http.redaction
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    async def _lines_of(self, files: Iterable[str | None], read: Read) -> AsyncIterator[Result]:
+        """What stands in an output and an error file, as OpenAI writes them."""
+        for file in filter(None, files):
+            async for result in self._http.results(f"/files/{file}/content", openai, read):
+                yield result

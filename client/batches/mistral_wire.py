@@ -8,10 +8,8 @@ from pathlib import Path
 import msgspec
 import orjson
 
-from sightbench.client.batches.http import Http
-from sightbench.client.batches.result_lines import openai
+from sightbench.client.batches.http import Http, HttpBatches
 from sightbench.client.batches.service import Created, Frame, Limits, Progress, Read, Result
-from sightbench.redaction import Redaction
 
 _TOKEN = "sightbench"
 _ENDED = frozenset({"SUCCESS", "TIMEOUT_EXCEEDED"})
@@ -36,7 +34,7 @@ class _Jobs(msgspec.Struct):
     data: list[_Job] | None = None
 
 
-class MistralBatches:
+class MistralBatches(HttpBatches):
     """The model belongs to the job and stands in no request."""
 
     name = "mistral"
@@ -45,12 +43,8 @@ class MistralBatches:
     frame = Frame()
 
     def __init__(self, http: Http, model: str) -> None:
-        self._http = http
+        super().__init__(http)
         self._model = model
-
-    @property
-    def redaction(self) -> Redaction:
-        return self._http.redaction
 
     def line(self, custom_id: str, path: str, body: tuple[bytes, ...]) -> list[bytes]:
         content = orjson.loads(b"".join(body))
@@ -92,15 +86,11 @@ class MistralBatches:
 
     async def results(self, batch: str, read: Read) -> AsyncIterator[Result]:
         job = await self._job(batch)
-        for file in filter(None, (job.output_file, job.error_file)):
-            async for result in self._http.results(f"/files/{file}/content", openai, read):
-                yield result
+        async for result in self._lines_of((job.output_file, job.error_file), read):
+            yield result
 
     async def cancel(self, batch: str) -> None:
         await self._http.json(object, "POST", f"/batch/jobs/{batch}/cancel", {})
-
-    async def close(self) -> None:
-        await self._http.close()
 
     async def _job(self, batch: str) -> _Job:
         return await self._http.json(_Job, "GET", f"/batch/jobs/{batch}")

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import openai
 
+from sightbench.client.batches.file_wire import request_line
 from sightbench.client.batches.result_lines import openai as openai_line
 from sightbench.client.batches.result_lines import results
 from sightbench.client.batches.service import Created, Frame, Limits, Progress, Read, Result
@@ -95,11 +96,7 @@ class OpenAIBatches:
         return Redaction((*self._secrets, *printed))
 
     def line(self, custom_id: str, path: str, body: tuple[bytes, ...]) -> list[bytes]:
-        head = b'{"custom_id":"%b","method":"POST","url":"/v1%b","body":' % (
-            custom_id.encode(),
-            path.encode(),
-        )
-        return [head, *body, b"}\n"]
+        return request_line(custom_id, path, body)
 
     async def create(self, file: Path, token: str) -> str:
         with self._explained():

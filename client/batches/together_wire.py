@@ -12,10 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from sightbench.client.batches.http import Http
-from sightbench.client.batches.result_lines import openai
+from sightbench.client.batches.http import HttpBatches
 from sightbench.client.batches.service import Created, Frame, Limits, Progress, Read, Result
-from sightbench.redaction import Redaction
 
 _ENDED = frozenset({"COMPLETED", "EXPIRED"})
 
@@ -43,7 +41,7 @@ class _Made(msgspec.Struct):
     job: Created
 
 
-class TogetherBatches:
+class TogetherBatches(HttpBatches):
     """A job has no place for a name of ours, but the file of its requests has: one that was created unseen is
     the job of the file that is called after its token."""
 
@@ -51,13 +49,6 @@ class TogetherBatches:
     # "Up to 50,000 requests per batch", "up to 100 MB per input file"; custom ids have at most 64 letters.
     limits = Limits(50_000, 100_000_000)
     frame = Frame()
-
-    def __init__(self, http: Http) -> None:
-        self._http = http
-
-    @property
-    def redaction(self) -> Redaction:
-        return self._http.redaction
 
     def line(self, custom_id: str, path: str, body: tuple[bytes, ...]) -> list[bytes]:
         return [b'{"custom_id":"%b","body":' % custom_id.encode(), *body, b"}\n"]
@@ -91,15 +82,11 @@ class TogetherBatches:
 
     async def results(self, batch: str, read: Read) -> AsyncIterator[Result]:
         job = await self._job(batch)
-        for file in filter(None, (job.output_file_id, job.error_file_id)):
-            async for result in self._http.results(f"/files/{file}/content", openai, read):
-                yield result
+        async for result in self._lines_of((job.output_file_id, job.error_file_id), read):
+            yield result
 
     async def cancel(self, batch: str) -> None:
         await self._http.json(object, "POST", f"/batches/{batch}/cancel", {})
-
-    async def close(self) -> None:
-        await self._http.close()
 
     async def _job(self, batch: str) -> _Job:
         return await self._http.json(_Job, "GET", f"/batches/{batch}")

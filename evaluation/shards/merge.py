@@ -18,6 +18,7 @@ from sightbench.evaluation.run import Run, open_run
 from sightbench.evaluation.run_record import RunRecord, refuse_other_run
 from sightbench.evaluation.shards.ledger import SHARDS, Ledger
 from sightbench.evaluation.shards.part import Part
+from sightbench.files import sha256_of
 
 Note = Callable[[str], None]
 
@@ -147,7 +148,6 @@ def _state(shard: Run) -> str:
 
 def _digest(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError as error:
         raise RunFolderError(f"{path}: {error.strerror}") from error
