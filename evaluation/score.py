@@ -254,7 +254,7 @@ def _notes(
         limit = dataset.limit
         yield f"asked for the first {limit} only; this metric means something else on a part of the data."
     if benchmark.submission and all(row.sample.gold is None for row in rows):
-        yield f"no gold: write the submission with `{program()} export RUN --format {benchmark.submission}`."
+        yield f"no gold: write the submission with `{program()} export RUN --format submission`."
     if dataset.control is not None:
         shows = control(dataset.control).shows
         yield f"under the control {dataset.control}: {shows}; no score of the benchmark."

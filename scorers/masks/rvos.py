@@ -157,6 +157,8 @@ def summed_up(rows: Sequence[Row], profile: str) -> Metric:
     groups = by_category(known)
     parts = tuple(replace(mean_jf(name, group), parts=()) for name, group in groups.items())
     total = mean_jf("J&F", known)
+    if rows and not known and all(row.sample.gold is None for row in rows):
+        return replace(total, note="hidden gold", parts=())
     by_group = parts if len(groups) > 1 else ()
     return replace(total, parts=(*total.parts, *by_group, *breakdowns(known, mean_jf)))
 

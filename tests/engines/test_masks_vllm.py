@@ -39,6 +39,12 @@ PYTHON = borrow(VLLM)
 pytest.importorskip("torch", reason="the mask server's extra is not installed (pip install '.[masks]')")
 pytest.importorskip("transformers", reason="the mask server's extra is not installed")
 
+from sightbench import rle
+from sightbench.evaluation.evaluate import evaluate
+from sightbench.evaluation.export import export
+from sightbench.evaluation.imports import import_masks
+from sightbench.evaluation.options import Options
+from sightbench.evaluation.rescore import score as rescore
 from sightbench.servers.masks import selftest
 from sightbench.servers.masks.asked import Frame
 from sightbench.servers.masks.backends.base import Generation
@@ -48,6 +54,9 @@ from sightbench.servers.masks.checkpoint import load_model, split
 from sightbench.servers.masks.engine import vllm_command, vllm_environment
 from sightbench.servers.masks.head import Masker
 from sightbench.servers.masks.serve import load_projection
+from sightbench.tasks.synthetic import layouts
+from sightbench.tasks.synthetic.generate import generate
+from sightbench.tasks.synthetic.knobs import Knobs
 from tests.engines import tiny_masks
 
 pytestmark = [
@@ -324,3 +333,52 @@ def test_an_engine_in_bfloat16_passes_the_self_test_and_draws_nearly_the_same(tm
         (mask,) = masks_of(ask(chain, request_body(images)))
         got, expected = drawn([r["counts"] for r in mask["rles"]]), reference_masks(chain, images, reference)
         assert (got & expected).sum() / (got | expected).sum() > 0.95
+
+
+def mask_sets(root: Path) -> Path:
+    """Two expressions about one video in MeViS's layout, a real one where its data are here, and a rendered
+    scene's pictures in RefCOCO's."""
+    generate(root / "rendered", 1, 5, Knobs(frames=3, objects=(3, 3)))
+    assert layouts.write(root / "rendered", root / "sets", "refcoco") > 0
+    real = DATA / "data/davis_mini"
+    if not real.is_dir():
+        assert layouts.write(root / "rendered", root / "sets", "mevis") > 0
+        return root / "sets"
+    names = [f"frame_{at:04d}" for at in range(0, 12, 4)]
+    folder = root / "sets/mevis/valid_u"
+    (folder / "JPEGImages/goat").mkdir(parents=True)
+    for name in names:
+        shutil.copy(real / f"frames/davis/goat/{name}.jpg", folder / "JPEGImages/goat")
+    maps = (real / f"masks/davis/goat/{name}_obj1.png" for name in names)
+    masks = {"7": [rle.encode(np.asarray(Image.open(path).convert("L"))) for path in maps]}
+    words = ("goat walking on the rocks", "the animal that climbs")
+    expressions = {str(at): {"exp": exp, "obj_id": [0], "anno_id": [7]} for at, exp in enumerate(words)}
+    listed = {"videos": {"goat": {"frames": names, "expressions": expressions}}}
+    (folder / "meta_expressions.json").write_text(json.dumps(listed))
+    (folder / "mask_dict.json").write_text(json.dumps(masks))
+    return root / "sets"
+
+
+def test_a_video_set_and_an_image_set_run_from_files_to_numbers(chain: Chain, tmp_path: Path) -> None:
+    only_first(chain)
+    data = mask_sets(tmp_path)
+    tasks = ("mevis-valid-u", "refcoco-seg-val")
+    asked = Options(
+        endpoint=f"{chain.gateway}/v1", task=tasks, data=data, limit=2, out=tmp_path / "run",
+        family="sa2va-qwen2.5-vl",
+    )  # fmt: skip
+    run = evaluate(asked)
+    assert run.summary.complete and {entry.profile for entry in run.record.benchmarks} == {"sa2va"}
+    for sample, reply, score in run:
+        assert reply is not None and reply.text == "Sure, [SEG]." and reply.masks is not None
+        frames = int(str(sample.meta["num_frames"]))
+        (mask,) = reply.masks.objects(frames)
+        assert mask["num_frames"] == len(mask["rles"]) == frames
+        # Masks of random weights are as large as the frames, or nothing is judged.
+        assert score.status == "scored" and "error" not in score.detail, score
+    # The same masks, written out as the references' scripts read them and judged again, are the same numbers.
+    before = {entry.name: entry.headline.value for entry in run.summary.benchmarks}
+    for written, task in zip(export(run, "results", tmp_path / "out"), tasks, strict=True):
+        again = rescore(import_masks([task], data, written.path, tmp_path / task, "again").run)
+        answered = [score.value for _, _, score in again if score.status == "scored"]
+        assert len(answered) == 2 and again.summary.benchmarks[0].headline.value == before[task]

@@ -17,6 +17,14 @@ SPLITS = {
 }
 
 
+def _files(layouts: tuple[Layout, ...], dataset: str) -> tuple[Needed, ...]:
+    return (
+        *needed(layouts),
+        Needed("instances (COCO)", tuple(f"{root}{dataset}/instances.json" for root in ROOTS)),
+        Needed("images", IMAGES, media=True),
+    )
+
+
 def _referring(dataset: str, split: str) -> Benchmark:
     name = f"{dataset}-seg-{split}"
     file = SPLITS[dataset][0]
@@ -32,11 +40,7 @@ def _referring(dataset: str, split: str) -> Benchmark:
         headline="cIoU",
         metric=f"{IOU}; sa2va: all masks of an answer together, the others: the first",
         reference="ByteDance/Sa2VA projects/sa2va/evaluation/sa2va_eval_refcoco.py; lichengunc/refer",
-        files=(
-            *needed(layouts),
-            Needed("instances (COCO)", tuple(f"{root}{dataset}/instances.json" for root in ROOTS)),
-            Needed("images", IMAGES, media=True),
-        ),
+        files=_files(layouts, dataset),
         profiles=("sa2va", "sa2va-paper", "lisa", "unipixel"),
         profile="sa2va",
         wording="res",
@@ -59,11 +63,7 @@ def _generalised(split: str) -> Benchmark:
         headline="gIoU",
         metric=f"{IOU}; no target: 1 if none is shown, else 0; N-acc, T-acc, Pr@0.7-0.9",
         reference="henghuiding/ReLA gres_model/evaluation/refer_evaluation.py",
-        files=(
-            *needed(layouts),
-            Needed("instances (COCO)", tuple(f"{root}grefcoco/instances.json" for root in ROOTS)),
-            Needed("images", IMAGES, media=True),
-        ),
+        files=_files(layouts, "grefcoco"),
         profiles=("sa2va", "unipixel", "lisa"),
         profile="sa2va",
         wording="res",
