@@ -10,6 +10,8 @@ from sightbench.terminal import plain
 
 T = TypeVar("T")
 
+NOTHING = msgspec.Raw(b"null")
+
 
 def from_json(raw: bytes | msgspec.Raw, kind: type[T]) -> T:
     """`raw` as a `kind`. Raises ValueError, in one line that names the place, for what is none."""
@@ -19,3 +21,11 @@ def from_json(raw: bytes | msgspec.Raw, kind: type[T]) -> T:
         raise ValueError(plain(error, 300)) from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def told(raw: msgspec.Raw, kind: type[T]) -> T | None:
+    """`raw` as a `kind`, None for what is none: for what is only shown to people, and must stop nothing."""
+    try:
+        return from_json(raw, kind)
+    except ValueError:
+        return None

@@ -11,6 +11,7 @@ from sightbench.client.batches.http import Http, HttpBatches
 from sightbench.client.batches.result_lines import gemini
 from sightbench.client.batches.service import Frame, Limits, Progress, Read, Result, Status
 from sightbench.client.hosted.uploads import upload_file
+from sightbench.json_record import NOTHING, told
 
 _STATES: dict[str, Status] = {
     "SUCCEEDED": "ended",
@@ -21,8 +22,8 @@ _STATES: dict[str, Status] = {
 
 
 class _Stats(msgspec.Struct, rename="camel"):
-    request_count: str | int | None = None
-    successful_request_count: str | int | None = None
+    request_count: object = None
+    successful_request_count: object = None
 
 
 class _Output(msgspec.Struct, rename="camel"):
@@ -32,7 +33,7 @@ class _Output(msgspec.Struct, rename="camel"):
 class _Metadata(msgspec.Struct, rename="camel"):
     state: str = ""
     display_name: str | None = None
-    batch_stats: _Stats | None = None
+    batch_stats: msgspec.Raw = NOTHING
     output: _Output | None = None
 
 
@@ -44,7 +45,7 @@ class _Operation(msgspec.Struct):
     name: str
     metadata: _Metadata | None = None
     response: _Output | None = None
-    error: _Error | None = None
+    error: msgspec.Raw = NOTHING
 
 
 class _Page(msgspec.Struct, rename="camel"):
@@ -90,12 +91,13 @@ class GeminiBatches(HttpBatches):
         metadata = found.metadata or _Metadata()
         state = metadata.state.removeprefix("BATCH_STATE_").removeprefix("JOB_STATE_")
         note = state.lower()
-        stats = metadata.batch_stats
+        stats = told(metadata.batch_stats, _Stats)
         if stats is not None and stats.successful_request_count is not None:
             note += f", {stats.successful_request_count} of {stats.request_count}"
         status = _STATES.get(state, "running")
-        if status == "failed" and found.error is not None and found.error.message:
-            note = found.error.message
+        error = told(found.error, _Error)
+        if status == "failed" and error is not None and error.message:
+            note = error.message
         return Progress(status, note)
 
     async def results(self, batch: str, read: Read) -> AsyncIterator[Result]:

@@ -10,6 +10,7 @@ import orjson
 
 from sightbench.client.batches.http import Http, HttpBatches
 from sightbench.client.batches.service import Created, Frame, Limits, Progress, Read, Result
+from sightbench.json_record import NOTHING, told
 
 _TOKEN = "sightbench"
 _ENDED = frozenset({"SUCCESS", "TIMEOUT_EXCEEDED"})
@@ -23,11 +24,11 @@ class _Job(msgspec.Struct):
     id: str
     status: str
     metadata: dict[str, object] | None = None
-    completed_requests: int | None = None
-    total_requests: int | None = None
+    completed_requests: object = None
+    total_requests: object = None
     output_file: str | None = None
     error_file: str | None = None
-    errors: list[_Error] | None = None
+    errors: msgspec.Raw = NOTHING
 
 
 class _Jobs(msgspec.Struct):
@@ -78,8 +79,8 @@ class MistralBatches(HttpBatches):
         job = await self._job(batch)
         note = f"{job.status.lower()}, {job.completed_requests} of {job.total_requests}"
         if job.status == "FAILED":
-            errors = "; ".join(error.message for error in job.errors or [] if error.message)
-            return Progress("failed", errors or note)
+            errors = told(job.errors, list[_Error]) or []
+            return Progress("failed", "; ".join(error.message for error in errors if error.message) or note)
         if job.status == "CANCELLED":
             return Progress("cancelled", note)
         return Progress("ended" if job.status in _ENDED else "running", note)

@@ -21,7 +21,7 @@ from sightbench.client.batches.service import Created, Frame, Limits, Progress, 
 from sightbench.client.transport.credential import Credential
 from sightbench.client.transport.endpoint import AGENT
 from sightbench.errors import EndpointError
-from sightbench.json_record import from_json
+from sightbench.json_record import NOTHING, from_json, told
 from sightbench.redaction import Redaction, url_secrets
 from sightbench.terminal import plain
 
@@ -50,8 +50,8 @@ class _Batch(msgspec.Struct):
     status: str
     created_at: float
     metadata: dict[str, object] | None = None
-    request_counts: _Counts | None = None
-    errors: _Errors | None = None
+    request_counts: msgspec.Raw = NOTHING
+    errors: msgspec.Raw = NOTHING
     output_file_id: str | None = None
     error_file_id: str | None = None
 
@@ -128,11 +128,11 @@ class OpenAIBatches:
 
     async def poll(self, batch: str) -> Progress:
         found = await self._batch(batch)
-        counts = found.request_counts
+        counts = told(found.request_counts, _Counts)
         note = found.status if counts is None else f"{found.status}, {counts.completed} of {counts.total}"
         if found.status == "failed":
-            errors = found.errors.data if found.errors and found.errors.data else []
-            words = "; ".join(error.message or error.code or "" for error in errors)
+            errors = told(found.errors, _Errors) or _Errors()
+            words = "; ".join(error.message or error.code or "" for error in errors.data or [])
             return Progress("failed", words or "the provider does not say why")
         if found.status == "cancelled":
             return Progress("cancelled", note)

@@ -11,11 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from sightbench.client.batches.service import Read, Result
-from sightbench.json_record import from_json
+from sightbench.json_record import NOTHING, from_json
 from sightbench.sample import Failure
 from sightbench.terminal import plain
-
-_NULL = msgspec.Raw(b"null")
 
 Line = Callable[[bytes, Read], Result]
 """(a line, what reads a body) -> what became of the request. Raises ValueError."""
@@ -49,27 +47,27 @@ def failed(error: msgspec.Raw) -> Failure:
 
 class _Response(msgspec.Struct):
     status_code: int | None = None
-    body: msgspec.Raw = _NULL
+    body: msgspec.Raw = NOTHING
 
 
 class _OpenAI(msgspec.Struct):
     custom_id: str
     response: _Response | None = None
-    error: msgspec.Raw = _NULL
+    error: msgspec.Raw = NOTHING
 
 
 def openai(line: bytes, read: Read) -> Result:
     """Of an output or an error file. The same in Mistral's files and in those of `vllm run-batch`."""
     row = from_json(line, _OpenAI)
-    if row.response is not None and row.response.body != _NULL:
+    if row.response is not None and row.response.body != NOTHING:
         return row.custom_id, read(row.response.status_code or 200, bytes(row.response.body))
     return row.custom_id, failed(row.error)
 
 
 class _Made(msgspec.Struct):
     type: str
-    message: msgspec.Raw = _NULL
-    error: msgspec.Raw = _NULL
+    message: msgspec.Raw = NOTHING
+    error: msgspec.Raw = NOTHING
 
 
 class _Anthropic(msgspec.Struct):
@@ -79,7 +77,7 @@ class _Anthropic(msgspec.Struct):
 
 class _Inner(msgspec.Struct):
     type: str | None = None
-    error: msgspec.Raw = _NULL
+    error: msgspec.Raw = NOTHING
 
 
 def _inner(raw: msgspec.Raw) -> _Inner:
@@ -94,7 +92,7 @@ def anthropic(line: bytes, read: Read) -> Result:
     if row.result.type != "errored":
         return row.custom_id, Failure("batch_item", plain(row.result.type))
     outer = _inner(row.result.error)
-    raw = row.result.error if outer.error == _NULL else outer.error
+    raw = row.result.error if outer.error == NOTHING else outer.error
     inner = _inner(raw)
     # A result carries no HTTP status; an invalid request is the one that stays wrong.
     status = 400 if inner.type == "invalid_request_error" else 500
@@ -103,14 +101,14 @@ def anthropic(line: bytes, read: Read) -> Result:
 
 class _Gemini(msgspec.Struct):
     key: str
-    response: msgspec.Raw = _NULL
-    error: msgspec.Raw = _NULL
-    status: msgspec.Raw = _NULL
+    response: msgspec.Raw = NOTHING
+    error: msgspec.Raw = NOTHING
+    status: msgspec.Raw = NOTHING
 
 
 def gemini(line: bytes, read: Read) -> Result:
     """https://ai.google.dev/gemini-api/docs/batch-api"""
     row = from_json(line, _Gemini)
-    if row.response != _NULL:
+    if row.response != NOTHING:
         return row.key, read(200, bytes(row.response))
-    return row.key, failed(row.status if row.error == _NULL else row.error)
+    return row.key, failed(row.status if row.error == NOTHING else row.error)

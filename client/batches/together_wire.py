@@ -31,10 +31,10 @@ class _Job(msgspec.Struct):
     id: str
     status: str
     input_file_id: str | None = None
-    progress: float | None = None
+    progress: object = None
     output_file_id: str | None = None
     error_file_id: str | None = None
-    error: str | None = None
+    error: object = None
 
 
 class _Made(msgspec.Struct):
@@ -73,9 +73,9 @@ class TogetherBatches(HttpBatches):
 
     async def poll(self, batch: str) -> Progress:
         job = await self._job(batch)
-        note = job.status.lower() + (f", {job.progress:.0f} %" if job.progress is not None else "")
+        note = job.status.lower() + (f", {job.progress} %" if job.progress is not None else "")
         if job.status == "FAILED":
-            return Progress("failed", job.error or "the provider does not say why")
+            return Progress("failed", str(job.error or "the provider does not say why"))
         if job.status == "CANCELLED":
             return Progress("cancelled", note)
         return Progress("ended" if job.status in _ENDED else "running", note)

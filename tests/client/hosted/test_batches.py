@@ -411,6 +411,25 @@ async def test_a_key_that_comes_back_in_a_batch_is_kept_nowhere(wire: str, tmp_p
     assert "you sent ***" in kept and key not in kept and key not in "".join(notes)
 
 
+@pytest.mark.parametrize(
+    ("wire", "told"),
+    [
+        ("openai", {"errors": [], "request_counts": {"total": "3"}}),
+        ("gemini", {"error": "none", "metadata": {"state": "JOB_STATE_RUNNING", "batchStats": []}}),
+        ("mistral", {"status": "RUNNING", "errors": {}, "completed_requests": "0"}),
+        ("together", {"status": "IN_PROGRESS", "progress": "0", "error": {}}),
+    ],
+)
+async def test_what_is_only_said_of_a_batch_stops_nothing(wire: str, told: dict[str, Any]) -> None:
+    """Counts and words are for people: a service that writes them in another way is still waited for."""
+    job = {"id": "1", "name": "batches/1", "status": "in_progress", "created_at": 1} | told
+    async with serving() as server:
+        server.route = lambda request: Response(body=json.dumps(job).encode())
+        service = service_at(wire, server.url)
+        assert (await service.poll("1")).status == "running"
+        await service.close()
+
+
 async def test_a_request_that_the_provider_would_not_take_goes_into_no_batch(tmp_path: Path) -> None:
     books = services.Books()
     PIL.Image.new("RGB", (8, 8)).save(tmp_path / "frame.png")
