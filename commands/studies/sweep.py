@@ -73,6 +73,7 @@ def sweep(
     from sightbench.commands.evaluate import progress_display
     from sightbench.commands.terminal import note
     from sightbench.console import Console
+    from sightbench.errors import UsageError
     from sightbench.evaluation.options import Options
     from sightbench.evaluation.studies.checkpoint_queue import Serving, places
     from sightbench.evaluation.studies.checkpoints import checkpoints as found
@@ -82,6 +83,8 @@ def sweep(
     from sightbench.reports.studies.sweep import render
 
     options = Options(**flags)
+    if not checkpoints and (gpus is not None or servers_per_gpu != 1):
+        raise UsageError("--gpus and --servers-per-gpu are for servers that --checkpoints starts")
     if models is not None:
         names = served_models(options) if models == "all" else tuple(models.split(","))
         over = (f"model={','.join(names)}", *over)

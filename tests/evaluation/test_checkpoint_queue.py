@@ -113,6 +113,12 @@ def test_a_mistake_in_the_benchmark_is_told_before_any_server_starts(home: Path)
     assert not (home / "started").exists()
 
 
+def test_places_for_no_server_are_refused(home: Path) -> None:
+    words = ("--over", "frames=1,2", "--endpoint", "http://127.0.0.1:9/v1", "--gpus", "0")
+    done = subprocess.run(command(home, *words), cwd=home, capture_output=True, text=True)
+    assert done.returncode == 2 and "for servers that --checkpoints starts" in done.stderr
+
+
 def test_places_are_gpus_or_slots(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-abc")
     assert places(None).names == ("2", "GPU-abc") and places("0,3").names == ("0", "3")
