@@ -138,9 +138,12 @@ def from_lengths(h: int, w: int, runs: npt.ArrayLike) -> Rle:
 def from_array(mask: npt.NDArray[Any]) -> Rle:
     """The mask of a 2-D array; every non-zero element is foreground."""
     h, w = mask.shape
-    pixels = np.asarray(mask, order="F").ravel(order="F") != 0
-    edges = np.flatnonzero(pixels[1:] != pixels[:-1]) + 1
-    ends = np.concatenate((edges[:0] if not pixels[0] else [0], edges, [pixels.size]))
+    # Edges are looked for along the rows, as pixels lie in memory; their places, which are few, are sorted.
+    pixels = np.asarray(mask) != 0
+    row, column = np.divmod(np.flatnonzero(pixels[1:] != pixels[:-1]), w)
+    tops = np.flatnonzero(pixels[0, 1:] != pixels[-1, :-1]) + 1
+    edges = np.sort(np.concatenate((column * h + row + 1, tops * h)))
+    ends = np.concatenate((edges[:0] if not pixels[0, 0] else [0], edges, [pixels.size]))
     return from_lengths(h, w, np.diff(ends, prepend=0))
 
 
