@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from sightbench.client.batches.http import HttpBatches
+from sightbench.client.batches.over_http import HttpBatches
 from sightbench.client.batches.result_lines import anthropic
 from sightbench.client.batches.service import Created, Frame, Limits, Progress, Read, Result
 
@@ -65,7 +65,7 @@ class AnthropicBatches(HttpBatches):
         return Progress("ended" if status == "ended" else "running", note)
 
     async def results(self, batch: str, read: Read) -> AsyncIterator[Result]:
-        async for result in self._http.results(f"{_PATH}/{batch}/results", anthropic, read):
+        async for result in self._lines_of([f"{_PATH}/{batch}/results"], read, anthropic):
             yield result
 
     async def cancel(self, batch: str) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import msgspec
 
-from sightbench.client.batches.http import Http, HttpBatches
+from sightbench.client.batches.over_http import HttpBatches
 from sightbench.client.batches.result_lines import gemini
 from sightbench.client.batches.service import Frame, Limits, Progress, Read, Result, Status
 from sightbench.client.hosted.uploads import upload_file
+from sightbench.client.transport.http import Http
 from sightbench.json_record import NOTHING, told
 
 _STATES: dict[str, Status] = {
@@ -106,7 +107,7 @@ class GeminiBatches(HttpBatches):
         if output is None or not output.responses_file:
             return
         path = self._http.beside("/download", f"/{output.responses_file}:download?alt=media")
-        async for result in self._http.results(path, gemini, read):
+        async for result in self._lines_of([path], read, gemini):
             yield result
 
     async def cancel(self, batch: str) -> None:

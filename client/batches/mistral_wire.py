@@ -8,8 +8,9 @@ from pathlib import Path
 import msgspec
 import orjson
 
-from sightbench.client.batches.http import Http, HttpBatches
+from sightbench.client.batches.over_http import HttpBatches
 from sightbench.client.batches.service import Created, Frame, Limits, Progress, Read, Result
+from sightbench.client.transport.http import Http
 from sightbench.json_record import NOTHING, told
 
 _TOKEN = "sightbench"
@@ -87,7 +88,8 @@ class MistralBatches(HttpBatches):
 
     async def results(self, batch: str, read: Read) -> AsyncIterator[Result]:
         job = await self._job(batch)
-        async for result in self._lines_of((job.output_file, job.error_file), read):
+        files = filter(None, (job.output_file, job.error_file))
+        async for result in self._lines_of((f"/files/{file}/content" for file in files), read):
             yield result
 
     async def cancel(self, batch: str) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from sightbench.client.batches.anthropic_wire import AnthropicBatches
 from sightbench.client.batches.file_wire import FileBatches, answers_to
 from sightbench.client.batches.gemini_wire import GeminiBatches
-from sightbench.client.batches.http import Http
 from sightbench.client.batches.ledger import Ledger
 from sightbench.client.batches.machine import Afford, Machine, Note, Pace, Place
 from sightbench.client.batches.mistral_wire import MistralBatches
@@ -28,6 +27,7 @@ from sightbench.client.run import Outcome
 from sightbench.client.settings import Settings
 from sightbench.client.store import Store
 from sightbench.client.transport.completion import Completion, parse
+from sightbench.client.transport.http import Http
 from sightbench.client.transport.opening import opened
 from sightbench.errors import UsageError
 from sightbench.families import named

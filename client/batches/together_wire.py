@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from sightbench.client.batches.http import HttpBatches
+from sightbench.client.batches.over_http import HttpBatches
 from sightbench.client.batches.service import Created, Frame, Limits, Progress, Read, Result
 
 _ENDED = frozenset({"COMPLETED", "EXPIRED"})
@@ -82,7 +82,8 @@ class TogetherBatches(HttpBatches):
 
     async def results(self, batch: str, read: Read) -> AsyncIterator[Result]:
         job = await self._job(batch)
-        async for result in self._lines_of((job.output_file_id, job.error_file_id), read):
+        files = filter(None, (job.output_file_id, job.error_file_id))
+        async for result in self._lines_of((f"/files/{file}/content" for file in files), read):
             yield result
 
     async def cancel(self, batch: str) -> None:

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import msgspec
 
-from sightbench.client.batches.http import Http
 from sightbench.client.media import MediaError
 from sightbench.client.providers import provider
 from sightbench.client.settings import Settings
+from sightbench.client.transport.http import Http
 from sightbench.client.transport.opening import opened
 from sightbench.errors import EndpointError, RunFolderError
 from sightbench.files import append_line

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from sightbench.client.batches.anthropic_wire import AnthropicBatches
 from sightbench.client.batches.gemini_wire import GeminiBatches
-from sightbench.client.batches.http import Http
 from sightbench.client.batches.ledger import Ledger
 from sightbench.client.batches.machine import Machine, Pace, Place
 from sightbench.client.batches.mistral_wire import MistralBatches
@@ -22,6 +21,7 @@ from sightbench.client.media import MediaCache
 from sightbench.client.providers import provider
 from sightbench.client.transport.completion import Completion, parse
 from sightbench.client.transport.endpoint import Endpoint
+from sightbench.client.transport.http import Http
 from sightbench.families import Family
 from sightbench.sample import Failure, Sample
 from tests.client.samples import texts, to

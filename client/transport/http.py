@@ -1,11 +1,12 @@
-"""JSON and files over one Endpoint, for batch APIs that do not speak OpenAI's wire."""
+"""JSON records and files over one Endpoint: what is no hot path, where the openai SDK
+does not speak the wire."""
 
 from __future__ import annotations
 
 import asyncio
 import mmap
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -15,8 +16,6 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from sightbench.client.batches.result_lines import Line, openai, results
-from sightbench.client.batches.service import Read, Result
 from sightbench.client.transport.endpoint import Endpoint, from_exception
 from sightbench.client.transport.error_codes import read_error
 from sightbench.client.transport.failures import explain, from_body, from_status, kind
@@ -57,11 +56,9 @@ class Http:
         raw, _ = await self._send(method, path, data, None)
         return self._read(raw, kind)
 
-    async def results(self, path: str, line: Line, read: Read) -> AsyncIterator[Result]:
-        """What the lines of a file of results say."""
-        raw, _ = await self._send("GET", path, (), None)
-        for result in results(raw.splitlines(), line, read):
-            yield result
+    async def content(self, path: str) -> bytes:
+        """What lies there, as it is."""
+        return (await self._send("GET", path, (), None))[0]
 
     async def headers(
         self, method: str, path: str, content: object, headers: Mapping[str, str]
@@ -153,23 +150,3 @@ class Http:
         where, _, query = path.partition("?")
         found = self._endpoint.url(where)
         return found.update_query(query) if query else found
-
-
-class HttpBatches:
-    """What the services over Http have in common."""
-
-    def __init__(self, http: Http) -> None:
-        self._http = http
-
-    @property
-    def redaction(self) -> Redaction:
-        return self._http.redaction
-
-    async def close(self) -> None:
-        await self._http.close()
-
-    async def _lines_of(self, files: Iterable[str | None], read: Read) -> AsyncIterator[Result]:
-        """What stands in an output and an error file, as OpenAI writes them."""
-        for file in filter(None, files):
-            async for result in self._http.results(f"/files/{file}/content", openai, read):
-                yield result
