@@ -21,14 +21,26 @@ from sightbench.commands.parameters import RUN_FOLDER, data_option, unparsed_see
     "--masks-as", help="Whose J and F judge the masks: davis, mevis, ...; all prints them side by side."
 )
 @click.option("--tolerance", type=int, help="Of the boundaries in Dyn-Bench's F, in pixels.")
+@click.option(
+    "--curves", is_flag=True, help="Print how many objects and frames reach which J, and F by tolerance."
+)
 @click.pass_context
 def score(
-    ctx: click.Context, /, run: Path, data: Path | None, unparsed_seed: int | None, **flags: Any
+    ctx: click.Context,
+    /,
+    run: Path,
+    data: Path | None,
+    unparsed_seed: int | None,
+    curves: bool,
+    **flags: Any,
 ) -> None:
     """Score a run again from its replies; nothing is asked."""
     from sightbench.commands.terminal import finish
     from sightbench.evaluation import rescore
 
+    if curves:
+        _print_curves(run, data)
+        ctx.exit()
     if flags["masks_as"] == "all":
         from sightbench.commands.listing import Column, show
         from sightbench.evaluation.run import open_run
@@ -42,3 +54,24 @@ def score(
         show([Column(title) for title in titles], cells)
         ctx.exit()
     ctx.exit(finish(rescore.score(run, data=data, seed=unparsed_seed, **flags)))
+
+
+def _print_curves(run: Path, data: Path | None) -> None:
+    from sightbench.commands.listing import Column, show
+    from sightbench.evaluation.run import open_run
+    from sightbench.evaluation.studies.curves import mask_curves
+
+    rows = []
+    for benchmark, found in mask_curves(open_run(run, data)).items():
+        at_least = [f"J >= {level:.2f}" for level in found.levels]
+        within = [f"F within {tolerance}" for tolerance in found.tolerances]
+        for what, names, values, n in (
+            ("objects", at_least, found.objects, found.n),
+            ("frames", at_least, found.frames, found.n_frames),
+            ("boundaries", within, found.f, found.n),
+        ):
+            rows += [
+                [[text] for text in (benchmark, what, name, f"{100 * value:.2f}", str(n))]
+                for name, value in zip(names, values, strict=True)
+            ]
+    show([Column(title) for title in ("benchmark", "of", "at", "%", "n")], rows)

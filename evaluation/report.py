@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import zip_longest
 from pathlib import Path
@@ -24,6 +24,7 @@ from sightbench.evaluation.run import SCORES, Run
 from sightbench.evaluation.run_record import RunRecord
 from sightbench.evaluation.score import judge_run, true_masks
 from sightbench.evaluation.studies.compare import compare
+from sightbench.evaluation.studies.curves import by_proposals, object_masks
 from sightbench.families import Family, named
 from sightbench.flags import spelled
 from sightbench.program import command_line
@@ -31,11 +32,10 @@ from sightbench.reports import entry as page
 from sightbench.reports.build import Built, build, build_zip
 from sightbench.reports.entry import Entry, Fact, Masks, Pairing
 from sightbench.reports.summary import Summary
-from sightbench.rle import MaskError, Rle
+from sightbench.rle import MaskError
 from sightbench.sample import Reply, Sample, StoredMasks
-from sightbench.scorers.masks.definitions import DEFINITIONS, DYNBENCH_TOLERANCE
+from sightbench.scorers.masks.definitions import DYNBENCH_TOLERANCE
 from sightbench.scorers.masks.image_iou import CIOU
-from sightbench.scorers.masks.jf import score_object
 from sightbench.scorers.masks.truth import Cache
 from sightbench.scorers.score import Score
 from sightbench.scorers.scorer import Context
@@ -159,10 +159,10 @@ def _entries(run: Run, triples: Iterable[Triple]) -> Iterator[Entry]:
             if isinstance(sample.gold, StoredMasks):
                 if sample.benchmark not in truths:
                     truths[sample.benchmark] = true_masks(dataset)
-                if "davis_unsupervised" in dataset.selection.benchmark.scorers.values():
+                if by_proposals(dataset):
                     masks = _all_objects(sample.gold, reply, truths[sample.benchmark])
                 else:
-                    masks = _masks(sample.gold, reply, score, truths[sample.benchmark], tolerance)
+                    masks = object_masks(sample.gold, reply, score, truths[sample.benchmark], tolerance)
             elif sample.wants == "masks" and sample.gold is not None:
                 masks = _image_masks(sample, reply, score)
             turns = spoken(sample, family, system, suffix, first=sample.follows is None)
@@ -185,38 +185,6 @@ def _image_masks(sample: Sample, reply: Reply | None, score: Score) -> Masks | N
             union = rle.union(drawn)
     scored = score.value is not None and score.status == "scored"
     return Masks((union,), (truth,), (score.value,) if scored and score.value is not None else ())
-
-
-def _first_object(reply: Reply | None, frames: int) -> Mapping[str, Any] | None:
-    try:
-        objects = reply.masks.objects(frames) if reply is not None and reply.masks else None
-    except MaskError:
-        return None
-    return objects[0] if isinstance(objects, list) and objects and isinstance(objects[0], Mapping) else None
-
-
-def _masks(gold: StoredMasks, reply: Reply | None, score: Score, cache: Cache, tolerance: int) -> Masks:
-    """The first object of the reply, which is the one that is scored, beside the ground truth."""
-    truth = cache.truth(gold).rles
-    predicted: list[Rle | None] = []
-    first = _first_object(reply, gold.frames)
-    if first is not None:
-        frames = first.get("rles")
-        for frame in frames if isinstance(frames, list) else ():
-            try:
-                predicted.append(None if frame is None else rle.read(frame))
-            except MaskError:
-                predicted.append(None)
-    if not predicted or score.status != "scored":
-        return Masks(tuple(predicted), truth)
-    try:
-        definition = str(score.detail.get("definition", "dynbench"))
-        per_frame = score_object(predicted, truth, definition, tolerance=tolerance)
-    except MaskError:
-        return Masks(tuple(predicted), truth)
-    # Definitions that leave out the last frame end one before it, wherever they begin.
-    start = len(truth) - 1 - len(per_frame.js) if DEFINITIONS[definition].drop_ends else 0
-    return Masks(tuple(predicted), truth, per_frame.js, per_frame.fs, start)
 
 
 def _all_objects(gold: StoredMasks, reply: Reply | None, cache: Cache) -> Masks:

@@ -19,6 +19,7 @@ class Masks:
     """One object's masks, a mask per frame: as predicted (None: no mask) and the ground truth.
 
     `j` and `f` are 0..1 for the frames that count, in order; `first` is the frame that `j[0]` is of.
+    `definition` is whose they are, `f_within` F at each tolerance of its curve; empty where there is none.
     """
 
     predicted: tuple[Rle | None, ...]
@@ -26,6 +27,8 @@ class Masks:
     j: tuple[float, ...] = ()
     f: tuple[float, ...] = ()
     first: int = 0
+    definition: str = ""
+    f_within: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sightbench.reports.entry import Entry, Run
+from sightbench.reports.entry import Entry, Masks, Run
+from sightbench.scorers.masks.curves import CurveSum
+from sightbench.scorers.score import Score
 
 
 @dataclass(slots=True)
@@ -20,9 +22,12 @@ class Tally:
     first: float | None = None
     last: float | None = None
     errors: dict[str, dict[str, Any]] = field(default_factory=dict)
+    curves: dict[str, CurveSum] = field(default_factory=dict)
 
     def add(self, entry: Entry) -> None:
         reply, score = entry.reply, entry.score
+        if entry.masks is not None:
+            add_curve(self.curves, entry.sample.benchmark, entry.masks, score)
         if score.status == "error":
             kind = str(score.detail.get("error", "error"))
             example = {"sample": entry.sample.id, "message": str(score.detail.get("message", ""))}
@@ -44,17 +49,27 @@ class Tally:
             self.last = reply.at if self.last is None else max(self.last, reply.at)
 
 
+def add_curve(curves: dict[str, CurveSum], benchmark: str, masks: Masks, score: Score) -> None:
+    """Adds an object to the curves of its benchmark, if it has a value by some definition."""
+    if masks.definition and score.value is not None:
+        j = float(score.detail.get("J") or 0.0)
+        curves.setdefault(benchmark, CurveSum()).add(masks.definition, j, masks.j, masks.f_within)
+
+
 def overview(run: Run, tally: Tally) -> dict[str, Any]:
     """One run's part of the page's overview. `summary` is what summary.json holds, without run.json."""
     summary = run.summary.to_json()
     del summary["run"]
+    told = asdict(tally)
+    curves = {name: curve.curves() for name, curve in tally.curves.items()}
+    told["curves"] = {name: asdict(curve) for name, curve in curves.items() if curve is not None}
     return {
         "label": run.label,
         "model": run.summary.model,
         "folder": run.folder.name,
         "state": run.state,
         "summary": summary,
-        "tally": asdict(tally),
+        "tally": told,
         "command": run.command,
         "facts": [asdict(fact) for fact in run.facts],
     }

@@ -53,15 +53,29 @@ function taskFits(task, category, name) {
   return false;
 }
 
+// Behind J and F: how many objects and frames reach a J, and F by tolerance.
+function maskCurves() {
+  return runs[0].summary.benchmarks.flatMap(({name, title}) => {
+    const all = runs.map((run, tone) => ({label: flat(run.label), tone, ...run.tally.curves[name]})).filter(({n}) => n);
+    const {levels, tolerances, definition} = all[0] || {};
+    const found = all.filter((curve) => curve.definition === definition);
+    const charts = [["objects", levels, "n"], ["frames", levels, "n_frames"], ["f", tolerances, "n"]];
+    const what = (key) => `${title}: ${key === "f" ? `F of ${definition} by tolerance` : `${key} with at least this J`}, %`;
+    return found.length ? charts.map(([key, places, n]) => el("figure", {class: "histogram"},
+      el("figcaption", {}, what(key)),
+      curves(found.map((curve) => ({...curve, values: curve[key]})), {length: places.length, at: 0, jump() {}, label: what(key)}),
+      el("div", {class: "axis"}, [0, 0.5, 1].map((share) => el("span", {}, places[Math.floor(share * (places.length - 1))]))),
+      el("p", {class: "quiet"}, found.map(({label, tone, [n]: told}) => el("span", {class: runs.length > 1 ? `key tone${tone}` : null}, `${label}: ${count(told)}`))))) : [];
+  });
+}
+
 function distributions() {
   const charts = [];
-  const masks = perRun((run) => column(run, "value", (i) => index.shared.masks[i]).map((value) => 100 * value));
-  if (masks.some(({values}) => values.length)) charts.push(histogram(masks, {low: 0, high: 100, label: "J&F of the mask samples, %"}));
-  const latencies = perRun((run) => column(run, "latency"));
-  if (latencies.some(({values}) => values.length)) charts.push(histogram(latencies, {low: 0, format: seconds, label: "Latency of a request"}));
-  const tokens = perRun((run) => column(run, "tokens"));
-  if (tokens.some(({values}) => values.length)) charts.push(histogram(tokens, {low: 0, format: (value) => count(Math.round(value)), label: "Tokens of an answer"}));
-  const prompts = perRun((run) => column(run, "prompt_tokens"));
-  if (prompts.some(({values}) => values.length)) charts.push(histogram(prompts, {low: 0, format: (value) => count(Math.round(value)), label: "Tokens of a prompt"}));
-  return charts.map((chart) => el("div", {class: "card"}, chart));
+  const add = (values, options) => { if (values.some(({values}) => values.length)) charts.push(histogram(values, {low: 0, ...options})); };
+  const format = (value) => count(Math.round(value));
+  add(perRun((run) => column(run, "value", (i) => index.shared.masks[i]).map((value) => 100 * value)), {high: 100, label: "J&F of the mask samples, %"});
+  add(perRun((run) => column(run, "latency")), {format: seconds, label: "Latency of a request"});
+  add(perRun((run) => column(run, "tokens")), {format, label: "Tokens of an answer"});
+  add(perRun((run) => column(run, "prompt_tokens")), {format, label: "Tokens of a prompt"});
+  return [...charts, ...maskCurves()].map((chart) => el("div", {class: "card"}, chart));
 }

@@ -1,6 +1,6 @@
 /* The Python face of the counting core: scorers._boundary, in the limited API (one build for 3.11 and later).
  *
- *     counts(preds, gts, voids, inner, element, core) -> list of 7-tuples, one per frame
+ *     counts(preds, gts, voids, inner, elements, core) -> list, per frame a tuple of 5 + 2 * len(elements) integers
  *     overlaps(frames) -> list of tuples of 2^n pixel counts, one per frame of n masks (overlap.h)
  *     variants() -> the names `core` may have here, the fastest first
  *
@@ -88,11 +88,28 @@ static int element_of(PyObject *rows, element *out) {
     return 0;
 }
 
-static PyObject *counts_list(const counts *of, Py_ssize_t n) {
+/* A tuple of integers; NULL with an exception set. */
+static PyObject *integers(const uint64_t *of, Py_ssize_t n) {
+    PyObject *tuple = PyTuple_New(n);
+    for (Py_ssize_t i = 0; tuple && i < n; i++) {
+        PyObject *number = PyLong_FromUnsignedLongLong(of[i]);
+        if (!number || PyTuple_SetItem(tuple, i, number)) {
+            Py_DECREF(tuple);
+            return NULL;
+        }
+    }
+    return tuple;
+}
+
+static PyObject *counts_list(const counts *of, Py_ssize_t n, int n_elements) {
     PyObject *list = PyList_New(n);
     for (Py_ssize_t i = 0; list && i < n; i++) {
-        PyObject *tuple = Py_BuildValue("(KKKKKKK)", of[i].inter, of[i].pred, of[i].gt, of[i].boundary_pred, of[i].boundary_gt,
-                                        of[i].hit_pred, of[i].hit_gt);
+        uint64_t row[5 + 2 * MAX_ELEMENTS] = {of[i].inter, of[i].pred, of[i].gt, of[i].boundary_pred, of[i].boundary_gt};
+        for (int e = 0; e < n_elements; e++) {
+            row[5 + 2 * e] = of[i].hit_pred[e];
+            row[6 + 2 * e] = of[i].hit_gt[e];
+        }
+        PyObject *tuple = integers(row, 5 + 2 * n_elements);
         if (!tuple || PyList_SetItem(list, i, tuple)) {
             Py_DECREF(list);
             return NULL;
@@ -103,19 +120,25 @@ static PyObject *counts_list(const counts *of, Py_ssize_t n) {
 
 static PyObject *py_counts(PyObject *module, PyObject *args) {
     (void)module;
-    PyObject *given[3], *rows;
+    PyObject *given[3], *shapes;
     PyObject *masks[3] = {NULL, NULL, NULL}; /* tuples of our own: nobody can change them meanwhile */
     int inner, lists = 2;
     const char *core;
-    if (!PyArg_ParseTuple(args, "OOOpO!s", &given[PRED], &given[GT], &given[HIDDEN], &inner, &PyTuple_Type, &rows,
+    if (!PyArg_ParseTuple(args, "OOOpO!s", &given[PRED], &given[GT], &given[HIDDEN], &inner, &PyTuple_Type, &shapes,
                           &core))
         return NULL;
     enum core chosen = fastest_core();
     while (chosen > BASELINE && strcmp(core, CORE_NAMES[chosen]))
         chosen--;
-    element e;
-    if (element_of(rows, &e))
+    element elements[MAX_ELEMENTS];
+    int n_elements = (int)PyTuple_Size(shapes);
+    if (n_elements < 1 || n_elements > MAX_ELEMENTS) {
+        PyErr_SetString(PyExc_TypeError, "there must be 1 to 8 elements");
         return NULL;
+    }
+    for (int i = 0; i < n_elements; i++)
+        if (element_of(PyTuple_GetItem(shapes, i), &elements[i]))
+            return NULL;
     if (given[HIDDEN] != Py_None)
         lists = 3;
 
@@ -153,8 +176,8 @@ static PyObject *py_counts(PyObject *module, PyObject *args) {
     memset(&ws, 0, sizeof ws);
     for (; frame < n; frame++) {
         const mask_text *of = texts + 3 * frame;
-        error = count_frame(&ws, of + PRED, of + GT, lists == 3 ? of + HIDDEN : NULL, inner, &e, chosen, found + frame,
-                            &culprit);
+        error = count_frame(&ws, of + PRED, of + GT, lists == 3 ? of + HIDDEN : NULL, inner, elements, n_elements, chosen,
+                            found + frame, &culprit);
         if (error)
             break;
     }
@@ -163,7 +186,7 @@ static PyObject *py_counts(PyObject *module, PyObject *args) {
     if (error)
         refuse(frame, culprit, error);
     else
-        result = counts_list(found, n);
+        result = counts_list(found, n, n_elements);
 done:
     for (int i = 0; i < lists; i++)
         Py_XDECREF(masks[i]);
@@ -214,14 +237,7 @@ static PyObject *py_overlaps(PyObject *module, PyObject *given) {
             }
             goto failed;
         }
-        counted = PyTuple_New((Py_ssize_t)1 << n);
-        for (Py_ssize_t i = 0; counted && i < (Py_ssize_t)1 << n; i++) {
-            PyObject *number = PyLong_FromUnsignedLongLong(pixels[i]);
-            if (!number || PyTuple_SetItem(counted, i, number)) {
-                Py_DECREF(counted);
-                goto failed;
-            }
-        }
+        counted = integers(pixels, (Py_ssize_t)1 << n);
         if (!counted || PyList_SetItem(list, frame, counted))
             goto failed;
         continue;
@@ -250,7 +266,7 @@ static PyObject *py_variants(PyObject *module, PyObject *unused) {
 }
 
 static PyMethodDef METHODS[] = {
-    {"counts", py_counts, METH_VARARGS, "counts(preds, gts, voids, inner, element, core) -> list of 7-tuples"},
+    {"counts", py_counts, METH_VARARGS, "counts(preds, gts, voids, inner, elements, core) -> list of tuples"},
     {"overlaps", py_overlaps, METH_O, "overlaps(frames) -> list of tuples of 2^n pixel counts"},
     {"variants", py_variants, METH_NOARGS, "variants() -> the cores of this machine, the fastest first"},
     {NULL, NULL, 0, NULL},

@@ -69,23 +69,48 @@ def count(
     voids: Sequence[Rle] | None = None,
     core_name: str | None = None,
 ) -> list[Counts]:
-    """The seven integers of each frame, as Counts.
+    """The seven integers of each frame, as Counts; see `count_within`."""
+    rows = _integers(preds, gts, (element,), inner, voids, core_name)
+    return [Counts._make(row) for row in rows]
 
-    A prediction of another size than its ground truth is resized to it as Pillow's NEAREST does.
+
+def count_within(
+    preds: Sequence[Rle],
+    gts: Sequence[Rle],
+    elements: Sequence[Element],
+    *,
+    inner: bool,
+    voids: Sequence[Rle] | None = None,
+    core_name: str | None = None,
+) -> list[list[Counts]]:
+    """For each frame the Counts by each of 1 to 8 elements, of which each holds those before it; in one pass.
+
+    The first one makes the inner boundary. A prediction of another size than its ground truth is resized to
+    it as Pillow's NEAREST does.
     Where `voids` are given, their pixels count in neither mask. Raises MaskError with the frame for
     counts that do not make up a mask; every mask is validated before it is used.
     """
+    rows = _integers(preds, gts, tuple(elements), inner, voids, core_name)
+    return [[Counts(*row[:5], *row[at : at + 2]) for at in range(5, len(row), 2)] for row in rows]
+
+
+def _integers(
+    preds: Sequence[Rle],
+    gts: Sequence[Rle],
+    elements: tuple[Element, ...],
+    inner: bool,
+    voids: Sequence[Rle] | None,
+    core_name: str | None,
+) -> list[tuple[int, ...]]:
     chosen = core(core_name)
     if chosen == "numpy":
-        integers = boundary_numpy.counts(preds, gts, voids, inner, element)
-    else:
-        try:
-            integers = _boundary.counts(preds, gts, voids, inner, element, chosen)
-        except ValueError as error:
-            frame, whose, words = error.args
-            of = {"mask": preds, "ground truth": gts, "void mask": voids or ()}
-            raise refusal(of[whose][frame], frame, whose, words) from None
-    return [Counts._make(numbers) for numbers in integers]
+        return boundary_numpy.counts(preds, gts, voids, inner, elements)
+    try:
+        return list(_boundary.counts(preds, gts, voids, inner, elements, chosen))
+    except ValueError as error:
+        frame, whose, words = error.args
+        of = {"mask": preds, "ground truth": gts, "void mask": voids or ()}
+        raise refusal(of[whose][frame], frame, whose, words) from None
 
 
 def refusal(mask: Rle, frame: int, whose: str, words: str) -> MaskError:

@@ -201,10 +201,12 @@ static void BOUNDARY(edge_boundary)(const box *b, long stride, contour *out) {
     memset(mask + b->bands * stride, 0, (size_t)(b->width + 1) * sizeof *mask);
 }
 
-/* Pixels of one contour that lie in reach of another. Dilation is worked out only where there is something to
- * match, by small shapes within the element first, and by the next one only for what is still missed: `missed`
- * holds those vectors and their places. */
-static uint64_t BOUNDARY(hits)(const contour *boundary, const contour *other, long stride, const element *e, places *missed) {
+/* found[i] = the pixels of one contour that lie in reach of another, by each of n elements, each of which holds those
+ * before it. Dilation is worked out only where there is something to match, by small shapes within the first
+ * element before that itself, and by the next one only for what is still missed: `missed` holds those vectors and
+ * their places. */
+static void BOUNDARY(hits)(const contour *boundary, const contour *other, long stride, const element *e, int n_elements,
+                           places *missed, uint64_t *found) {
     const VEC as_is = {0};
     size_t left = 0;
     for (size_t i = 0; i < boundary->n; i++) {
@@ -220,15 +222,19 @@ static uint64_t BOUNDARY(hits)(const contour *boundary, const contour *other, lo
             left += BOUNDARY(put)(missed, left, at, LOAD(missed->bits + i * LANES) & ~reached);
         }
     }
-    uint64_t misses = 0;
-    for (size_t i = 0; i < left; i++) {
-        const uint64_t *p = other->plane + missed->at[i];
-        VEC still = LOAD(missed->bits + i * LANES);
-        if (!e->is_diamond2 && BOUNDARY(any_near)(p, stride, e))
-            still &= ~BOUNDARY(dilate)(p, stride, as_is, e);
-        misses += BOUNDARY(popcount)(still);
+    for (int which = 0; which < n_elements; which++, e++) {
+        uint64_t misses = 0;
+        size_t n = left;
+        for (size_t i = left = 0; i < n; i++) {
+            long at = missed->at[i];
+            VEC still = LOAD(missed->bits + i * LANES);
+            if (!(which == 0 && e->is_diamond2) && BOUNDARY(any_near)(other->plane + at, stride, e))
+                still &= ~BOUNDARY(dilate)(other->plane + at, stride, as_is, e);
+            misses += BOUNDARY(popcount)(still);
+            left += BOUNDARY(put)(missed, left, at, still);
+        }
+        found[which] = boundary->pixels - misses;
     }
-    return boundary->pixels - misses;
 }
 
 static uint64_t BOUNDARY(pixels)(contour *of) {
@@ -247,7 +253,8 @@ static uint64_t BOUNDARY(area)(const uint64_t *plane, const box *b, long stride)
 
 /* The seven integers of two masks of an h x w frame; pixels of `hidden`, unless NULL, count in neither. */
 static int BOUNDARY(count_pair)(const run_list *pred, const run_list *gt, const run_list *hidden, uint32_t h, uint32_t w,
-                           int inner, const element *e, buffer *planes, counts *out) {
+                           int inner, const element *e, int n_elements, buffer *planes, counts *out) {
+    const element *widest = e + n_elements - 1;
     memset(out, 0, sizeof *out);
     out->pred = pred->area;
     out->gt = gt->area;
@@ -256,15 +263,15 @@ static int BOUNDARY(count_pair)(const run_list *pred, const run_list *gt, const 
     box b = box_around(pred, gt, h, w, !inner);
 
     /* rows of words: the margin is as wide as the element reaches, and a vector more for whole loads */
-    long margin = (e->reach > 2 ? e->reach : 2) + 1;
+    long margin = (widest->reach > 2 ? widest->reach : 2) + 1;
     long stride = b.width + 2 * margin + 2 * LANES;
-    long size = stride * (b.bands + 2 * e->bands_beyond) + 2 * LANES;
+    long size = stride * (b.bands + 2 * widest->bands_beyond) + 2 * LANES;
     size_t vectors = (size_t)(b.bands * ((b.width + LANES - 1) / LANES)) + 1;
     size_t zeros = (size_t)size * 3 * sizeof(uint64_t), listed = vectors * (LANES * sizeof(uint64_t) + 3 * sizeof(uint32_t));
     if (reserve(planes, zeros + listed))
         return BOUNDARY_NO_MEMORY;
     memset(planes->at, 0, inner || (hidden && hidden->n) ? zeros : zeros / 3 * 2);
-    uint64_t *p = (uint64_t *)planes->at + e->bands_beyond * stride + margin, *g = p + size, *third = g + size;
+    uint64_t *p = (uint64_t *)planes->at + widest->bands_beyond * stride + margin, *g = p + size, *third = g + size;
     uint64_t *missed_bits = (uint64_t *)planes->at + 3 * size;
     uint32_t *at = (uint32_t *)(missed_bits + vectors * LANES);
     places missed = {missed_bits, at + 2 * vectors};
@@ -298,8 +305,8 @@ static int BOUNDARY(count_pair)(const run_list *pred, const run_list *gt, const 
     out->boundary_pred = BOUNDARY(pixels)(&p_boundary);
     out->boundary_gt = BOUNDARY(pixels)(&g_boundary);
     if (out->boundary_pred && out->boundary_gt) {
-        out->hit_pred = BOUNDARY(hits)(&p_boundary, &g_boundary, stride, e, &missed);
-        out->hit_gt = BOUNDARY(hits)(&g_boundary, &p_boundary, stride, e, &missed);
+        BOUNDARY(hits)(&p_boundary, &g_boundary, stride, e, n_elements, &missed, out->hit_pred);
+        BOUNDARY(hits)(&g_boundary, &p_boundary, stride, e, n_elements, &missed, out->hit_gt);
     }
     return BOUNDARY_OK;
 }
@@ -313,7 +320,7 @@ static int BOUNDARY(read)(const mask_text *mask, const mask_text *frame, scratch
 
 /* Counts one frame, whose size is the ground truth's. */
 static int BOUNDARY(count_frame)(workspace *ws, const mask_text *pred, const mask_text *gt, const mask_text *hidden,
-                            int inner, const element *e, counts *out, enum whose *culprit) {
+                            int inner, const element *e, int n_elements, counts *out, enum whose *culprit) {
     int error;
     *culprit = GT;
     if ((error = BOUNDARY(read)(gt, gt, &ws->scratch, &ws->gt)))
@@ -324,7 +331,8 @@ static int BOUNDARY(count_frame)(workspace *ws, const mask_text *pred, const mas
     *culprit = HIDDEN;
     if (hidden && (error = BOUNDARY(read)(hidden, gt, &ws->scratch, &ws->hidden)))
         return error;
-    return BOUNDARY(count_pair)(&ws->pred, &ws->gt, hidden ? &ws->hidden : NULL, gt->h, gt->w, inner, e, &ws->planes, out);
+    return BOUNDARY(count_pair)(&ws->pred, &ws->gt, hidden ? &ws->hidden : NULL, gt->h, gt->w, inner, e, n_elements,
+                                &ws->planes, out);
 }
 
 #undef VEC

@@ -9,9 +9,11 @@
 #include "boundary_runs.h"
 
 #define MAX_RADIUS 255
+#define MAX_ELEMENTS 8
 
+/* hit_pred[i], hit_gt[i]: by the i-th of the elements asked for */
 typedef struct {
-    uint64_t inter, pred, gt, boundary_pred, boundary_gt, hit_pred, hit_gt;
+    uint64_t inter, pred, gt, boundary_pred, boundary_gt, hit_pred[MAX_ELEMENTS], hit_gt[MAX_ELEMENTS];
 } counts;
 
 /* A structuring element: row dy - radius holds columns left..right, none where left > right.
@@ -162,17 +164,18 @@ static enum core fastest_core(void) {
 #endif
 }
 
-/* Counts one frame. On an error *culprit says which of the masks it is about. */
+/* Counts one frame by n elements, each of which holds those before it; the first makes Dyn-Bench's boundary. On an
+ * error *culprit says which of the masks it is about. */
 static int count_frame(workspace *ws, const mask_text *pred, const mask_text *gt, const mask_text *hidden, int inner,
-                       const element *e, enum core core, counts *out, enum whose *culprit) {
+                       const element *e, int n_elements, enum core core, counts *out, enum whose *culprit) {
 #ifdef HAS_AVX
     if (core == AVX512)
-        return count_frame_avx512(ws, pred, gt, hidden, inner, e, out, culprit);
+        return count_frame_avx512(ws, pred, gt, hidden, inner, e, n_elements, out, culprit);
     if (core == AVX2)
-        return count_frame_avx2(ws, pred, gt, hidden, inner, e, out, culprit);
+        return count_frame_avx2(ws, pred, gt, hidden, inner, e, n_elements, out, culprit);
 #endif
     (void)core;
-    return count_frame_baseline(ws, pred, gt, hidden, inner, e, out, culprit);
+    return count_frame_baseline(ws, pred, gt, hidden, inner, e, n_elements, out, culprit);
 }
 
 #endif

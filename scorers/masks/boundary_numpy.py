@@ -22,16 +22,20 @@ _ONE = np.uint64(1)
 
 
 def counts(
-    preds: Sequence[Rle], gts: Sequence[Rle], voids: Sequence[Rle] | None, inner: bool, element: Element
+    preds: Sequence[Rle],
+    gts: Sequence[Rle],
+    voids: Sequence[Rle] | None,
+    inner: bool,
+    elements: Sequence[Element],
 ) -> list[tuple[int, ...]]:
-    """Seven integers per frame; `boundary.count` says which. Raises MaskError."""
+    """Five integers per frame and two per element; `boundary.count_within` says which. Raises MaskError."""
     integers = []
     for frame, (pred, gt) in enumerate(zip(preds, gts, strict=True)):
         true = _edges(gt, gt.h, gt.w, frame, "ground truth")  # first, as its size is the frame's
         edges = [_edges(pred, gt.h, gt.w, frame, "mask"), true]
         if voids is not None:
             edges.append(_edges(voids[frame], gt.h, gt.w, frame, "void mask"))
-        integers.append(_count(edges, gt.h, gt.w, inner, element))
+        integers.append(_count(edges, gt.h, gt.w, inner, elements))
     return integers
 
 
@@ -47,11 +51,12 @@ def _edges(mask: Rle, h: int, w: int, frame: int, whose: str) -> npt.NDArray[np.
 
 
 def _count(
-    edges: list[npt.NDArray[np.int64]], h: int, w: int, inner: bool, element: Element
+    edges: list[npt.NDArray[np.int64]], h: int, w: int, inner: bool, elements: Sequence[Element]
 ) -> tuple[int, ...]:
+    nothing = (0,) * (5 + 2 * len(elements))
     areas = [int((edge[1::2] - edge[0::2]).sum()) for edge in edges]
     if not areas[0] and not areas[1]:
-        return (0,) * 7
+        return nothing
     # An empty mask may still have runs of zero pixels, anywhere: they must not be painted outside the box.
     edges[:2] = [edge if area else edge[:0] for edge, area in zip(edges[:2], areas, strict=False)]
     x0 = min(int(edge[0]) // h for edge, area in zip(edges[:2], areas, strict=False) if area)
@@ -65,21 +70,24 @@ def _count(
 
     bands = np.flatnonzero(np.bitwise_or.reduce(masks, axis=(0, 2)))
     if not bands.size:
-        return (0,) * 7
+        return nothing
     k0, k1 = int(bands[0]) - (bands[0] > 0 and not inner), int(bands[-1]) + 1
+    widest = elements[-1]
     crop = _Crop(
-        k1 - k0, x1 - x0, len(element) // 128 + 1, 1 + max(max(-left, right) for left, right in element)
+        k1 - k0, x1 - x0, len(widest) // 128 + 1, 1 + max(max(-left, right) for left, right in widest)
     )
     padded = crop.pad(masks[:, k0:k1])
     if inner:
-        boundaries = _dilate(~padded, element, crop)
+        boundaries = _dilate(~padded, elements[0], crop)
         boundaries &= crop.centre(padded)
     else:
         boundaries = _edge_boundaries(padded, crop, h - 64 * k0, x1 == w)
     boundary_areas = _total(boundaries)
-    matched = [0, 0]
+    matched = [0, 0] * len(elements)
     if all(boundary_areas):
-        matched = _total(boundaries & _dilate(crop.pad(boundaries), element, crop)[::-1])
+        around = crop.pad(boundaries)
+        reached = (_dilate(around, element, crop)[::-1] for element in elements)
+        matched = [pixels for each in reached for pixels in _total(boundaries & each)]
     return (inter, *areas[:2], *boundary_areas, *matched)
 
 

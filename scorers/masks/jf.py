@@ -74,9 +74,9 @@ def score_object(
     check_tolerance(tolerance)
     if rules.short == "ignored" and not (preds and gts):
         return ObjectScore(definition, 0.0, 0.0, 0.0, (), ())
-    pairs = _pairs(preds, gts, rules)
+    pairs = paired(preds, gts, rules)
     counts = _count(pairs, rules, tolerance, voids, core)
-    kept = _kept(counts, rules)
+    kept = which_count(counts, rules)
     js = [_smoothed_jaccard(counts[i]) if rules.smoothed else jaccard(counts[i]) for i in kept]
     fs = [boundary_f(counts[i]) for i in kept]
     detail: dict[str, Any] = {"frames_scored": len(kept)}
@@ -110,7 +110,7 @@ def score_revos(
     score = score_object(preds, unions, "revos", core=core)
     rows = []
     for (pred, gt), layer, fore in zip(
-        _pairs(preds, unions, definition_named("revos")), layers, foregrounds, strict=True
+        paired(preds, unions, definition_named("revos")), layers, foregrounds, strict=True
     ):
         # pixels of the prediction / of the frame covered by at least 0, 1, 2, ... instances
         hit = [rle.area(pred), *(_overlap(pred, level, core) for level in layer), 0]
@@ -170,7 +170,8 @@ def statistics(values: Sequence[float]) -> dict[str, float]:
     return {"recall": float(np.mean(array > 0.5)), "decay": float(np.mean(first) - np.mean(last))}
 
 
-def _pairs(preds: Sequence[Rle | None], gts: Sequence[Rle], rules: Definition) -> list[tuple[Rle, Rle]]:
+def paired(preds: Sequence[Rle | None], gts: Sequence[Rle], rules: Definition) -> list[tuple[Rle, Rle]]:
+    """(prediction, truth) of every frame that a definition looks at. Raises MaskError for what it refuses."""
     if len(preds) > len(gts) and rules.long == "error":
         raise MaskError(f"{len(preds)} masks for {len(gts)} frames")
     if rules.short == "empty":
@@ -193,11 +194,8 @@ def _count(
     core: str | None,
 ) -> list[Counts]:
     """Counts of all frames; those of one size share a structuring element and one call of the core."""
-    by_size: dict[tuple[int, int], list[int]] = {}
-    for i, (_, gt) in enumerate(pairs):
-        by_size.setdefault((gt.h, gt.w), []).append(i)
     by_frame: dict[int, Counts] = {}
-    for (h, w), frames in by_size.items():
+    for (h, w), frames in by_size(pairs).items():
         inner = rules.boundary == "inner"
         element = boundary.diamond(tolerance) if inner else boundary.disk(float(davis_radius(h, w)))
         try:
@@ -215,7 +213,16 @@ def _count(
     return [by_frame[i] for i in range(len(pairs))]
 
 
-def _kept(counts: Sequence[Counts], rules: Definition) -> list[int]:
+def by_size(pairs: Sequence[tuple[Rle, Rle]]) -> dict[tuple[int, int], list[int]]:
+    """The frames of each size of the truth."""
+    frames: dict[tuple[int, int], list[int]] = {}
+    for i, (_, gt) in enumerate(pairs):
+        frames.setdefault((gt.h, gt.w), []).append(i)
+    return frames
+
+
+def which_count(counts: Sequence[Counts], rules: Definition) -> list[int]:
+    """The frames that count."""
     kept = list(range(1, len(counts) - 1) if rules.drop_ends else range(len(counts)))
     if rules.from_first_sight:
         seen = (n for n, i in enumerate(kept) if counts[i].pred or counts[i].gt)

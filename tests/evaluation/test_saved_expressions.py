@@ -15,6 +15,7 @@ from sightbench import rle
 from sightbench.commands.command import cli
 from sightbench.evaluation.export import export
 from sightbench.evaluation.imports import import_masks
+from sightbench.evaluation.report import report
 from sightbench.evaluation.rescore import score
 from sightbench.evaluation.run import Run, open_run
 from sightbench.scorers.masks.definitions import DEFINITIONS
@@ -195,6 +196,22 @@ def test_a_folder_of_pngs_is_judged_by_every_definition_in_one_command(tmp_path:
     assert (run.folder / "scores.jsonl").read_bytes() == before
     images = imported_images(tmp_path)
     told = CliRunner().invoke(cli, ["score", str(images.folder), "--masks-as", "all"])
+    assert "holds no masks of videos" in str(told.output) + str(told.exception)
+
+
+def test_the_curves_behind_j_and_f_are_printed_and_drawn(tmp_path: Path) -> None:
+    data = formats.make("mevis-valid-u", tmp_path / "data")
+    run = imported("mevis", data, save_pngs(tmp_path / "saved"), tmp_path / "run")
+    shown = CliRunner().invoke(cli, ["score", str(run.folder), "--curves"], catch_exceptions=False)
+    rows = {(row[1], row[2]): row[3] for row in (line.split("\t") for line in shown.output.splitlines())}
+    (published,) = (part.value for part in headline(run).parts if part.name == "F")
+    assert rows["boundaries", "F within 0.8 %"] == f"{published:.2f}"
+    (at_half,) = (part.value for part in headline(run).parts if part.name == "J at least 0.5")
+    assert rows["objects", "J >= 0.50"] == f"{at_half:.2f}"
+    page = report([run], out=tmp_path / "page.html").path.read_text()
+    assert '"curves":{"mevis-valid-u":{"definition":"mevis"' in page
+    images = imported_images(tmp_path)
+    told = CliRunner().invoke(cli, ["score", str(images.folder), "--curves"])
     assert "holds no masks of videos" in str(told.output) + str(told.exception)
 
 

@@ -135,7 +135,8 @@ static void plain_boundary(const unsigned char *m, unsigned char *boundary, long
         }
 }
 
-static counts plain_counts(const unsigned char *p, const unsigned char *g, long h, long w, int inner, const element *e) {
+static counts plain_counts(const unsigned char *p, const unsigned char *g, long h, long w, int inner, const element *e,
+                           int n_elements) {
     static unsigned char boundary_p[SIDE * SIDE], boundary_g[SIDE * SIDE];
     counts c = {0};
     plain_boundary(p, boundary_p, h, w, inner, e);
@@ -149,8 +150,10 @@ static counts plain_counts(const unsigned char *p, const unsigned char *g, long 
     }
     for (long x = 0; c.boundary_pred && c.boundary_gt && x < w; x++)
         for (long y = 0; y < h; y++) {
-            c.hit_pred += boundary_p[x * h + y] && reaches(boundary_g, h, w, y, x, e, 1);
-            c.hit_gt += boundary_g[x * h + y] && reaches(boundary_p, h, w, y, x, e, 1);
+            for (int i = 0; i < n_elements; i++) {
+                c.hit_pred[i] += boundary_p[x * h + y] && reaches(boundary_g, h, w, y, x, e + i, 1);
+                c.hit_gt[i] += boundary_g[x * h + y] && reaches(boundary_p, h, w, y, x, e + i, 1);
+            }
         }
     return c;
 }
@@ -166,9 +169,9 @@ static void nearest(const unsigned char *m, long h, long w, unsigned char *out, 
 
 /* --- the two kinds of input ------------------------------------------------------------------------ */
 
-static void random_element(element *e) {
+static void random_element(element *e, int radius) {
     int lopsided = below(4) == 0;
-    e->radius = (int)(below(12) ? below(7) : below(90));
+    e->radius = radius;
     for (int dy = -e->radius; dy <= e->radius; dy++) {
         int wide = e->radius - (dy < 0 ? -dy : dy); /* a diamond, widened below where it stays nested */
         e->left[dy + e->radius] = -wide;
@@ -181,19 +184,31 @@ static void random_element(element *e) {
     complete_element(e);
 }
 
+/* One to three elements, each of which holds those before it. */
+static int random_elements(element *e, int largest) {
+    int radius = (int)(below(12) ? below(7) : below(90)), n = 1 + (int)below(3);
+    for (int i = 0; i < n; i++) {
+        random_element(e + i, radius < largest ? radius : largest);
+        radius = e[i].radius + 1 + (int)below(4);
+        if (radius > largest)
+            return i + 1;
+    }
+    return n;
+}
+
 /* The largest frames there are: all foreground against all background, or against a resized single pixel. */
 static void try_largest(workspace *ws) {
     uint32_t h = below(2) ? MAX_SIDE : MAX_PIXELS / MAX_SIDE, w = MAX_PIXELS / h;
     unsigned char full[16] = "0", one[] = "01";
     size_t n = 1 + put_number(full + 1, (int64_t)h * w);
-    element e;
-    random_element(&e);
+    element e[3];
+    int n_elements = random_elements(e, 100);
     counts found;
     enum whose culprit;
     mask_text gt = {full, n, h, w}, pred = {one, 2, 1, 1};
-    if (count_frame(ws, &pred, &gt, NULL, (int)below(2), &e, (enum core)below(fastest_core() + 1u), &found, &culprit))
+    if (count_frame(ws, &pred, &gt, NULL, (int)below(2), e, n_elements, (enum core)below(fastest_core() + 1u), &found, &culprit))
         fail("the largest frame was refused");
-    if (found.inter != MAX_PIXELS || found.pred != MAX_PIXELS || found.hit_gt != found.boundary_gt)
+    if (found.inter != MAX_PIXELS || found.pred != MAX_PIXELS || found.hit_gt[n_elements - 1] != found.boundary_gt)
         fail("the largest frame");
 }
 
@@ -206,13 +221,14 @@ static int try_hostile(workspace *ws) {
             masks[i].h = odd[below(sizeof odd / sizeof *odd)];
             masks[i].w = odd[below(sizeof odd / sizeof *odd)];
         }
-    element e;
-    random_element(&e);
+    element e[3];
+    int n_elements = random_elements(e, 100);
     counts c[CORES];
     enum whose culprit;
     int inner = (int)below(2), with_void = (int)below(2), error = BOUNDARY_OK;
     for (enum core core = BASELINE; core <= fastest_core(); core++) {
-        error = count_frame(ws, masks, masks + 1, with_void ? masks + 2 : NULL, inner, &e, core, c + core, &culprit);
+        error = count_frame(ws, masks, masks + 1, with_void ? masks + 2 : NULL, inner, e, n_elements, core,
+                            c + core, &culprit);
         if (!error && memcmp(c, c + core, sizeof *c))
             fail("instruction sets, on hostile text");
     }
@@ -252,16 +268,14 @@ static void try_sound(workspace *ws) {
             g[i] &= !v[i];
         }
     }
-    element e;
-    random_element(&e);
-    if (h * w > 600 && e.radius > 8)
-        e.radius = 0, e.left[0] = e.right[0] = 0, complete_element(&e);
-    int inner = (int)below(2);
-    counts expected = plain_counts(p, g, h, w, inner, &e), found;
+    element e[3];
+    int inner = (int)below(2), n_elements = random_elements(e, h * w > 600 ? 8 : 100);
+    counts expected = plain_counts(p, g, h, w, inner, e, n_elements), found;
     mask_text masks[3] = {{pred.at, pred.n, from_h, from_w}, {gt.at, gt.n, h, w}, {hidden.at, hidden.n, h, w}};
     enum whose culprit;
     for (enum core core = BASELINE; core <= fastest_core(); core++) {
-        if (count_frame(ws, masks, masks + 1, with_void ? masks + 2 : NULL, inner, &e, core, &found, &culprit))
+        if (count_frame(ws, masks, masks + 1, with_void ? masks + 2 : NULL, inner, e, n_elements, core,
+                        &found, &culprit))
             fail("a sound mask was refused");
         if (memcmp(&found, &expected, sizeof found)) {
             fprintf(stderr, "%s: ", CORE_NAMES[core]);

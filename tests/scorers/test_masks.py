@@ -228,6 +228,22 @@ def test_cores_agree(data):
     assert len(set(map(tuple, found.values()))) == 1, found
 
 
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_elements_counted_together_are_those_counted_alone(data):
+    h, w = data.draw(st.integers(1, 140)), data.draw(st.integers(1, 140))
+    runs = st.lists(st.integers(0, h * w), max_size=60).map(sorted)
+    pred, gt = (
+        rle.from_lengths(h, w, [b - a for a, b in pairwise([0, *data.draw(runs), h * w])]) for _ in range(2)
+    )
+    radii = sorted(data.draw(st.lists(st.integers(1, 70), min_size=1, max_size=8)))
+    disks = [boundary.disk(float(radius)) for radius in radii]
+    for name in CORES:
+        (together,) = boundary.count_within([pred], [gt], disks, inner=False, core_name=name)
+        alone = [boundary.count([pred], [gt], inner=False, element=d, core_name=name)[0] for d in disks]
+        assert together == alone, name
+
+
 # --- what each definition makes of odd replies ----------------------------------------------------
 
 SQUARE = rle.from_array(np.pad(np.ones((20, 20), bool), 10))
