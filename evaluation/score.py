@@ -231,6 +231,10 @@ def _examples(rows: Sequence[Row]) -> Iterator[str]:
             kinds.setdefault(row.score.detail["error"], row)
     for kind, row in kinds.items():
         yield f"{kind}, for example {row.score.sample}: {row.score.detail['message']}"
+    unread = [row.score for row in rows if row.score.status == "unparsed" and "error" in row.score.detail]
+    if unread:
+        example = f"{unread[0].sample}: {unread[0].detail['error']}"
+        yield f"{len(unread)} answers hold masks that cannot be judged, for example {example}"
     unusable = [row.score for row in rows if row.score.status == "ungraded" and "reason" in row.score.detail]
     if unusable:
         example = f"{unusable[0].sample}: {unusable[0].detail['reason']}"

@@ -19,7 +19,7 @@ from PIL import Image, UnidentifiedImageError
 
 from sightbench import rle, safe_pickle
 from sightbench.errors import DatasetError
-from sightbench.rle import MaskError, Rle
+from sightbench.rle import MAX_PIXELS, MAX_SIDE, MaskError, Rle
 
 VOID = 255
 """The index of pixels that belong to nothing in DAVIS's unsupervised annotations."""
@@ -99,11 +99,19 @@ def read_labels(path: Path) -> npt.NDArray[np.uint8]:
     """The indices of a label map, h x w: never luminance, for object 1 may be black. DatasetError."""
     try:
         with Image.open(path) as image:
+            check_side(image, path)
             if image.mode not in ("P", "L", "1"):
                 raise DatasetError(f"no label map: its mode is {image.mode}, expected a palette", path)
             return np.asarray(image)
     except UNREADABLE as error:
         raise DatasetError(f"not a readable mask image ({error})", path) from None
+
+
+def check_side(image: Image.Image, path: Path) -> None:
+    """DatasetError for an image larger than any mask, by its header: a few KB of PNG may hold gigabytes."""
+    if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
+        size = f"{image.width} x {image.height}"
+        raise DatasetError(f"is {size}: a mask has at most {MAX_PIXELS} pixels and {MAX_SIDE} a side", path)
 
 
 def highest_label(path: Path) -> int:

@@ -125,6 +125,10 @@ def test_masks_of_another_size_cost_the_object_and_are_named(tmp_path: Path) -> 
     assert headline.value == 50.0
     error = scores["davis17-semi/cat/1"].detail["error"]
     assert "size [11, 16] is not the frame's [12, 16]" in error and "frame 1" in error
+    (note,) = (
+        note for note in open_run(tmp_path / "run-saved").summary.benchmarks[0].notes if "hold" in note
+    )
+    assert note.startswith("2 answers hold masks that cannot be judged, for example davis17-semi/cat/1: ")
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
@@ -139,6 +143,24 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     with pytest.raises(UsageError, match="label maps <video>/<frame>"):
         kept("mosev2", formats.make("mosev2", tmp_path / "data"), tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("mode", "size", "said"),
+    [
+        ("RGB", (WIDTH, HEIGHT), "no label map: its mode is RGB"),
+        ("1", (9_000, 9_000), "is 9000 x 9000: a mask has at most"),
+    ],
+)
+def test_a_saved_file_that_is_no_mask_is_one_line(
+    mode: str, size: tuple[int, int], said: str, tmp_path: Path
+) -> None:
+    data = formats.make("davis17-semi", tmp_path / "data")
+    saved = truth_as_saved("davis17-semi", data, tmp_path / "saved")
+    Image.new(mode, size).save(saved / "dog/00001.png")
+    with pytest.raises(DatasetError) as raised:
+        kept("davis17-semi", data, saved)
+    assert said in str(raised.value) and "dog/00001.png" in str(raised.value)
 
 
 @pytest.mark.parametrize(
