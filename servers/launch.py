@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
-import shlex
 import signal
 import sys
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sightbench.errors import SightbenchError, UsageError
-from sightbench.families import ENGINES, EngineFlags, EngineName, Table, load
+from sightbench.families import ENGINES, EngineName, Table, load
 from sightbench.files import replace_file
-from sightbench.program import command_line
 from sightbench.run_module import module_command
 from sightbench.servers import engines, mask_engine
 from sightbench.servers.checks import check_deterministic, check_gpus, gpus_here, visible_gpus
@@ -25,6 +21,7 @@ from sightbench.servers.engines import CPU, Process, Wish
 from sightbench.servers.fit import SHARE, Fit, asked_of, check_share, fit, gpu_memory
 from sightbench.servers.keys import key_in
 from sightbench.servers.masks import flags as gateway_flags
+from sightbench.servers.next_lines import bench_lines
 from sightbench.servers.ports import held
 from sightbench.servers.supervise import (
     START_SECONDS,
@@ -37,8 +34,6 @@ from sightbench.servers.target import Target, resolve
 from sightbench.terminal import printable
 
 ALL_TILES = -1
-CUT_INTO = {12: "MMMU_DEV_VAL", 18: "DocVQA_VAL", 24: "OCRBench"}
-"""A benchmark whose reference cuts images into so many tiles; six, as most do, where none stands here."""
 LOGS = Path("runs") / "servers"
 _CHECKOUT = (Path(__file__).resolve().parents[1] / "bench.py").exists()
 _PROGRAM = "launch_server.sh" if _CHECKOUT else "sightbench-serve"
@@ -321,46 +316,6 @@ def launch(
 
 def _local(host: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
-
-
-def bench_lines(
-    target: Target, engine: EngineName, wish: Wish, urls: Sequence[str], table: Table
-) -> list[str]:
-    """The line to type next, one per model that is served (the model, and each adapter)."""
-    endpoints = [word for url in urls for word in ("--endpoint", f"{url}/v1")]
-    # Behind another name the client cannot tell the family.
-    flags = target.family.serving.engines[engine]
-    body = flags.body_with_tiles(wish.tiles) if wish.tiles is not None else {}
-    served = target.model if engine == "transformers" and not target.family.masks else wish.name
-    lines = []
-    for adapter in (None, *target.adapters):
-        model, extra, alias = served, dict(body), []
-        if adapter is not None and engine == "sglang":
-            extra["lora_path"] = adapter.name
-            alias = ["--alias", adapter.name]
-        elif adapter is not None:
-            model = adapter.name
-        words = [*command_line(), *endpoints, "--model", model, *alias]
-        if table.of_name(model) != target.family:
-            words += ["--family", target.family.name]
-        if wish.key_env is not None:
-            words += ["--api-key-env", wish.key_env]
-        if wish.deterministic:
-            words.append("--deterministic")
-        if extra:
-            words += ["--extra-body", json.dumps(extra)]
-        lines.append(shlex.join([*words, "--task", _task(target, flags, wish), "--data", "DIR"]))
-    return lines
-
-
-def _task(target: Target, flags: EngineFlags, wish: Wish) -> str:
-    """A task that the server is right for as it was started: Dyn-Bench's, or a set of images."""
-    if target.family.masks:
-        return "all"
-    # More tiles or pixels than frames need are for benchmarks of images.
-    if wish.pixels is not None or (flags.cuts_tiles and wish.tiles != 1):
-        return CUT_INTO.get(wish.tiles or 0, "MMStar")
-    return "qa"
 
 
 def tiles_of(target: Target, engine: EngineName, wanted: int | None) -> int | None:
