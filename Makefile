@@ -38,9 +38,12 @@ $(VENV)/.installed-dev: $(BIN)/python $(SOURCES)
 	@touch $@ $(VENV)/.installed
 
 # The report page in a real browser; also part of continuous integration where a Chromium is or can be put.
-test-browser: $(VENV)/.installed-dev
+$(VENV)/.installed-browser: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
 	test -f .browser/node_modules/axe-core/axe.min.js || npm install --silent --no-audit --no-fund --prefix .browser axe-core@4
+	@touch $@
+
+test-browser: $(VENV)/.installed-browser
 	browser=$$(ci/browser/install.sh) && SIGHTBENCH_BROWSER=$$browser $(BIN)/python -m pytest -m browser tests/browser
 
 # Beyond the two: real engines without a GPU, long forms, figures.

@@ -1,6 +1,6 @@
-"""A real vLLM server with a tiny model: the whole of davis_mini, through kills of client and server.
+"""A real vLLM server with a tiny model: all of davis_mini, through kills, over three wires, and from files.
 
-SIGHTBENCH_VLLM=/path/to/bin/vllm SIGHTBENCH_VLLM_MODEL=/path/to/tiny/model pytest -m vllm
+SIGHTBENCH_VLLM=/path/to/bin/vllm pytest -m vllm
 """
 
 from __future__ import annotations
@@ -18,18 +18,21 @@ from pathlib import Path
 
 import pytest
 
+from sightbench.client.batches.file_wire import answers_to
 from sightbench.client.journal import REPLIES, Journal
 from sightbench.client.lines import from_line
 from sightbench.client.probe import probe, probe_masks
 from sightbench.client.run import ask, settle
 from sightbench.errors import EndpointError
+from sightbench.evaluation.evaluate import evaluate
+from sightbench.evaluation.options import Options
 from sightbench.sample import Reply, Sample, Video
 from tests.client.samples import about, run, text, to
 from tests.engines.server import BOOT_SECONDS, Server, tiny_model
 from tests.engines.server import vllm as serve_vllm
-from tests.paths import ROOT
+from tests.paths import ROOT, SHARED
 
-DATA = ROOT.parent / "shared" / "data" / "davis_mini"
+DATA = SHARED / "data" / "davis_mini"
 VLLM = os.environ.get("SIGHTBENCH_VLLM", "")
 
 pytestmark = [
@@ -40,9 +43,13 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("vllm")
-    server = serve_vllm(VLLM, tiny_model(VLLM, folder / "model"), folder / "log")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return tiny_model(VLLM, tmp_path_factory.mktemp("vllm") / "model")
+
+
+@pytest.fixture(scope="module")
+def vllm(model: str) -> Iterator[Server]:
+    server = serve_vllm(VLLM, model, Path(model).parent / "log")
     server.start()
     try:
         server.wait()
@@ -121,6 +128,49 @@ async def test_auto_concurrency_answers_everything(vllm: Server, tmp_path: Path)
     settings = settle(to(vllm.url, concurrency="auto", frames=4, timeout=120.0), info)
     outcome, _ = await run(tmp_path, settings, questions())
     assert outcome.failed == 0 and outcome.answered == sum(1 for _ in questions())
+
+
+def three_videos() -> Iterator[Sample]:
+    for number, folder in enumerate(sorted((DATA / "frames").glob("*/*"))[:3]):
+        frames = tuple(sorted(folder.glob("*.jpg"))[:4])
+        yield about(Video(folder.name, frames=frames), f"q/{number}", "What moves?", max_tokens=16)
+
+
+async def test_three_wires_show_a_model_the_same_pictures(vllm: Server, tmp_path: Path) -> None:
+    found = {}
+    for name in ("generic", "anthropic", "openai-responses"):
+        outcome, replies = await run(tmp_path / name, to(vllm.url, provider=name), three_videos())
+        assert (outcome.answered, outcome.failed) == (3, 0), name
+        found[name] = {
+            sample: (
+                reply.text,
+                reply.finish_reason,
+                reply.usage.prompt_tokens,
+                reply.usage.completion_tokens,
+            )
+            for sample, reply in replies.items()
+        }
+    assert found["generic"] == found["anthropic"] == found["openai-responses"]
+
+
+def test_run_batch_answers_davis_mini_from_files(model: str, tmp_path: Path) -> None:
+    asked = Options(
+        batch="file", model="tiny", family="qwen2.5-vl", task="dynbench-qa", data=DATA, max_tokens=16,
+        out=tmp_path / "run",
+    )  # fmt: skip
+    first = evaluate(asked)
+    assert first.outcome is not None and "vllm run-batch" in str(first.outcome.stopped)
+    requests = tmp_path / "run" / "batches" / "0001.jsonl"
+    command = [
+        VLLM, "run-batch", "-i", str(requests), "-o", str(answers_to(requests)), "--model", model,
+        "--served-model-name", "tiny", "--load-format", "dummy", "--enforce-eager",
+        "--max-model-len", "16384", "--generation-config", "vllm",
+    ]  # fmt: skip
+    given = {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
+    subprocess.run(command, check=True, env={**os.environ, **given}, capture_output=True, timeout=900)
+    second = evaluate(asked)
+    cover = second.summary.benchmarks[0].coverage
+    assert cover.complete and cover.answered == cover.asked > 0
 
 
 def test_davis_mini_survives_kills_of_the_client(vllm: Server, tmp_path: Path) -> None:
