@@ -50,6 +50,8 @@ class Server:
         self.port = self._holding.enter_context(held_free((1, 2, 50, 100)))
         self.out, self.err = folder / "out", folder / "err"
         given = {"PYTHON": sys.executable, "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"}
+        # Python files of checkpoints are copied there: two engines at once should not do so in one place.
+        given["HF_MODULES_CACHE"] = str(folder / "modules")
         given["PATH"] = os.pathsep.join(filter(None, [path, os.environ["PATH"]]))
         command = [str(ROOT / "launch_server.sh"), str(model), "--engine", engine, "--gpus", "0"]
         command += ["--port", str(self.port), "--engine-venv", str(venv), "--log", str(folder / "log.txt")]

@@ -99,6 +99,7 @@ def running(kind: str, root: Path, dtype: str = "float32", tensor_parallel: int 
     split(source, folder, 256)
     known_answer(folder)
     own = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
+    own["HF_MODULES_CACHE"] = str(root / "modules")
     if tensor_parallel > 1:
         # A core for each worker, rather than a memory node.
         own["VLLM_CPU_OMP_THREADS_BIND"] = "|".join(map(str, range(tensor_parallel)))
