@@ -27,7 +27,7 @@ from sightbench.evaluation.costs.calibrate import calibrate
 from sightbench.evaluation.evaluate import evaluate_async
 from sightbench.evaluation.options import Options
 from sightbench.evaluation.report import leave_page
-from tests.client.hosted import live, services
+from tests.client.hosted import live, services, services_alike
 from tests.faults.server import Scripted, serving
 from tests.tasks import formats
 
@@ -140,8 +140,8 @@ def with_batches(service: live.Service, name: str, server: Scripted, books: serv
         "openai": services.openai(books),
         "anthropic": services.anthropic(books),
         "gemini": services.gemini(books, lambda: server.url.removesuffix("/v1"), MODELS["gemini"]),
-        "mistral": services.mistral(books, MODELS["openai"]),
-        "together": services.together(books),
+        "mistral": services_alike.mistral(books, MODELS["openai"]),
+        "together": services_alike.together(books),
     }[name]
     server.route = lambda request: batch_route(request) or live_route(request)
 
