@@ -140,7 +140,11 @@ def completion(raw: bytes) -> Completion | Failure:
     thought = [part.text for part in parts if part.text and part.thought]
     end = first.finish_reason
     blocked = end in _FILTERS
-    finish = None if end is None else "content_filter" if blocked else _ENDS.get(end, end.lower())
+    if end is not None and not blocked and end not in _ENDS:
+        # OTHER, MALFORMED_RESPONSE and their like: a part of an answer at best.
+        words = plain(f"the service gave the answer up (finishReason {end}) {first.finish_message or ''}")
+        return Failure("given_up", words, 200)
+    finish = None if end is None else "content_filter" if blocked else _ENDS[end]
     if not said and not thought and not blocked and finish != "length":
         return Failure("empty_reply", plain(f"no text (finishReason {end})"), 200)
     return Completion(

@@ -214,7 +214,9 @@ def test_geminis_filters_are_refusals_whether_they_stop_the_prompt_or_the_answer
     answer = gemini_generate.completion(gemini("SAFETY"))
     assert isinstance(answer, Completion)
     assert (answer.text, answer.refusal, answer.finish_reason) == (None, "SAFETY", "content_filter")
-    assert isinstance(gemini_generate.completion(gemini("MALFORMED_RESPONSE")), Failure)
+    for given_up in ("OTHER", "MALFORMED_RESPONSE"):
+        half = gemini_generate.completion(gemini(given_up, [{"text": "The answer is"}]))
+        assert isinstance(half, Failure) and given_up in half.message
     cut = gemini_generate.completion(gemini("MAX_TOKENS"))
     assert isinstance(cut, Completion) and cut.finish_reason == "length"
 
