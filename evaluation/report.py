@@ -209,7 +209,8 @@ def _facts(record: RunRecord) -> Iterator[Fact]:
         yield Fact("server", f"{server.get('endpoint', '')} ({engine}{weights})")
     for entry in record.benchmarks:
         limit = f", the first {entry.limit} only" if entry.limit else ""
-        yield Fact("benchmark", f"{entry.name}, profile {entry.profile}{limit}")
+        words = f", words of {entry.prompt_profile}" if entry.prompt_profile else ""
+        yield Fact("benchmark", f"{entry.name}, profile {entry.profile}{words}{limit}")
         yield Fact("data", f"{entry.data}, digest {entry.digest}")
     for name, values in (("request", record.request), ("scoring", record.scoring.to_json())):
         told = [f"{key} {_word(value)}" for key, value in values.items() if value not in (None, {})]

@@ -22,10 +22,11 @@ class ByDefinition:
     benchmark: str
     definition: str
     headline: Metric
+    beside: tuple[Metric, ...] = ()
 
     def part(self, name: str) -> float | None:
-        """The number of that name below the headline, None where there is none."""
-        return next((part.value for part in self.headline.parts if part.name == name), None)
+        """The number of that name below the headline or beside it, None where there is none."""
+        return next((one.value for one in (*self.headline.parts, *self.beside) if one.name == name), None)
 
 
 def by_every_definition(run: Run) -> list[ByDefinition]:
@@ -39,7 +40,9 @@ def by_every_definition(run: Run) -> list[ByDefinition]:
         for definition in DEFINITIONS:
             options = replace(run.record.scoring, masks_as=definition)
             summary = judge_run(journal, datasets, run.record.to_json(), options).summary
-            found += [ByDefinition(each.name, definition, each.headline) for each in summary.benchmarks]
+            found += [
+                ByDefinition(each.name, definition, each.headline, each.extras) for each in summary.benchmarks
+            ]
     return found
 
 

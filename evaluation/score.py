@@ -23,6 +23,7 @@ from sightbench.evaluation.judging import answer_of, extracted, rule_of, scorer_
 from sightbench.evaluation.run_record import judge_in
 from sightbench.evaluation.selection import Dataset, broken_notes
 from sightbench.evaluation.tiles import tile_note
+from sightbench.families import named
 from sightbench.files import replace_file
 from sightbench.program import program
 from sightbench.reports import tables
@@ -39,6 +40,7 @@ from sightbench.scorers.scoring import coverage, score
 from sightbench.scorers.scoring_options import ScoringOptions
 from sightbench.scorers.table import AGGREGATES
 from sightbench.tasks.controls import control
+from sightbench.tasks.wording import words_note
 
 DEFAULT = ScoringOptions()
 
@@ -250,6 +252,10 @@ def _notes(
     dataset: Dataset, rows: Sequence[Row], run: Mapping[str, Any], options: ScoringOptions
 ) -> Iterator[str]:
     benchmark = dataset.selection.benchmark
+    family = run.get("request", {}).get("family")
+    own = named(family).wording if isinstance(family, str) else None
+    if said := words_note(benchmark, dataset.profile, dataset.prompt_profile, own):
+        yield said
     if "masks" in benchmark.scorers and options.masks_as not in (None, benchmark.definition):
         yield f"J and F of the masks are those of {options.masks_as}, not the benchmark's own."
     if "masks" in benchmark.scorers and options.tolerance is not None:

@@ -25,6 +25,28 @@ def stand_in(benchmark: Benchmark, prompt_profile: str) -> bool:
     return load().wordings[prompt_profile][benchmark.wording].ours
 
 
+def words_note(benchmark: Benchmark, profile: str, prompt_profile: str | None, own: str | None) -> str | None:
+    """What a reader of the number must know about whose words asked for masks.
+
+    None where they are those of the profile that scores, of the model's family (`own`; None: it has none) and
+    of the reference.
+    """
+    if prompt_profile is None:
+        return None
+    told = []
+    if prompt_profile != profile:
+        told.append(f"asked in the words of {prompt_profile}, scored as {profile}")
+    if own is None:
+        told.append(f"the model's family has no words for masks: those of {prompt_profile} asked")
+    elif own not in words_for(benchmark):
+        told.append(f"{own}, the model's own words, has none for this set: those of {prompt_profile} asked")
+    if stand_in(benchmark, prompt_profile):
+        told.append(
+            f"{prompt_profile} publishes nothing on this set: its words for other sets, chosen here, asked"
+        )
+    return "; ".join(told) + "." if told else None
+
+
 def check_prompt_profile(name: str) -> None:
     """UsageError that lists the prompt profiles for one nobody knows."""
     if name not in load().wordings:

@@ -12,6 +12,7 @@ from sightbench.evaluation.evaluate import evaluate
 from sightbench.evaluation.imports import import_masks
 from sightbench.evaluation.options import Options
 from sightbench.evaluation.plan import plan
+from sightbench.evaluation.report import report
 from sightbench.evaluation.run import Run
 from sightbench.sample import Text
 from tests.tasks import formats
@@ -49,6 +50,9 @@ def test_words_and_scoring_are_the_familys_unless_other_words_are_asked_for(
     kept = json.loads((other.folder / "run.json").read_text())["benchmarks"][0]
     assert (kept["profile"], kept["prompt_profile"]) == ("unipixel", "lisa")
     assert own.record.benchmarks[0].prompt_profile == "unipixel"
+    assert "words" not in " ".join(own.summary.benchmarks[0].notes)
+    assert "asked in the words of lisa, scored as unipixel." in other.summary.benchmarks[0].notes
+    assert "profile unipixel, words of lisa" in report([other], out=tmp_path / "page.html").path.read_text()
     with pytest.raises(RunFolderError, match="the prompt profile of mevis-valid-u was unipixel, now visa"):
         asked("own", "visa")
 
@@ -61,6 +65,17 @@ def test_a_family_without_words_for_a_set_is_named(data: Path) -> None:
     lines = told(Options(task=("mask-all",), data=data, prompt_profile="lisa"))
     assert "revos: words and scoring of sa2va; lisa has no words of its own for this" in lines
     assert "mevis-valid-u, ref-davis17: words of lisa, scoring of sa2va" in lines
+
+
+def test_the_report_names_words_that_stand_in(data: Path, tmp_path: Path) -> None:
+    def notes(family: str) -> str:
+        run = evaluate(Options(task="reasonvos", data=data, family=family, out=tmp_path / family))
+        return " ".join(run.summary.benchmarks[0].notes)
+
+    assert "sa2va publishes nothing on this set: its words for other sets, chosen here, asked." in notes(
+        "sa2va"
+    )
+    assert "the model's family has no words for masks: those of lisa asked." in notes("default")
 
 
 def test_words_that_are_not_there_are_refused(data: Path) -> None:
