@@ -39,6 +39,7 @@ class Served:
     family: str | None = None
     api_key_env: str | None = None
     extra_body: Mapping[str, Any] | None = None
+    deterministic: bool = False
 
 
 @asynccontextmanager
@@ -111,8 +112,9 @@ async def _stop(child: subprocess.Popen[bytes]) -> None:
 
 
 def _served(line: str) -> Served:
-    """What a line of the launcher's says: every flag in it has a value."""
-    words = shlex.split(line)
+    """What a line of the launcher's says: every flag in it has a value, but for --deterministic."""
+    said = shlex.split(line)
+    words = [word for word in said if word != "--deterministic"]
     start = next(at for at, word in enumerate(words) if word.startswith("--"))
     flags = list(zip(words[start::2], words[start + 1 :: 2], strict=True))
     named = dict(flags)
@@ -123,6 +125,7 @@ def _served(line: str) -> Served:
         named.get("--family"),
         named.get("--api-key-env"),
         json.loads(named["--extra-body"]) if "--extra-body" in named else None,
+        "--deterministic" in said,
     )
 
 

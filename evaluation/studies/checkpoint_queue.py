@@ -87,10 +87,15 @@ def ask_checkpoints(
 ) -> Answered:
     """Every point of `grid`, each of a checkpoint, asked of a server that is started for that checkpoint.
 
-    One that does not come up costs its own points; Ctrl-C ends all. No server outlives this call.
+    One that does not come up costs its own points; Ctrl-C ends all. No server outlives this call. Raises
+    OSError where logs cannot be written.
     """
     queue = _Queue(grid, serving, progress, note)
-    asyncio.run(queue.drive())
+    try:
+        asyncio.run(queue.drive())
+    except BaseExceptionGroup as group:
+        # Of a full disk one word is enough.
+        raise group.exceptions[0] from None
     return queue.answered
 
 
@@ -277,4 +282,5 @@ def _at(point: Point, served: Served) -> Options:
         family=options.family or served.family,
         api_key_env=options.api_key_env or served.api_key_env,
         extra_body={**(served.extra_body or {}), **options.extra_body},
+        deterministic=options.deterministic or served.deterministic,
     )

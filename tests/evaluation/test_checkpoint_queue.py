@@ -113,6 +113,25 @@ def test_a_mistake_in_the_benchmark_is_told_before_any_server_starts(home: Path)
     assert not (home / "started").exists()
 
 
+def test_what_its_server_promises_is_kept_in_the_run(home: Path) -> None:
+    serve = f"--gpus 1 --engine-venv {home / 'venv'} --deterministic"
+    line = [*command(home, "--checkpoints", str(home / "sft" / "checkpoint-200")), "--serve", serve]
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "0"}
+    done = subprocess.run(line, cwd=home, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    record = orjson.loads((home / "out" / "checkpoint-200" / "run.json").read_bytes())
+    assert record["deterministic"] is True
+
+
+def test_a_disk_that_takes_no_log_is_told_in_one_line(home: Path) -> None:
+    (home / "out").mkdir()
+    (home / "out" / "servers").touch()
+    line = command(home, "--checkpoints", str(home / "sft"))
+    done = subprocess.run(line, cwd=home, capture_output=True, text=True)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "servers" in done.stderr.splitlines()[-1] and not (home / "started").exists()
+
+
 def test_places_for_no_server_are_refused(home: Path) -> None:
     words = ("--over", "frames=1,2", "--endpoint", "http://127.0.0.1:9/v1", "--gpus", "0")
     done = subprocess.run(command(home, *words), cwd=home, capture_output=True, text=True)
