@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sightbench.commands.parameters import RUN_FOLDER, data_option, unparsed_seed
+
+if TYPE_CHECKING:
+    from sightbench.evaluation.run import Run
 
 
 @click.command()
@@ -42,18 +45,25 @@ def score(
         _print_curves(run, data)
         ctx.exit()
     if flags["masks_as"] == "all":
-        from sightbench.commands.listing import Column, show
         from sightbench.evaluation.run import open_run
 
-        titles = ("benchmark", "definition", "J&F", "J", "F", "n")
-        cells = []
-        for row in rescore.by_every_definition(open_run(run, data)):
-            numbers = (row.headline.value, row.part("J"), row.part("F"))
-            shown = ["-" if number is None else f"{number:.2f}" for number in numbers]
-            cells.append([[text] for text in (row.benchmark, row.definition, *shown, str(row.headline.n))])
-        show([Column(title) for title in titles], cells)
+        show_by_definition(open_run(run, data))
         ctx.exit()
     ctx.exit(finish(rescore.score(run, data=data, seed=unparsed_seed, **flags)))
+
+
+def show_by_definition(run: Run) -> None:
+    """Prints J&F, J and F of a run's masks by every definition, a line each."""
+    from sightbench.commands.listing import Column, show
+    from sightbench.evaluation import rescore
+
+    titles = ("benchmark", "definition", "J&F", "J", "F", "n")
+    cells = []
+    for row in rescore.by_every_definition(run):
+        numbers = (row.headline.value, row.part("J"), row.part("F"))
+        shown = ["-" if number is None else f"{number:.2f}" for number in numbers]
+        cells.append([[text] for text in (row.benchmark, row.definition, *shown, str(row.headline.n))])
+    show([Column(title) for title in titles], cells)
 
 
 def _print_curves(run: Path, data: Path | None) -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 from sightbench import rle
+from sightbench.commands.command import cli
 from sightbench.errors import DatasetError, SightbenchError, UsageError
 from sightbench.evaluation.export import export
 from sightbench.evaluation.imports import Imported, import_masks
@@ -21,6 +23,7 @@ from sightbench.evaluation.plan import plan
 from sightbench.evaluation.rescore import by_every_definition, score
 from sightbench.evaluation.run import Run, open_run
 from sightbench.reports.mask_files import SUBMISSIONS, Drawn, submission
+from sightbench.scorers.masks.definitions import DEFINITIONS
 from sightbench.scorers.score import Metric, Score
 from tests.tasks import formats
 from tests.tasks.mask_formats import FRAMES, HEIGHT, WIDTH, block, palette_png, track, two_objects
@@ -30,9 +33,10 @@ TRUE_MASKS = {
     "davis17-semi": "DAVIS/Annotations/480p",
     "davis17-unsup": "DAVIS/Annotations_unsupervised/480p",
     "mosev2": "MOSEv2/valid/Annotations",
+    "vos": "Annotations",
     "sa-v-val": "sav_val/Annotations_6fps",
 }
-OBJECTS = {"davis16": 1, "davis17-semi": 4, "davis17-unsup": 4, "mosev2": 2, "sa-v-val": 2}
+OBJECTS = {"davis16": 1, "davis17-semi": 4, "davis17-unsup": 4, "mosev2": 2, "sa-v-val": 2, "vos": 2}
 
 
 def kept(name: str, data: Path, masks: Path) -> Imported:
@@ -189,6 +193,24 @@ def test_a_damaged_set_is_named_in_one_line(file: str, content: bytes, said: str
     with pytest.raises(DatasetError) as raised:
         kept("mosev2", data, saved)
     assert said in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_two_folders_of_pngs_are_judged_by_every_definition_in_one_command(tmp_path: Path) -> None:
+    data = formats.make("vos", tmp_path / "data")
+    # An object a folder, beside the video of label maps; and one that only the frames that are dropped show.
+    for at, name in enumerate(FRAMES):
+        palette_png(data / "Annotations/owl/3" / f"{name}.png", (two_objects(at) == 1).astype(np.uint8))
+    first = two_objects(0)
+    first[-2:] = 9
+    palette_png(data / "Annotations/cat" / f"{FRAMES[0]}.png", first)
+    saved = tmp_path / "saved"
+    shutil.copytree(data / "Annotations", saved)
+    flags = ["--data", str(data), "--masks", str(saved), "--out", str(tmp_path / "run"), "--masks-as", "all"]
+    told = CliRunner().invoke(cli, ["import", "--task", "vos", *flags], catch_exceptions=False)
+    rows = [line.split("\t") for line in told.output.splitlines() if line.startswith("vos\t")]
+    assert told.exit_code == 0 and [row[1] for row in rows] == list(DEFINITIONS)
+    assert {(row[2], row[-1]) for row in rows if row[1] != "mosev2"} == {("100.00", "3")}
+    assert set(judged("vos", data, saved)[1]) == {"vos/cat/1", "vos/cat/2", "vos/owl/3"}
 
 
 def test_nothing_is_asked(tmp_path: Path) -> None:

@@ -263,6 +263,12 @@ def davis(root: Path, annotations: str = "Annotations", *, void: int = 0) -> Non
             palette_png(root / "DAVIS" / annotations / "480p" / video / f"{name}.png", index)
 
 
+def vos(root: Path) -> None:
+    """Label maps alone, a folder a video."""
+    for at, name in enumerate(FRAMES):
+        palette_png(root / "Annotations/cat" / f"{name}.png", two_objects(at))
+
+
 def davis16(root: Path) -> None:
     """The list names every frame, as DAVIS 2016's own does; masks are 0 and 255."""
     listed = "".join(f"/JPEGImages/480p/cat/{at}.jpg /Annotations/480p/cat/{at}.png\n" for at in FRAMES)
@@ -311,6 +317,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
         for split in UNC[:3]
     },
     **{f"reasonseg-{split}": reasonseg(split) for split in ("val", "test")},
+    "vos": vos,
     "davis16": davis16,
     "davis17-semi": davis,
     "davis17-unsup": lambda root: davis(root, "Annotations_unsupervised", void=5),

@@ -676,7 +676,7 @@ MASKS: tuple[tuple[str, dict[str, str]], ...] = (
     # Not asked: masks that are saved are judged on them.
     ("user\n<video>the object", {"official": "davis16"}),
     ("user\n<video>all objects", {"official": "davis17-unsup"}),
-    ("user\n<video>object 1", {"official": "davis17-semi mosev2"}),
+    ("user\n<video>object 1", {"official": "davis17-semi mosev2 vos"}),
     ("user\n<video>object 000", {"official": "sa-v-val sa-v-test"}),
     ("user\n<video>\nPlease segment thing 0 told 0.", {"sa2va": "ref-davis17", "official": "ref-davis17"}),
     ("user\n<video>Please segment the thing 0 told 0 in this video.", {"unipixel": "ref-davis17"}),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from sightbench.tasks.benchmark import Benchmark
+from sightbench.tasks.benchmark import Benchmark, Needed
 from sightbench.tasks.readers.files.layout import Layout, LayoutReader, needed, reader_of
 from sightbench.tasks.readers.masks import objects
 from sightbench.tasks.readers.masks.objects import Davis
 
 FAMILY = "saved masks"
+NOT_ASKED = "(not asked: import judges masks that are saved)"
 DAVIS_ROOTS = ("", "DAVIS/", "davis/", "DAVIS2017/", "DAVIS-2017/", "data/DAVIS/")
 JF = "J (IoU) and F (boundary, DAVIS)"
 ENDS = ", first and last frame left out"
@@ -38,7 +39,7 @@ def _row(
         definition=definition,
         read=reader_of(name, layouts),
         files=needed(layouts),
-        prompt="(not asked: import judges masks that are saved)",
+        prompt=NOT_ASKED,
         headline=headline,
         metric=metric,
         reference=reference,
@@ -132,7 +133,28 @@ def _sav(split: str) -> Benchmark:
     )
 
 
+PLACES = ("Annotations", ".")
+INSIDE = tuple(f"{place}{form}" for place in ("Annotations/", "") for form in ("*/*.png", "*/*/*.png"))
+_FOLDERS = (Layout("label maps by video", PLACES, objects.folders, ("*/*.png", "*/*/*.png")),)
+VOS = Benchmark(
+    name="vos",
+    title="Label maps",
+    family=FAMILY,
+    scorers={"masks": "jf"},
+    definition="vos-benchmark",
+    read=reader_of("vos", _FOLDERS),
+    files=(Needed("label maps by video", PLACES, inside=INSIDE),),
+    prompt=NOT_ASKED,
+    headline="J&F, mean over objects",
+    metric=f"{JF}{ENDS}, from first sight on",
+    reference="hkchengrex/vos-benchmark",
+    aliases=("label-maps", "vos-benchmark"),
+    saved=True,
+)
+"""Label maps of anybody's, a folder a video: what vos-benchmark reads."""
+
 OBJECTS: tuple[Benchmark, ...] = (
+    VOS,
     DAVIS16,
     DAVIS17_UNSUPERVISED,
     DAVIS17_SEMI,

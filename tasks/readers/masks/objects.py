@@ -2,6 +2,7 @@
 
     DAVIS/ImageSets/2017/val.txt    the sequences; Annotations/480p/<sequence>/<frame>.png label maps
     MOSEv2/valid/meta.json          {"videos": {id: {"length", "objects": [labels]}}}; Annotations/<video>/...
+    <video>/<frame>.png             label maps, or <video>/<object>/<frame>.png: anybody's
     sav_val/sav_val.txt             the videos; Annotations_6fps/<video>/<object>/<frame>.png, each 4th frame
 
 Saved masks are judged on them. A question would need the first frame's mask, which no request carries, so the
@@ -12,12 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from sightbench.errors import DatasetError, UsageError
-from sightbench.mask_file import highest_label
+from sightbench.mask_file import highest_label, read_labels
 from sightbench.sample import Json, LabelTruth, Sample, Text, Turn, Video
 from sightbench.tasks.readers.files.layout import LayoutReader, Source
 from sightbench.tasks.readers.masks.videos import Frames, size_of
@@ -128,6 +131,34 @@ def sav(source: Source) -> Iterator[Sample]:
                 yield _sample(name, None, video, _truth(key, masks), f"object {object}", object)
         except DatasetError as error:
             source.problems.broke(str(error), source.path)
+
+
+def folders(source: Source) -> Iterator[Sample]:
+    """Samples named <video>/<label> or <video>/<object> of a folder of videos in either form, in order of
+    name. An object is one that is there between the first and the last frame, which vos-benchmark drops."""
+    root = source.path
+    masks, images = Frames([root]), Frames([root.parent / "JPEGImages"])
+    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
+        name = folder.name
+        try:
+            inside = sorted(path.name for path in folder.iterdir() if path.is_dir())
+            for object in inside:
+                key = f"{name}/{object}"
+                video = _video(key, masks, images, name)
+                yield _sample(name, None, video, _truth(key, masks), f"object {object}", object)
+            if inside:
+                continue
+            video = _video(name, masks, images)
+            kept = list(masks.files(name).values())[1:-1]
+            for label in sorted({label for path in kept for label in _labels(path, path.stat().st_mtime_ns)}):
+                yield _sample(name, label, video, _truth(name, masks, (label,)), f"object {label}")
+        except DatasetError as error:
+            source.problems.broke(str(error), source.path)
+
+
+@lru_cache(maxsize=1 << 16)
+def _labels(path: Path, changed: int) -> tuple[int, ...]:
+    return tuple(int(label) for label in np.unique(read_labels(path)) if label)
 
 
 def _frames(root: Path, names: tuple[str, ...], source: Source) -> Frames:
