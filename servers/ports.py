@@ -17,8 +17,10 @@ from sightbench.errors import UsageError
 from sightbench.servers.engines import local_url
 from sightbench.servers.supervise import KeyWanted, serving
 
-_BELOW_EPHEMERAL = range(20_000, 32_000)
-"""Ports that no kernel gives to a connection or to whoever asks for any."""
+_LOCAL = "127.0.0.1"
+_BELOW_EPHEMERAL = range(20_000, 32_000, 150)
+"""Ports that no kernel gives to a connection or to whoever asks for any, so far from each other that what a
+launcher puts above its own has room: replicas, a router's figures (50), a mask server's engine (100)."""
 
 _SHARED = sys.platform == "linux"
 """Elsewhere a port that is bound twice is refused: it can be looked at, not held."""
@@ -35,8 +37,9 @@ def held(host: str, ports: Sequence[int]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def held_free(above: Sequence[int] = (), host: str = "127.0.0.1") -> Iterator[int]:
-    """A port that nobody has, held for a server of ours, and so are those that lie so far `above` it."""
+def held_free(above: Sequence[int] = ()) -> Iterator[int]:
+    """A port of this machine alone that nobody has, held for a server of ours, and so are those that lie so
+    far `above` it."""
     drawn = random.SystemRandom()
     while True:
         port = drawn.choice(_BELOW_EPHEMERAL)
@@ -44,8 +47,8 @@ def held_free(above: Sequence[int] = (), host: str = "127.0.0.1") -> Iterator[in
             try:
                 for each in (port, *(port + more for more in above)):
                     # Bound before it may be shared: another process that draws this port is refused.
-                    tried = holding.enter_context(_socket(host))
-                    tried.bind((host, each))
+                    tried = holding.enter_context(_socket(_LOCAL))
+                    tried.bind((_LOCAL, each))
                     _share(tried)
             except OSError:
                 continue
