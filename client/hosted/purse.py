@@ -29,6 +29,7 @@ class Purse:
         self.spent = spent
         self._cost = cost
         self._aside = Decimal(0)
+        self._refused: Decimal | None = None
         self._guessed = self._counted = 0
         self._settled = asyncio.Condition()
 
@@ -44,6 +45,7 @@ class Purse:
                     self._aside += amount
                     return amount
                 if not self._aside:
+                    self._refused = amount
                     return None
                 await self._settled.wait()
 
@@ -51,6 +53,7 @@ class Purse:
         """Sets money aside for one request of a batch; False when the rest is not enough for it."""
         amount = self.price(prompt, answer, tier)
         if self.limit is not None and self.spent + self._aside + amount > self.limit:
+            self._refused = amount
             return False
         self._aside += amount
         return True
@@ -63,9 +66,15 @@ class Purse:
         return self._cost(usage, tier, now) or self._cost(usage, None, now) or Decimal(0)
 
     def told(self) -> str:
-        """How full it is, for people."""
-        spent = f"${dollars(self.spent)}"
-        return spent if self.limit is None else f"{spent} of ${dollars(self.limit)} are spent"
+        """How full it is and why it gave nothing for a request, for people."""
+        if self.limit is None:
+            return f"${dollars(self.spent)}"
+        words = [f"${dollars(self.spent)} of ${dollars(self.limit)} are spent"]
+        if self._aside:
+            words.append(f"${dollars(self._aside)} are set aside for what was asked")
+        if self._refused is not None:
+            words.append(f"one more request may cost ${dollars(self._refused)} (--max-tokens bounds it)")
+        return ", ".join(words)
 
     async def settle(self, aside: Decimal, guess: int, reply: Reply | None) -> None:
         """Puts what the reply cost in place of what was set aside: nothing for one that failed, all of it for

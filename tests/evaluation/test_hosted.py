@@ -265,6 +265,7 @@ async def test_a_run_stops_before_it_costs_more_than_it_may(
     spent = run.summary.spent
     assert spent is not None and (spent.priced, spent.dollars) == (2, pytest.approx(0.00305))
     assert run.outcome is not None and "$0.00305 of $0.0049 are spent" in str(run.outcome.stopped)
+    assert "one more request may cost $0.00" in str(run.outcome.stopped)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -338,6 +339,7 @@ async def test_a_batch_is_no_larger_than_what_may_be_spent(
     (job,) = books.jobs.values()
     assert len(job.items) == 1
     assert run.outcome is not None and "of $0.003 are spent" in str(run.outcome.stopped)
+    assert "set aside" in str(run.outcome.stopped)
     assert not run.summary.complete
 
 
