@@ -21,6 +21,7 @@ from sightbench.scorers.dynbench import totals
 from sightbench.scorers.judged.judge import LLAVA_BENCH_JUDGE, MMVET_JUDGE, PLAN_JUDGE
 from sightbench.scorers.judged.mmscan import MMSCAN, MMSCAN_JUDGE
 from sightbench.scorers.masks.annotators import REF_DAVIS
+from sightbench.scorers.masks.gcg import GCG
 from sightbench.scorers.masks.gres import GRES
 from sightbench.scorers.masks.image_iou import CIOU, GIOU
 from sightbench.scorers.masks.proposals import DAVIS_UNSUPERVISED
@@ -46,7 +47,7 @@ _ALL: tuple[Scorer[Any, Any, Any], ...] = (
         # boxes and plans
         BOX_IOU, VLABENCH,
         # masks
-        JF, DAVIS_UNSUPERVISED, RVOS, REF_DAVIS, REVOS, REF_SAV, CIOU, GIOU, GRES,
+        JF, DAVIS_UNSUPERVISED, RVOS, REF_DAVIS, REVOS, REF_SAV, CIOU, GIOU, GRES, GCG,
         # what a judge replied
         LLAVA_BENCH_JUDGE, MMVET_JUDGE, PLAN_JUDGE, MMSCAN_JUDGE,
 )  # fmt: skip

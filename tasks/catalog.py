@@ -124,6 +124,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "refcoco-seg": tuple(benchmark.name for benchmark in image.REFCOCO),
     "grefcoco": tuple(benchmark.name for benchmark in image.GREFCOCO),
     "reasonseg": tuple(benchmark.name for benchmark in image.REASONSEG),
+    "gcg": tuple(benchmark.name for benchmark in image.GCG),
 }
 
 WHOLE = "*"

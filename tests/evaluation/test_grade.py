@@ -66,7 +66,7 @@ LINES: dict[str, dict[str, Any]] = {
     "pope": {"prediction": "Yes", "gold": "yes"},
     "davis_unsupervised": {"prediction": [{"rles": [MASK] * 3}], "gold": [[MASK] * 3]},
     "jf": {"prediction": [MASK] * 3, "gold": [MASK] * 3},
-    **{name: {"prediction": [MASK], "gold": MASK} for name in ("ciou", "giou", "gres")},
+    **{name: {"prediction": [MASK], "gold": MASK} for name in ("ciou", "giou", "gres", "gcg")},
     **{
         name: {"prediction": [MASK] * 3, "gold": [MASK] * 3}
         for name in ("rvos", "ref_davis", "revos", "ref_sav")

@@ -211,6 +211,24 @@ def reasonseg(split: str) -> Callable[[Path], None]:
     return write
 
 
+def gcg(split: str) -> Callable[[Path], None]:
+    """Two images, one with two objects."""
+
+    def write(root: Path) -> None:
+        masks = [rle.encode(block(2)), rle.encode(block(9))]
+        notes = [
+            {"id": at, "image_id": image, "category_id": 1, "segmentation": mask, "iscrowd": 0}
+            for at, (image, mask) in enumerate((("sa_1", masks[0]), ("sa_1", masks[1]), ("sa_2", masks[0])))
+        ]
+        pictures = [{"id": id, "height": HEIGHT, "width": WIDTH} for id in ("sa_1", "sa_2")]
+        for picture_ in pictures:
+            put(root / f"GranDf_HA_images/val_test/{picture_['id']}.jpg", picture())
+        file = root / f"annotations/val_test/{split}_gcg_coco_mask_gt.json"
+        put(file, {"images": pictures, "annotations": notes, "categories": [{"id": 1}]})
+
+    return write
+
+
 def groundmore(root: Path) -> None:
     """A clip of 36 frames; the object acts from its 12th to its 23rd, and one frame of those has no map."""
     clip = root / "GroundMoRe/annotations/kick_0010_0016"
@@ -318,6 +336,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     },
     **{f"reasonseg-{split}": reasonseg(split) for split in ("val", "test")},
     "vos": vos,
+    **{f"gcg-{split}": gcg(split) for split in ("val", "test")},
     "davis16": davis16,
     "davis17-semi": davis,
     "davis17-unsup": lambda root: davis(root, "Annotations_unsupervised", void=5),

@@ -703,6 +703,12 @@ MASKS: tuple[tuple[str, dict[str, str]], ...] = (
         {"unipixel": "reasonseg-val reasonseg-test"},
     ),
     ("user\n<image>\nPlease segment the place one cooks at.", {"sa2va": "reasonseg-val reasonseg-test"}),
+    (
+        "user\n<image>\nCould you please give me a brief description of the image? "
+        "Please respond with interleaved"
+        "     segmentation masks for the corresponding parts of the answer.",
+        {"sa2va": "gcg-val gcg-test"},
+    ),
 )
 # (the first target's number, the benchmarks whose first target it is)
 RES = (

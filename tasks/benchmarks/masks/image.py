@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sightbench.tasks.benchmark import Benchmark, Needed
 from sightbench.tasks.readers.files.layout import Layout, needed, reader_of
-from sightbench.tasks.readers.masks import reasonseg, refer
+from sightbench.tasks.readers.masks import gcg, reasonseg, refer
 
 FAMILY = "image masks"
 ROOTS = ("", "refer_seg/", "ref_seg/", "data/", "data/ref_seg/", "data/refer_seg/")
@@ -95,7 +95,32 @@ def _reasoning(split: str) -> Benchmark:
     )
 
 
+def _described(split: str) -> Benchmark:
+    name = f"gcg-{split}"
+    folders = ("annotations/val_test/", "annotations/gcg_val_test/", "")
+    trees = ("", "GranDf/", "glamm_data/")
+    paths = tuple(f"{tree}{folder}{split}_gcg_coco_mask_gt.json" for tree in trees for folder in folders)
+    layouts = (Layout("true masks (COCO)", paths, gcg.read),)
+    return Benchmark(
+        name=name,
+        title=f"GCG {split} (GranD-f)",
+        family=FAMILY,
+        scorers={"masks": "gcg"},
+        read=reader_of(name, layouts),
+        prompt="Could you please give me a brief description of the image? ... segmentation masks ...",
+        headline="AP50",
+        metric="AP50 and mIoU of the masks; phrases and captions (Recall, METEOR, CIDEr) are not judged",
+        reference="mbzuai-oryx/groundingLMM eval/gcg",
+        files=(*needed(layouts), Needed("images", gcg.IMAGES, media=True)),
+        profiles=("sa2va",),
+        profile="sa2va",
+        wording="gcg",
+        whole=True,
+    )
+
+
 REFCOCO = tuple(_referring(dataset, split) for dataset, (_, splits) in SPLITS.items() for split in splits)
 GREFCOCO = tuple(_generalised(split) for split in ("val", "testA", "testB"))
 REASONSEG = tuple(_reasoning(split) for split in ("val", "test"))
-IMAGE: tuple[Benchmark, ...] = (*REFCOCO, *GREFCOCO, *REASONSEG)
+GCG = tuple(_described(split) for split in ("val", "test"))
+IMAGE: tuple[Benchmark, ...] = (*REFCOCO, *GREFCOCO, *REASONSEG, *GCG)
