@@ -20,12 +20,10 @@ from typing import Any
 import msgspec
 import numpy as np
 import orjson
-from PIL import Image as Pixels
-from PIL import UnidentifiedImageError
 
 from sightbench import rle
 from sightbench.errors import DatasetError, UsageError
-from sightbench.mask_file import check_side, read_labels
+from sightbench.mask_file import read_labels
 from sightbench.mask_text import MaskText
 from sightbench.sample import Reply, Sample, Video
 
@@ -126,14 +124,7 @@ def _label_maps(folder: Path, names: tuple[str, ...]) -> tuple[np.ndarray | None
 
 
 def _encoded(path: Path) -> dict[str, Any]:
-    try:
-        with Pixels.open(path) as image:
-            check_side(image, path)
-            # Indices of a palette as they are: the colour of object 1 may be black.
-            pixels = np.asarray(image if image.mode in ("P", "L", "1") else image.convert("L"))
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Pixels.DecompressionBombError) as error:
-        raise DatasetError(f"not a readable mask image ({error})", path) from None
-    return rle.encode(pixels)
+    return rle.encode(read_labels(path, or_luminance=True))
 
 
 def _in_results(path: Path) -> Find:

@@ -95,23 +95,22 @@ def _open(path: Path, size: int, changed: int) -> MaskFile:
         ) from None
 
 
-def read_labels(path: Path) -> npt.NDArray[np.uint8]:
-    """The indices of a label map, h x w: never luminance, for object 1 may be black. DatasetError."""
+def read_labels(path: Path, *, or_luminance: bool = False) -> npt.NDArray[np.uint8]:
+    """The indices of a label map, h x w: never luminance, for object 1 may be black. An image in colours has
+    none: its luminance, or DatasetError, as for what is no image or larger than any mask."""
     try:
         with Image.open(path) as image:
-            check_side(image, path)
-            if image.mode not in ("P", "L", "1"):
+            # By the header: a few KB of PNG may hold gigabytes.
+            if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
+                limit = f"a mask has at most {MAX_PIXELS} pixels and {MAX_SIDE} a side"
+                raise DatasetError(f"is {image.width} x {image.height}: {limit}", path)
+            if image.mode in ("P", "L", "1"):
+                return np.asarray(image)
+            if not or_luminance:
                 raise DatasetError(f"no label map: its mode is {image.mode}, expected a palette", path)
-            return np.asarray(image)
+            return np.asarray(image.convert("L"))
     except UNREADABLE as error:
         raise DatasetError(f"not a readable mask image ({error})", path) from None
-
-
-def check_side(image: Image.Image, path: Path) -> None:
-    """DatasetError for an image larger than any mask, by its header: a few KB of PNG may hold gigabytes."""
-    if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
-        size = f"{image.width} x {image.height}"
-        raise DatasetError(f"is {size}: a mask has at most {MAX_PIXELS} pixels and {MAX_SIDE} a side", path)
 
 
 def highest_label(path: Path) -> int:

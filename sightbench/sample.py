@@ -130,7 +130,8 @@ class LabelTruth:
     """Where true masks lie in images, one a frame: `files` below `folder`, "" where a frame's mask is empty.
 
     `labels` are the palette indices that make up the object; none: whatever is brighter than 0, or with
-    `indexed` whatever has another index. `voids` says that pixels of index 255 count for nothing.
+    `indexed` whatever has another index, if the image has a palette or is grey. `voids` says that pixels of
+    index 255 count for nothing.
     """
 
     folder: str

@@ -75,7 +75,8 @@ def labelled(
     path = folder / name
     if wrong := flaw(path):
         raise DatasetError(wrong, path)
-    pixels = read_labels(path) if labels or indexed else _luminance(path)
+    by_index = labels or indexed
+    pixels = read_labels(path, or_luminance=not labels) if by_index else _luminance(path)
     if pixels.shape != size:
         raise DatasetError(f"its size is {[*pixels.shape]}, the frame's {[*size]}", path)
     if not labels:

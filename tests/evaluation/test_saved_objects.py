@@ -213,6 +213,15 @@ def test_two_folders_of_pngs_are_judged_by_every_definition_in_one_command(tmp_p
     assert set(judged("vos", data, saved)[1]) == {"vos/cat/1", "vos/cat/2", "vos/owl/3"}
 
 
+def test_of_a_mask_in_colours_all_that_is_not_black_is_foreground(tmp_path: Path) -> None:
+    data = formats.make("davis16", tmp_path / "data")
+    saved = truth_as_saved("davis16", data, tmp_path / "saved")
+    for path in (saved / "cat/00001.png", data / TRUE_MASKS["davis16"] / "cat/00001.png"):
+        grey = np.asarray(Image.open(path))
+        Image.fromarray(np.stack([grey, 0 * grey, 0 * grey], axis=2)).save(path)
+    assert judged("davis16", data, saved)[0].value == 100.0
+
+
 def test_nothing_is_asked(tmp_path: Path) -> None:
     data = formats.make("sa-v-val", tmp_path / "data")
     with pytest.raises(UsageError, match="sa-v-val is not asked: its objects are named by a mask"):

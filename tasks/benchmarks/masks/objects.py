@@ -58,9 +58,7 @@ DAVIS16 = _row(
     "davis16",
     "DAVIS 2016 val",
     _lists("2016/val.txt", "480p/val.txt"),
-    objects.davis(
-        Davis(("Annotations_2016/480p", "Annotations/480p", "Annotations/Full-Resolution"), binary=True)
-    ),
+    objects.davis(Davis(("Annotations/480p", "Annotations/Full-Resolution"), binary=True)),
     what="list of sequences",
     definition="davis",
     headline="J&F, mean over sequences",

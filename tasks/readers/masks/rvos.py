@@ -128,6 +128,7 @@ class _Reading:
         counted = _counted(listed) if self._rules.counted else {}
         for name, entry in listed.videos.items():
             if name in others:
+                problems.skip("videos of the other split", Path(name))
                 continue
             try:
                 video = self._frames.video(name, entry.frames, name)
@@ -168,8 +169,6 @@ class _Reading:
             path = self._folder / name
             if path.is_file():
                 found |= set(meta(path).videos)
-        if found:
-            self._source.problems.skip(f"{len(found)} videos of the other split", self._source.path)
         return found
 
     def _whole_foreground(self, name: str, entry: VideoEntry) -> tuple[tuple[str, ...], str | None]:
