@@ -26,9 +26,10 @@ from sightbench import rle
 from sightbench.mask_text import MaskText
 from sightbench.rle import MaskError, Rle
 from sightbench.sample import Json
-from sightbench.scorers.aggregate import by_category, mean_value
+from sightbench.scorers.aggregate import by_category, mean_detail, mean_value
 from sightbench.scorers.fields import Fields
 from sightbench.scorers.groups import valued
+from sightbench.scorers.masks.mask_box import hits_box
 from sightbench.scorers.masks.overlap import overlaps
 from sightbench.scorers.masks.scorer import Masks
 from sightbench.scorers.masks.shapes import FORMS, ImageTruth, image_truth
@@ -45,6 +46,9 @@ ABSENT = ("no masks field", "no object")
 
 class ImageFields(Fields, frozen=True, kw_only=True):
     ignore: Annotated[Any, Meta(description="RLE of pixels that count for nothing (ReasonSeg)")] = None
+    bbox: Annotated[
+        list[float] | None, Meta(description="the target's [left, top, width, height] (UniPixel's BBox Acc)")
+    ] = None
     no_target: Annotated[
         bool | None, Meta(description="the model says itself whether there is no target (a [REJ] token)")
     ] = None
@@ -90,6 +94,9 @@ def judge(extraction: Extraction, gold: ImageTruth, fields: ImageFields, context
     """The IoU (0..1) of one expression; `detail` has the pixels of intersection (I) and union (U), both also
     as corrected, which is what cIoU is made of."""
     grade = _judge(extraction, gold, context.profile)
+    if context.profile is Profile.UNIPIXEL and fields.bbox is not None:
+        mask = chosen(extraction.answer, context.profile) if grade.status == "scored" else None
+        grade = replace(grade, detail={**grade.detail, "box_hit": hits_box(mask, fields.bbox)})
     if context.profile is Profile.SA2VA_PAPER and extraction.rule in ABSENT:
         return replace(grade, value=0.0, detail={**grade.detail, "left_out": True})
     return grade
@@ -188,6 +195,7 @@ def _summed_up(rows: Sequence[Row], name: str, first: Number, other_name: str, o
         first(f"{name} corrected", rows, "_corrected"),
         other(f"{other_name} corrected", rows, "_corrected"),
         *precisions(rows),
+        mean_detail("BBox Acc", rows, "box_hit"),
     ]
     return replace(first(name, rows, ""), parts=tuple(part for part in parts if part.n))
 

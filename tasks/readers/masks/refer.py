@@ -63,6 +63,7 @@ class Annotation(msgspec.Struct):
     image_id: int
     segmentation: msgspec.Raw
     iscrowd: int = 0
+    bbox: tuple[float, float, float, float] | None = None
 
 
 class Instances(msgspec.Struct):
@@ -91,6 +92,7 @@ def reader(split: str, folders: Sequence[str] = IMAGES, *, generalised: bool = F
                 continue
             image = known.images.get(ref.image_id)
             objects = None if image is None else known.segmentations(ref)
+            box = None if generalised else known.box(ref)
             if image is None or objects is None:
                 what = f"reference {ref.ref_id} means an image or an annotation that instances.json lacks"
                 source.problems.broke(what, source.path, position)
@@ -117,6 +119,7 @@ def reader(split: str, folders: Sequence[str] = IMAGES, *, generalised: bool = F
                         "sent_id": sentence.sent_id,
                         "image_id": ref.image_id,
                         "num_frames": 1,
+                        **({} if box is None else {"bbox": box}),
                     },
                 )
 
@@ -127,6 +130,11 @@ class _Known:
     def __init__(self, content: Instances) -> None:
         self.images = {image.id: image for image in content.images}
         self._annotations = {annotation.id: annotation for annotation in content.annotations}
+
+    def box(self, ref: Reference) -> list[float] | None:
+        """The box of a reference to one annotation, None where there is none."""
+        annotation = None if isinstance(ref.ann_id, list) else self._annotations.get(ref.ann_id)
+        return None if annotation is None or annotation.bbox is None else list(annotation.bbox)
 
     def segmentations(self, ref: Reference) -> list[Any] | None:
         """What a reference means as COCO writes it, crowds left out; None where an annotation is unknown."""
