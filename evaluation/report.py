@@ -203,7 +203,8 @@ def _facts(record: RunRecord) -> Iterator[Fact]:
     """What a reader needs to repeat or to doubt the run, in reading order."""
     yield Fact("model", record.model)
     for server in record.servers:
-        engine = " ".join(str(server[key]) for key in ("engine", "version") if server.get(key))
+        seen = (str(server[key]) for key in ("engine", "version") if server.get(key))
+        engine = record.provider or " ".join(seen)
         root = server.get("root")
         weights = f", weights {root}" if root not in (None, server.get("model")) else ""
         yield Fact("server", f"{server.get('endpoint', '')} ({engine}{weights})")

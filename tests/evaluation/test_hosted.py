@@ -68,6 +68,7 @@ async def test_a_hosted_model_is_evaluated_and_the_report_names_what_went_out_di
         assert page is not None
         command = re.search(r'"command":("(?:[^"\\]|\\.)*")', page.read_text())
         assert command is not None
+        assert f"({name})" in page.read_text()
         typed = shlex.split(json.loads(command[1]))
         done = await asyncio.to_thread(CliRunner().invoke, cli, typed[typed.index("--endpoint") :])
         assert done.exit_code == 0, done.output
@@ -168,6 +169,21 @@ async def test_a_batch_gives_the_same_scores_as_asking_live(
     assert fingerprints(two.folder) == asked
     # Two questions that are the same request are paid once.
     assert len(books.paid) == len(set(asked.values())) and set(books.paid.values()) == {1}
+
+
+async def test_what_a_batch_does_not_answer_is_asked_live_by_the_same_command_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    broken = {"error": {"message": "broken", "type": "invalid_request_error", "code": None}}
+    books = services.Books(run=lambda key, body: (400, broken))
+    async with hosted("openai") as (server, service):
+        with_batches(service, "openai", server, books)
+        one = await evaluate_async(options(server, "openai", tmp_path, batch="api"))
+        assert one.outcome is not None and one.outcome.answered == 0 and not one.summary.complete
+        two = await evaluate_async(options(server, "openai", tmp_path))
+    assert two.outcome is not None and (two.outcome.answered, two.outcome.failed) == (3, 0)
+    assert two.summary.complete and not books.paid
 
 
 async def test_a_batch_is_looked_at_ended_and_collected_the_next_day(
