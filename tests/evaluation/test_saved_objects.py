@@ -66,6 +66,7 @@ def test_the_true_masks_as_somebody_saved_them_are_all_right(name: str, tmp_path
     data = formats.make(name, tmp_path / "data")
     headline, _ = judged(name, data, truth_as_saved(name, data, tmp_path / "saved"))
     assert (part(headline, "J"), headline.n) == (100.0, OBJECTS[name])
+    assert headline.clusters == (2 if name.startswith("davis17") else 1), "objects of a video go together"
     # MOSEv2's disk of frames as small as these is empty, and so is what it matches.
     assert headline.value == 100.0 or name == "mosev2"
 
@@ -220,6 +221,14 @@ def test_of_a_mask_in_colours_all_that_is_not_black_is_foreground(tmp_path: Path
         grey = np.asarray(Image.open(path))
         Image.fromarray(np.stack([grey, 0 * grey, 0 * grey], axis=2)).save(path)
     assert judged("davis16", data, saved)[0].value == 100.0
+
+
+def test_a_sequence_whose_truth_lacks_a_frame_is_named(tmp_path: Path) -> None:
+    data = formats.make("davis17-semi", tmp_path / "data")
+    saved = truth_as_saved("davis17-semi", data, tmp_path / "saved")
+    (data / TRUE_MASKS["davis17-semi"] / "cat/00001.png").unlink()
+    with pytest.raises(DatasetError, match="sequence cat has 2 label maps for 3 frames"):
+        kept("davis17-semi", data, saved)
 
 
 def test_nothing_is_asked(tmp_path: Path) -> None:

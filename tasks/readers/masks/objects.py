@@ -60,13 +60,16 @@ def davis(rules: Davis) -> LayoutReader:
 
     def read(source: Source) -> Iterator[Sample]:
         root = source.path.parents[2]
-        masks, images = (
-            _frames(root, rules.annotations, source),
-            Frames([root / name for name in rules.images]),
-        )
+        masks = _frames(root, rules.annotations, source)
+        images = Frames([root / name for name in rules.images])
         for name in _listed(source.path):
             try:
                 video = _video(name, masks, images)
+                there, pictures = len(video.frames), len(images.files(name))
+                if pictures and pictures != there:
+                    raise DatasetError(
+                        f"sequence {plain(name, 80)} has {there} label maps for {pictures} frames"
+                    )
                 if rules.binary:
                     yield _sample(name, None, video, _truth(name, masks), "the object")
                     continue
@@ -193,8 +196,8 @@ def _video(key: str, masks: Frames, images: Frames, name: str | None = None) -> 
     names = masks.files(key)
     if not names:
         raise DatasetError(f"{plain(key, 80)} has no annotations in {masks.folder(key)}")
-    pictures = images.files(key if name is None else name)
-    return Video(key, tuple(pictures.get(stem, path) for stem, path in names.items()))
+    pictures = images.files(name or key)
+    return Video(name or key, tuple(pictures.get(stem, path) for stem, path in names.items()))
 
 
 def _truth(key: str, masks: Frames, labels: tuple[int, ...] = (), *, voids: bool = False) -> LabelTruth:
