@@ -66,12 +66,13 @@ def object_masks(gold: StoredMasks, reply: Reply | None, score: Score, cache: Ca
                 predicted.append(None if frame is None else rle.read(frame))
             except MaskError:
                 predicted.append(None)
-    definition = str(score.detail.get("definition", "dynbench"))
+    definition = str(score.detail.get("definition", ""))
     if score.status == "unparsed":
         # No mask that counts: 0 at every J and tolerance.
         return Masks(tuple(predicted), truth, definition=definition)
     if score.status != "scored":
         return Masks(tuple(predicted), truth)
+    definition = definition or "dynbench"
     # An answer without an object that is scored is an empty mask in every frame.
     predicted = predicted or [None] * len(truth)
     try:
