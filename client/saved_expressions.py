@@ -30,8 +30,13 @@ from sightbench.sample import Reply, Sample, Video
 Find = Callable[[Sample], "Reply | None"]
 """The reply of a sample, None if nothing of it is there. DatasetError for a file that cannot be read."""
 
-LabelMaps = Callable[[Path, tuple[str, ...]], Sequence["np.ndarray | None"]]
+LabelMap = Mapping[int, Mapping[str, Any]]
+"""The RLE of each label that is there; of BACKGROUND an empty one."""
+
+LabelMaps = Callable[[Path, tuple[str, ...]], Sequence["LabelMap | None"]]
 """(folder, names of frames) -> the label maps; those of a video are kept for its next object."""
+
+BACKGROUND = 0
 
 FORMS = (
     "<video>/<expression>/<frame>.png in a folder, a results.json of {video: {expression: "
@@ -108,19 +113,26 @@ def _in_label_maps(
             maps = label_maps(folder, tuple(names))
             if not any(each is not None for each in maps):
                 return None
-            highest = max(int(each.max(initial=0)) for each in maps if each is not None)
+            highest = max(max(each) for each in maps if each is not None)
             labels = (label,) if label else range(1, highest + 1)
-            return _reply(
-                sample,
-                [[None if each is None else rle.encode(each == one) for each in maps] for one in labels],
-            )
+            return _reply(sample, [[_of_label(each, one) for each in maps] for one in labels])
     return None
 
 
-def _label_maps(folder: Path, names: tuple[str, ...]) -> tuple[np.ndarray | None, ...]:
+def _of_label(label_map: LabelMap | None, label: int) -> Mapping[str, Any] | None:
+    return None if label_map is None else label_map.get(label, label_map[BACKGROUND])
+
+
+def _label_maps(folder: Path, names: tuple[str, ...]) -> tuple[LabelMap | None, ...]:
     """The label maps of a video; None where there is none."""
     files = [folder / f"{name}.png" for name in names]
-    return tuple(read_labels(file) if file.is_file() else None for file in files)
+    return tuple(_label_map(file) if file.is_file() else None for file in files)
+
+
+def _label_map(path: Path) -> LabelMap:
+    pixels = read_labels(path)
+    found = {int(label): rle.encode(pixels == label) for label in np.unique(pixels)}
+    return {**found, BACKGROUND: rle.to_wire(rle.empty(*pixels.shape))}
 
 
 def _encoded(path: Path) -> dict[str, Any]:
