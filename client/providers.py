@@ -136,6 +136,7 @@ PROVIDERS: tuple[Provider, ...] = (
     ),
     # https://openrouter.ai/docs/features/multimodal/images: how many images varies by provider and model.
     Provider("openrouter", hosts=("openrouter.ai",), key_env="OPENROUTER_API_KEY", prices="openrouter"),
+    # https://help.aliyun.com/zh/model-studio/vision: images as the model's tokens allow, 10 MB each in base64
     Provider("dashscope", hosts=("aliyuncs.com",), key_env="DASHSCOPE_API_KEY", batches="openai"),
     # https://docs.together.ai/docs/inference/batch/overview
     Provider(
