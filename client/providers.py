@@ -167,14 +167,15 @@ PROVIDERS: tuple[Provider, ...] = (
         prices="mistral",
         batches="mistral",
     ),
-    # https://console.groq.com/docs/vision: 5 images, 4 MB with base64 in it
+    # https://console.groq.com/docs/vision and .../docs/model/NAME, the largest they name: 5 images (3 for
+    # Qwen3.6), 20 MB (4 MB of base64 for Llama 4)
     Provider(
         "groq",
         hosts=("api.groq.com",),
         key_env="GROQ_API_KEY",
         token_limit="max_completion_tokens",
         max_images=5,
-        max_body=4 * MIB,
+        max_body=20 * MIB,
         prices="groq",
         batches="openai",
     ),
