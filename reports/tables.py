@@ -49,9 +49,13 @@ def render(summary: Summary, *, full: bool = False) -> RenderableType:
         parts.append(_overview(summary.model, plain, full))
     # What is true of the whole run is said once, below.
     common = {str(note) for note in summary.run.get("notes", ())}
+    imported = "imported" in (summary.run.get("request") or {})
     for benchmark in summary.benchmarks:
         own = tuple(note for note in benchmark.notes if note not in common)
-        parts += [Text(line, style=style) for line, style in remarks(replace(benchmark, notes=own))]
+        parts += [
+            Text(line, style=style)
+            for line, style in remarks(replace(benchmark, notes=own), imported=imported)
+        ]
     if absent := summary.run.get("absent"):
         parts.append(Text(f"left out, their files are not there: {', '.join(absent)}", style="yellow"))
     parts += [Text(str(note), style="yellow") for note in summary.run.get("notes", ())]
@@ -82,8 +86,8 @@ def precision(metric: Metric) -> str:
     return line
 
 
-def remarks(benchmark: BenchmarkSummary) -> list[tuple[str, str]]:
-    """(line, style) pairs: what a reader must know before quoting the number."""
+def remarks(benchmark: BenchmarkSummary, *, imported: bool = False) -> list[tuple[str, str]]:
+    """(line, style) pairs: what a reader must know before quoting the number; `imported`, not asked."""
     cover = benchmark.coverage
     lines = []
     if sure := precision(benchmark.headline):
@@ -101,7 +105,8 @@ def remarks(benchmark: BenchmarkSummary) -> list[tuple[str, str]]:
         told = (
             f"{benchmark.title}: {cover.answered} of {cover.asked} answered ({kinds}). The others are in no "
         )
-        lines.append((told + "number above; run the same command again to ask them.", "bold red"))
+        ask = "what was imported does not hold them" if imported else "run the same command again to ask them"
+        lines.append((f"{told}number above; {ask}.", "bold red"))
     odd = [
         f"{count} {what}"
         for count, what in (

@@ -142,6 +142,10 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     shutil.rmtree(saved / "dog")
     found = kept("davis17-semi", data, saved)
     assert found.missing == ("davis17-semi/dog/1", "davis17-semi/dog/2")
+    told = " ".join((score(found.run).folder / "report.txt").read_text().split())
+    assert (
+        "2 of 4 answered (2 unasked). The others are in no number above; what was imported does not" in told
+    )
     (saved / "cat/00002.png").write_bytes(b"no image")
     with pytest.raises(DatasetError, match="not a readable mask image"):
         kept("davis17-semi", data, saved)
