@@ -28,9 +28,9 @@ class Provider:
     `token_limit` is the name of the reply-length parameter; `frame_lists` tells whether
     `data:video/jpeg;base64,f1,f2` is understood; `part_ids` whether media parts may carry a `uuid`;
     `running`/`waiting` are the names of the gauges in `/metrics`. `hosted` is a service with a bill, whose
-    models may change under their names. `max_images` and `max_body` are what one request may hold, in images
-    and bytes, None where no document was found that says it for all of a service's models; a document's MB is
-    taken for the larger MiB, so that nothing is held back that the service takes.
+    models may change under their names. `max_images` and `max_body` are
+    the most that the service's documents let a request to any of its models hold, in images and bytes (a MB
+    is taken for the larger MiB), None where they do not say.
     `prices` is the name the price table has for it, `batches` the wire of its batch API, None for none.
     """
 
