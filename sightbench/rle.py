@@ -55,12 +55,13 @@ def read(wire: object, frame: int | None = None) -> Rle:
     Raises MaskError for a wrong size or type. The text of `counts` is not looked into here: the
     counting cores and `lengths` do that, so that a mask is read only once.
     """
-    # dict first: asking whether something is a Mapping takes longer than all the rest
-    if not isinstance(wire, dict | Mapping):
+    # dict first: asking whether something is a Mapping takes longer than all the rest. Tuples of types,
+    # because a union of them would be made anew for every mask.
+    if not isinstance(wire, (dict, Mapping)):
         raise MaskError(f'expected {{"size", "counts"}}, got {type(wire).__name__}', frame)
     h, w = _size(wire.get("size"), frame)
     counts = wire.get("counts")
-    if isinstance(counts, str | bytes):
+    if isinstance(counts, (str, bytes)):
         return Rle(h, w, counts)
     if isinstance(counts, list):
         return from_lengths(h, w, _uncompressed(counts, h * w, frame))
@@ -270,7 +271,7 @@ def check_size(h: int, w: int, frame: int | None = None, whose: str = "mask") ->
 
 
 def _size(size: object, frame: int | None) -> tuple[int, int]:
-    if isinstance(size, list | tuple) and len(size) == 2:
+    if isinstance(size, (list, tuple)) and len(size) == 2:
         h, w = size
         # bool is an int to isinstance, so `type(...) is int`: [true, true] is not a size
         if type(h) is int and type(w) is int:
