@@ -7,6 +7,9 @@ and each annotation's masks are decoded when they are asked for.
 from __future__ import annotations
 
 import mmap
+import os
+import stat
+import struct
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +29,9 @@ VOID = 255
 
 UNREADABLE = (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError)
 """What Pillow raises on damaged files."""
+
+_SMALLEST = MAX_PIXELS // 8 // 1032
+"""Bytes below which no image can be too large: one bit a pixel, and deflate packs 1,032 bytes into one."""
 
 
 class _Foreground(msgspec.Struct):
@@ -98,12 +104,10 @@ def _open(path: Path, size: int, changed: int) -> MaskFile:
 def read_labels(path: Path, *, or_luminance: bool = False) -> npt.NDArray[np.uint8]:
     """The indices of a label map, h x w: never luminance, for object 1 may be black. An image in colours has
     none: its luminance, or DatasetError, as for what is no image or larger than any mask."""
+    if wrong := flaw(path):
+        raise DatasetError(wrong, path)
     try:
         with Image.open(path) as image:
-            # By the header: a few KB of PNG may hold gigabytes.
-            if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
-                limit = f"a mask has at most {MAX_PIXELS} pixels and {MAX_SIDE} a side"
-                raise DatasetError(f"is {image.width} x {image.height}: {limit}", path)
             if image.mode in ("P", "L", "1"):
                 return np.asarray(image)
             if not or_luminance:
@@ -117,3 +121,36 @@ def highest_label(path: Path) -> int:
     """The highest label of a label map, VOID left aside; of a video's first frame DAVIS's count of its
     objects. DatasetError."""
     return int(max((label for label in np.unique(read_labels(path)).tolist() if label != VOID), default=0))
+
+
+def flaw(path: Path) -> str | None:
+    """Why no mask is read from the file, by its kind and its header; None for a file that may hold one, or
+    that is not there. A pipe would be waited for, and 12,000 x 12,000 pixels fit into 20 KB."""
+    try:
+        found = os.stat(path)
+        if not stat.S_ISREG(found.st_mode):
+            return "is no file but a folder, a pipe or a device"
+        if found.st_size < _SMALLEST:
+            return None
+        width, height = _size_of(path)
+    except OSError:
+        return None
+    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
+        return f"is {width} x {height}: a mask has at most {MAX_PIXELS} pixels and {MAX_SIDE} a side"
+    return None
+
+
+def _size_of(path: Path) -> tuple[int, int]:
+    """(width, height) by the header; (0, 0) for what is no image. Raises OSError."""
+    with path.open("rb") as file:
+        start = file.read(24)
+    if start.startswith(b"\x89PNG\r\n\x1a\n") and len(start) == 24:
+        width, height = struct.unpack(">II", start[16:])
+        return int(width), int(height)
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except Image.DecompressionBombError:
+        return MAX_SIDE + 1, MAX_SIDE + 1
+    except (ValueError, SyntaxError, TypeError, struct.error):
+        return 0, 0

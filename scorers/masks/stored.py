@@ -12,9 +12,8 @@ from PIL import Image
 
 from sightbench import rle
 from sightbench.errors import DatasetError
-from sightbench.mask_file import UNREADABLE, open_masks, read_labels
+from sightbench.mask_file import UNREADABLE, flaw, open_masks, read_labels
 from sightbench.rle import MaskError, Rle
-from sightbench.scorers.masks.image_file import flaw
 
 Layers = tuple[tuple[Rle, ...], ...]
 """Per frame where at least 1, 2, 3, ... of some masks lie (rle.levels)."""

@@ -26,11 +26,10 @@ from PIL import Image
 from sightbench import rle
 from sightbench.errors import DatasetError, FieldError
 from sightbench.json_record import from_json
-from sightbench.mask_file import VOID
+from sightbench.mask_file import VOID, flaw
 from sightbench.rle import MaskError, Rle
 from sightbench.sample import LabelTruth, MaskTruth, RleTruth, StoredMasks
 from sightbench.scorers.masks import stored
-from sightbench.scorers.masks.image_file import flaw
 
 FILE_NAME = ".sightbench-masks.jsonl"
 ABSENT_SIZE = (480, 640)  # what Dyn-Bench makes of a first mask that is not there
