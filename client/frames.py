@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import math
-import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from sightbench.files import opened_image
 
 
 def sampled(total: int, fps: float | None, frames: int | None, wanted_fps: float | None) -> Sequence[int]:
@@ -42,24 +43,20 @@ def resized(
 
     OSError or ValueError for what is no image, a damaged one, or one too large to open safely.
     """
-    from PIL import Image
+    from PIL.Image import Resampling
 
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            pixels = image.width * image.height
-            if max_pixels is not None and pixels > max_pixels:
-                scale = math.sqrt(max_pixels / pixels)
-                size = (max(1, int(image.width * scale)), max(1, int(image.height * scale)))
-            elif min_pixels is not None and pixels < min_pixels:
-                scale = math.sqrt(min_pixels / pixels)
-                size = (math.ceil(image.width * scale), math.ceil(image.height * scale))
-            else:
-                return data, None
-            lossy = image.format == "JPEG"
-            fitted = image.convert("L" if image.mode == "L" else "RGB").resize(size, Image.Resampling.BICUBIC)
-    except (SyntaxError, TypeError, struct.error, Image.DecompressionBombError) as error:
-        # What Pillow raises of damaged files, besides OSError and ValueError.
-        raise ValueError(str(error) or type(error).__name__) from error
+    with opened_image(data) as image:
+        pixels = image.width * image.height
+        if max_pixels is not None and pixels > max_pixels:
+            scale = math.sqrt(max_pixels / pixels)
+            size = (max(1, int(image.width * scale)), max(1, int(image.height * scale)))
+        elif min_pixels is not None and pixels < min_pixels:
+            scale = math.sqrt(min_pixels / pixels)
+            size = (math.ceil(image.width * scale), math.ceil(image.height * scale))
+        else:
+            return data, None
+        lossy = image.format == "JPEG"
+        fitted = image.convert("L" if image.mode == "L" else "RGB").resize(size, Resampling.BICUBIC)
     out = io.BytesIO()
     if lossy:
         fitted.save(out, "JPEG", quality=95)

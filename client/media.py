@@ -24,7 +24,7 @@ from sightbench.client.dialects.table import DIALECTS, VideoPart
 from sightbench.client.frames import decoded, resized, sampled
 from sightbench.client.providers import DialectName
 from sightbench.client.settings import Mode
-from sightbench.files import sha256_of
+from sightbench.files import refuse_pipe, sha256_of
 from sightbench.sample import Image, Media, Painted, SentMedia, Slice, Video
 
 CACHE_BYTES = 256 * 2**20
@@ -91,6 +91,7 @@ def read(media: Media) -> bytes:
         if isinstance(media, bytes):
             return media
         if isinstance(media, Path):
+            refuse_pipe(media)
             return media.read_bytes()
         if isinstance(media, Painted):
             return media.paint(read(media.source))
@@ -126,6 +127,7 @@ def encode(part: Image | Video, plan: Plan) -> Encoded:
         return _container(part.file)
     segments = None if plan.frames or plan.fps else part.segments
     try:
+        refuse_pipe(part.file)
         frames, indices, total, fps = decoded(
             part.file, part.span, plan.frames or (None if plan.fps else DECODED_FRAMES), plan.fps, segments
         )
@@ -274,6 +276,7 @@ def _video_type(file: Path) -> str:
 
 def _digest(file: Path) -> str:
     try:
+        refuse_pipe(file)
         return sha256_of(file)
     except (OSError, ValueError) as error:
         raise MediaError(f"cannot read {file}: {getattr(error, 'strerror', None) or error}") from error

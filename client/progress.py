@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -65,7 +66,7 @@ def line(counts: Progress, total: int | None, now: float) -> str:
 @contextmanager
 def shown(total: int | None, stream: TextIO) -> Iterator[Callable[[Progress], None]]:
     """Gives a function for `ask(..., progress=)`: a live bar if `stream` is a terminal, else a line every
-    half minute and one at the end."""
+    half minute and one at the end. The function raises BrokenPipeError once nobody reads them."""
     if stream.isatty():
         with _live(total, stream) as show:
             yield show
@@ -75,6 +76,8 @@ def shown(total: int | None, stream: TextIO) -> Iterator[Callable[[Progress], No
 
         def log(counts: Progress) -> None:
             latest[:] = [counts]
+            if _unread(stream):
+                raise BrokenPipeError
             now = time.monotonic()
             if now - last[0] >= LOG_EVERY:
                 last[0] = now
@@ -83,6 +86,16 @@ def shown(total: int | None, stream: TextIO) -> Iterator[Callable[[Progress], No
         yield log
         if latest:
             print(printable(line(latest[0], total, time.monotonic())), file=stream, flush=True)
+
+
+def _unread(stream: TextIO) -> bool:
+    """Whether it is a pipe whose reader has gone, which is otherwise known only once something is written."""
+    try:
+        poll = select.poll()
+        poll.register(stream.fileno(), 0)
+        return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+    except (AttributeError, OSError, ValueError):
+        return False  # not a file, or a system without poll
 
 
 @contextmanager

@@ -81,7 +81,7 @@ class RequestOptions(Sampling):
     )
     fps: float | None = flag(None, "Sample video files at this rate.", "what a request carries", above=0)
     min_pixels: int | None = flag(
-        None, "Enlarge smaller images to this many pixels.", "what a request carries", least=1
+        None, "Enlarge smaller images to this many pixels.", "what a request carries", least=1, most=2**26
     )
     max_pixels: int | None = flag(
         None, "Shrink larger images to this many pixels.", "what a request carries", least=1

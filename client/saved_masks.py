@@ -6,17 +6,17 @@ Dyn-Bench's own `mask_details/<dataset>/<scene>_<suffix>_output/frame_0000.png` 
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
-from PIL import Image
 
 from sightbench.errors import DatasetError
+from sightbench.files import opened_image
 from sightbench.mask_text import MaskText
+from sightbench.rle import MAX_PIXELS
 from sightbench.sample import MaskTruth, Reply, Sample
 
 FORMS = "<scene>/frame_0000_obj1.png or <dataset>/<scene>_<task>_output/frame_0000.png"
@@ -70,10 +70,9 @@ def _encode(path: Path) -> dict[str, Any]:
     from pycocotools import mask as coco
 
     try:
-        with Image.open(path) as image:
+        with opened_image(path, MAX_PIXELS) as image:
             pixels = np.asarray(image.convert("L"))
-    except (OSError, ValueError, SyntaxError, TypeError, struct.error, Image.DecompressionBombError) as error:
-        # What Pillow raises of damaged files.
+    except (OSError, ValueError) as error:
         raise DatasetError(f"not a readable mask image ({error})", path) from None
     rle = coco.encode(np.asfortranarray(pixels > 0, dtype=np.uint8))
     return {"size": [int(side) for side in rle["size"]], "counts": rle["counts"].decode("ascii")}

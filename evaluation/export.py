@@ -71,7 +71,10 @@ def export(
                 made = mask_export.export_masks(dataset, journal, kind, out or run.folder)
                 written.append(Exported(*made))
                 continue
-            found = list(answers(dataset, journal, run.record.scoring))
+            # These forms are of texts: a mask has no place in them.
+            found = [a for a in answers(dataset, journal, run.record.scoring) if a.sample.wants == "text"]
+            if not found and "masks" in benchmark.scorers:
+                continue
             ending, content = submission(kind, found)
             path = (out or run.folder) / f"submission-{benchmark.name}{ending}"
             path.parent.mkdir(parents=True, exist_ok=True)

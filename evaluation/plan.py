@@ -9,12 +9,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from sightbench.client.media import MediaError
 from sightbench.client.probe import ServerInfo
 from sightbench.client.providers import chosen as chosen_provider
 from sightbench.client.run import preview, settle
 from sightbench.client.settings import Settings
 from sightbench.client.transport.address import label
-from sightbench.errors import EndpointError
+from sightbench.errors import DatasetError, EndpointError
 from sightbench.evaluation.options import Options
 from sightbench.evaluation.selection import check
 from sightbench.evaluation.start.begin import Begun, Note, begin
@@ -115,6 +116,9 @@ async def _previews(
     sizes = {}
     examples: dict[str, tuple[str, dict[str, Any]]] = {}
     for key, sample in first.items():
-        request, sizes[key] = await preview(sample, settled)
+        try:
+            request, sizes[key] = await preview(sample, settled)
+        except MediaError as error:
+            raise DatasetError(f"{sample.id} cannot be asked: {error}") from None
         examples.setdefault(sample.wants, (sample.id, request))
     return sizes, dict(examples.values())

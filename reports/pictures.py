@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-from PIL import Image as Pixels
-
+from sightbench.files import opened_image, refuse_pipe
 from sightbench.reports.chunks import Series, to_json
 from sightbench.sample import Media, Painted, Slice
 
@@ -86,13 +85,13 @@ def spread(total: int, count: int) -> list[int]:
 def small(media: Media) -> str | None:
     """A JPEG of the image as a data: URL, its long side at most SMALL_SIDE; None if it cannot be read."""
     try:
-        with Pixels.open(io.BytesIO(read(media))) as image:
+        with opened_image(read(media)) as image:
             image.draft("RGB", (SMALL_SIDE, SMALL_SIDE))
             shrunk = image.convert("RGB")
             shrunk.thumbnail((SMALL_SIDE, SMALL_SIDE))
         out = io.BytesIO()
         shrunk.save(out, "JPEG", quality=82)
-    except (OSError, ValueError, SyntaxError, Pixels.DecompressionBombError):
+    except (OSError, ValueError):
         return None
     return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
 
@@ -103,11 +102,11 @@ def size(media: Media) -> tuple[int, int] | None:
         return size(media.source)
     try:
         if isinstance(media, Path):
-            with Pixels.open(media) as image:
+            with opened_image(media) as image:
                 return image.size
-        with Pixels.open(io.BytesIO(read(media, _HEADER))) as image:
+        with opened_image(read(media, _HEADER)) as image:
             return image.size
-    except (OSError, ValueError, SyntaxError, Pixels.DecompressionBombError):
+    except (OSError, ValueError):
         return None
 
 
@@ -122,5 +121,6 @@ def read(media: Media, limit: int | None = None) -> bytes:
             file.seek(media.offset)
             data = file.read(media.length if limit is None else min(media.length, limit // 3 * 4))
         return data if media.encoding == "raw" else base64.b64decode(data)
+    refuse_pipe(media)
     with media.open("rb") as file:
         return file.read() if limit is None else file.read(limit)

@@ -28,7 +28,11 @@ def submission(format: str, answers: Iterable[Answer]) -> tuple[str, bytes]:
     if format not in FORMATS:
         raise UsageError(f"there is no submission format {format!r}; known: {', '.join(sorted(FORMATS))}")
     ending, write = FORMATS[format]
-    return ending, write(list(answers))
+    try:
+        return ending, write(list(answers))
+    except KeyError as error:
+        # A form asks for columns that only its own benchmark's rows have.
+        raise UsageError(f"{format} is a form of another benchmark: these rows have no {error}") from None
 
 
 def _json(record: Callable[[Answer], dict[str, Any]]) -> Callable[[list[Answer]], bytes]:

@@ -1,13 +1,52 @@
-"""Files that are there whole or not at all, and lines that are on disk before anything else happens."""
+"""Files that are there whole or not at all, lines that are on disk before anything else happens, and images
+that may be anything."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
+import stat
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sightbench.errors import RunFolderError
+from sightbench.errors import RunFolderError, SightbenchError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+def refuse_pipe(path: Path) -> None:
+    """Raises ValueError for a pipe, a device or a folder, which would be waited for or read without end, and
+    OSError for what is not there."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError("it is no file but a folder, a pipe or a device")
+
+
+@contextlib.contextmanager
+def opened_image(source: Path | bytes, most: int | None = None) -> Iterator[Image]:
+    """An image that may be damaged or hostile, for as long as the block lasts that decodes it.
+
+    Raises OSError or ValueError, here or in the block, whatever is wrong with it; more than `most` pixels, or
+    more than Pillow takes for safe, are refused by the header.
+    """
+    # Here, so that what opens no image does not load it.
+    from PIL import Image
+
+    if isinstance(source, Path):
+        refuse_pipe(source)
+    try:
+        with Image.open(source if isinstance(source, Path) else io.BytesIO(source)) as image:
+            if most is not None and image.width * image.height > most:
+                raise ValueError(f"it is {image.width} x {image.height}: at most {most} pixels are read")
+            yield image
+    except (OSError, ValueError, SightbenchError):
+        raise
+    except Exception as error:
+        # Pillow's decoders raise SyntaxError, TypeError, struct.error, KeyError and more of damaged files.
+        raise ValueError(str(error) or type(error).__name__) from error
 
 
 def sha256_of(path: Path) -> str:

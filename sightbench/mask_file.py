@@ -18,17 +18,15 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from sightbench import rle, safe_pickle
 from sightbench.errors import DatasetError
+from sightbench.files import opened_image
 from sightbench.rle import MAX_PIXELS, MAX_SIDE, MaskError, Rle
 
 VOID = 255
 """The index of pixels that belong to nothing in DAVIS's unsupervised annotations."""
-
-UNREADABLE = (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError)
-"""What Pillow raises on damaged files."""
 
 _SMALLEST = MAX_PIXELS // 8 // 1032
 """Bytes below which no image can be too large: one bit a pixel, and deflate packs 1,032 bytes into one."""
@@ -107,13 +105,13 @@ def read_labels(path: Path, *, or_luminance: bool = False) -> npt.NDArray[np.uin
     if wrong := flaw(path):
         raise DatasetError(wrong, path)
     try:
-        with Image.open(path) as image:
+        with opened_image(path) as image:
             if image.mode in ("P", "L", "1"):
                 return np.asarray(image)
             if not or_luminance:
                 raise DatasetError(f"no label map: its mode is {image.mode}, expected a palette", path)
             return np.asarray(image.convert("L"))
-    except UNREADABLE as error:
+    except (OSError, ValueError) as error:
         raise DatasetError(f"not a readable mask image ({error})", path) from None
 
 

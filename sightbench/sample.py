@@ -45,8 +45,10 @@ class Painted:
         import PIL.ImageOps
         from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 
+        from sightbench.files import opened_image
+
         out = io.BytesIO()
-        with PIL.Image.open(io.BytesIO(data)) as picture:
+        with opened_image(data) as picture:
             if self.how == "black":
                 PIL.Image.new("RGB", picture.size).save(out, "PNG")
             elif isinstance(picture, JpegImageFile) and picture.mode in ("RGB", "L"):

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sightbench.sample import Gold, MaskTruth, Sample, Text
+from sightbench.sample import Gold, Sample, StoredMasks, Text
 from sightbench.tasks.conditional_logit import Design, Options, fitted
 
 FOLDS = 5
@@ -91,7 +91,7 @@ def _question(sample: Sample) -> _Question | None:
 
 
 def _gold(gold: Gold) -> str | None:
-    if isinstance(gold, MaskTruth | Mapping):
+    if isinstance(gold, StoredMasks | Mapping):
         return None
     if isinstance(gold, list | tuple):
         texts = [str(one) for one in gold if isinstance(one, str | int | float)]

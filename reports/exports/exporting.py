@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from sightbench.reports.summary import Summary
-from sightbench.sample import Gold, Image, MaskTruth, Reply, Sample, Text, Video
+from sightbench.sample import Gold, Image, LabelTruth, MaskTruth, Reply, RleTruth, Sample, Text, Video
 from sightbench.scorers.score import Metric, Score
 
 Entry = tuple[Sample, Reply | None, Score]
@@ -54,8 +54,13 @@ def golds(gold: Gold) -> list[str]:
     """What is right, as texts; nothing where it is hidden."""
     if gold is None:
         return []
-    if isinstance(gold, MaskTruth):
-        return [f"masks of {gold.object} in {gold.folder}"]
+    match gold:
+        case MaskTruth():
+            return [f"masks of {gold.object} in {gold.folder}"]
+        case RleTruth():
+            return [f"masks of {', '.join(gold.annotations) or 'nothing'} in {gold.file}"]
+        case LabelTruth():
+            return [f"masks of {', '.join(map(str, gold.labels)) or 'everything'} in {gold.folder}"]
     if isinstance(gold, str):
         return [gold]
     if isinstance(gold, list | tuple) and all(isinstance(one, str | int | float) for one in gold):

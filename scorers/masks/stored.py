@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from sightbench import rle
 from sightbench.errors import DatasetError
-from sightbench.mask_file import UNREADABLE, flaw, open_masks, read_labels
+from sightbench.files import opened_image
+from sightbench.mask_file import flaw, open_masks, read_labels
 from sightbench.rle import MaskError, Rle
 
 Layers = tuple[tuple[Rle, ...], ...]
@@ -54,9 +54,9 @@ def _layer(masks: Sequence[Rle | None], size: tuple[int, int], depths: bool) -> 
 
 def _luminance(path: Path) -> npt.NDArray[np.uint8]:
     try:
-        with Image.open(path) as image:
+        with opened_image(path, rle.MAX_PIXELS) as image:
             return np.asarray(image.convert("L"))
-    except UNREADABLE as error:
+    except (OSError, ValueError) as error:
         raise DatasetError(f"not a readable mask image ({error})", path) from None
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.faults.server import Response, error, flaky, healthy, serving
+from tests.faults.server import Request, Response, completion, error, flaky, healthy, serving
 from tests.paths import ROOT
 
 KEY = "sk-never-to-be-written-anywhere"
@@ -147,3 +147,59 @@ async def test_a_model_nobody_knows_is_asked_plainly_and_that_is_said_once(
         more = ("--family", "qwen2.5-vl")
         _, words = await done(await bench(server.url, data, tmp_path / "named", *more))
         assert "no model family is known" not in words
+
+
+async def test_a_refusal_is_counted_and_a_senseless_bill_is_no_traceback(data: Path, tmp_path: Path) -> None:
+    usage = {"prompt_tokens": 2**62, "completion_tokens": 2**62, "total_tokens": 2**63}
+
+    def script(request: object, number: int) -> Response:
+        refused = [{"type": "refusal", "refusal": "I will not."}]
+        content = json.loads(completion(refused if b"is 3?" in request.body else "A"))  # type: ignore[arg-type, attr-defined]
+        return Response(body=json.dumps({**content, "usage": usage}).encode())
+
+    async with serving(script) as server:
+        code, words = await done(await bench(server.url, data, tmp_path / "run"))
+    assert code == 0 and "3 refused" in " ".join(words.split()) and "Traceback" not in words, words
+    assert (tmp_path / "run/summary.json").exists()
+
+
+async def test_a_bit_that_flips_is_named_and_its_sample_asked_again(data: Path, tmp_path: Path) -> None:
+    replies = tmp_path / "run/replies.jsonl"
+    async with serving() as server:
+        await done(await bench(server.url, data, tmp_path / "run"))
+        scores = (tmp_path / "run/scores.jsonl").read_bytes()
+        first, *rest = replies.read_bytes().splitlines(keepends=True)
+        replies.write_bytes(first.replace(b'"text":"', b'"text":"x', 1) + b"".join(rest))
+        server.count = 0
+        code, words = await done(await bench(server.url, data, tmp_path / "run"))
+    assert (code, server.count) == (0, 1), words
+    assert "replies.damaged" in words and json.loads(first)["sample"] in words
+    assert (tmp_path / "run/scores.jsonl").read_bytes() == scores
+
+
+async def test_a_run_whose_reader_has_gone_ends_soon(data: Path, tmp_path: Path) -> None:
+    replies = tmp_path / "run/replies.jsonl"
+
+    def script(request: Request, number: int) -> Response:
+        return Response(body=completion(), delay=60.0 if number > 12 else 0.0)
+
+    async with serving(script) as server:
+        process = await bench(server.url, data, tmp_path / "run")
+        await server.reached(20)
+        await asyncio.sleep(1)  # what is answered is written within that
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout._transport.close()  # type: ignore[attr-defined]
+        process.stderr._transport.close()  # type: ignore[attr-defined]
+        assert await asyncio.wait_for(process.wait(), 20) == 1
+    assert replies.read_bytes().count(b"\n") >= 8
+
+
+async def test_files_of_a_run_follow_the_umask(data: Path, tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        async with serving() as server:
+            await done(await bench(server.url, data, tmp_path / "run"))
+    finally:
+        os.umask(before)
+    files = [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
+    assert len(files) > 4 and all(path.stat().st_mode & 0o077 == 0 for path in files)

@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sightbench.evaluation.export import MASK_FORMATS
+from sightbench.evaluation.exports.forms import FORMS
+from sightbench.reports.submission import FORMATS
 from tests.conftest import Command
 from tests.tasks import formats
 
@@ -65,6 +68,43 @@ def test_a_true_mask_that_is_none_is_found_before_anything_is_asked(
     assert code == 1 and words in err and MASK in err and "Traceback" not in err
     assert not (tmp_path / "RUN/replies.jsonl").exists()
     assert "holds no sample of dynbench" in run(*asked, "--skip-broken")[2]
+
+
+@pytest.mark.parametrize("name", ["dynbench", "revos", "refcoco-seg-val", "MMStar"])
+def test_every_form_of_export_is_files_or_one_line(
+    name: str, run: Command, tmp_path: Path, baseline: str
+) -> None:
+    data = formats.make(name, tmp_path / "data")
+    asked = ("--endpoint", baseline, "--task", name, "--data", data, "--out", "RUN", "--quiet")
+    assert run(*asked)[0] == 0
+    for form in sorted({"dynbench", "leap", "submission", *FORMS, *MASK_FORMATS, *FORMATS}):
+        code, _, err = run("export", "RUN", "--format", form, "--data", data)
+        assert code == 0 or (err.startswith("error: ") and err.count("\n") == 1), (form, err)
+
+
+def test_a_frame_that_is_a_pipe_costs_its_samples_and_no_others(
+    run: Command, tmp_path: Path, baseline: str
+) -> None:
+    data = formats.make("revos", tmp_path / "data")
+    frame = next(data.rglob("dog/00000.jpg"))
+    frame.unlink()
+    os.mkfifo(frame)
+    asked = ("--endpoint", baseline, "--task", "revos", "--data", data, "--out", "RUN", "--quiet")
+    assert run(*asked)[0] == 1
+    replies = Path("RUN/replies.jsonl").read_text()
+    assert "dog/00000.jpg" in replies and "it is no file but a folder, a pipe or a device" in replies
+    scores = [json.loads(line) for line in Path("RUN/scores.jsonl").read_text().splitlines()]
+    failed = {score["sample"] for score in scores if score["status"] == "error"}
+    assert failed and len(failed) < len(scores) and all("dog" in sample for sample in failed)
+
+
+def test_a_plan_of_damaged_frames_is_one_line(run: Command, tmp_path: Path, baseline: str) -> None:
+    data = formats.make("mevis-valid-u", tmp_path / "data")
+    for frame in data.rglob("00001.jpg"):
+        frame.write_bytes(bytes(200))
+    task = ("--task", "mevis-valid-u", "--data", data)
+    code, _, err = run("--endpoint", baseline, *task, "--dry-run")
+    assert code == 1 and "cannot be asked" in err and ".jpg is not a JPEG" in err
 
 
 def test_one_that_becomes_none_later_costs_its_sample(run: Command, tmp_path: Path, baseline: str) -> None:

@@ -31,6 +31,17 @@ KINDS = (
     *("caption-nocaps", "refcoco-val", "mme", "pope", "HallusionBench", "mmmu-val", "MMMU_DEV_VAL"),
     *("CMMMU_VAL", "mathvista-testmini", "MathVista_MINI", "mmvet", "llava-bench", "mmsi_bench"),
     *("mmsi_bench_circular", "ost_bench", "ost_bench_multi_round", "egoexo_bench", "mmscan_2d", "vlabench"),
+    *(
+        "mlvu",
+        "blind_10",
+        "mevis-valid-u",
+        "ref-davis17",
+        "ref-youtube-vos",
+        "revos",
+        "ref-sav",
+        "groundmore",
+    ),
+    *("reasonvos", "refcoco-seg-val", "refcocog-seg-val", "grefcoco-val", "reasonseg-val"),
 )
 DEEP: Any = json.loads("[" * 400 + "]" * 400)
 VALUES: tuple[Any, ...] = (
@@ -116,7 +127,7 @@ def damage(path: Path, draw: random.Random) -> None:
 
 
 def question_files(root: Path) -> list[Path]:
-    endings = (".json", ".jsonl", ".tsv", ".csv", ".txt", ".parquet")
+    endings = (".json", ".jsonl", ".tsv", ".csv", ".txt", ".parquet", ".p")
     return sorted(path for path in root.rglob("*") if path.suffix in endings)
 
 

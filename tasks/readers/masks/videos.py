@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from PIL import Image as Pixels
-
 from sightbench.errors import DatasetError
+from sightbench.files import opened_image
 from sightbench.sample import Video
 from sightbench.terminal import plain
 
@@ -57,7 +56,7 @@ class Frames:
 def size_of(path: Path) -> tuple[int, int]:
     """(height, width) in the header of an image. DatasetError if it has none."""
     try:
-        with Pixels.open(path) as image:
+        with opened_image(path) as image:
             return image.height, image.width
-    except (OSError, ValueError, SyntaxError, Pixels.DecompressionBombError) as error:
+    except (OSError, ValueError) as error:
         raise DatasetError(f"not a readable image ({plain(error, 100)})", path) from None
