@@ -52,7 +52,8 @@ class Tally:
 def add_curve(curves: dict[str, CurveSum], benchmark: str, masks: Masks, score: Score) -> None:
     """Adds an object to the curves of its benchmark, if it has a value by some definition."""
     if masks.definition and score.value is not None:
-        j = float(score.detail.get("J") or 0.0)
+        found = score.detail.get("J")
+        j = float(found) if isinstance(found, int | float) else 0.0  # a damaged scores.jsonl holds anything
         curves.setdefault(benchmark, CurveSum()).add(masks.definition, j, masks.j, masks.f_within)
 
 

@@ -91,13 +91,16 @@ def _mmbench(answers: list[Answer]) -> bytes:
     from openpyxl import Workbook
 
     letters = sorted({letter for answer in answers for letter in answer.sample.choices})
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet("Sheet1")
-    sheet.append(["index", "question", *letters, "prediction"])
+    rows = []
     for answer in answers:
         meta = answer.sample.meta
         options = [answer.sample.choices.get(letter) for letter in letters]
-        sheet.append([_number(meta["index"]), meta["question"], *options, answer.text])
+        rows.append([_number(meta["index"]), meta["question"], *options, answer.text])
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("Sheet1")
+    sheet.append(["index", "question", *letters, "prediction"])
+    for row in rows:
+        sheet.append([_cell(value) for value in row])
     return _saved(book)
 
 

@@ -34,6 +34,7 @@ from sightbench.client.transport.connection import (
 from sightbench.client.transport.credential import Credential
 from sightbench.client.transport.quota import Quotas, quotas
 from sightbench.client.transport.retry import retry_after
+from sightbench.errors import UsageError
 from sightbench.redaction import Redaction, url_secrets
 from sightbench.sample import Failure
 from sightbench.terminal import plain
@@ -100,7 +101,8 @@ class Endpoint:
         self.provider = provider or provider_of(self.address.base)
         self.dialect = DIALECTS[self.provider.dialect]
         self.label = label or self.address.label
-        self._secrets = (api_key, *(headers or {}).values(), *url_secrets(url))
+        proxy = _proxy(self.address)
+        self._secrets = (api_key, *(headers or {}).values(), *url_secrets(url), *url_secrets(proxy or ""))
         self._redaction = Redaction(self._secrets)
         self._credential = credential
         self._redacted: tuple[str, ...] = ()
@@ -121,7 +123,7 @@ class Endpoint:
             # The total of 300 s that is the default would end long generations; ours ends the attempt.
             timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
-            proxy=_proxy(self.address),
+            proxy=proxy,
             response_class=WatchedResponse,
         )
         self.asked = self.url(self.dialect.path.format(model=model.removeprefix("models/")))
@@ -310,9 +312,18 @@ def _connector(where: Address, insecure: bool) -> aiohttp.BaseConnector:
 
 
 def _proxy(where: Address) -> str | None:
-    """The environment's proxy for this address, looked up once and not for every request."""
+    """The environment's proxy for this address, looked up once and not for every request. UsageError for one
+    that is no URL, which is not shown: it may hold a password."""
     parts = urlsplit(where.base)
     host = parts.hostname or ""
     if where.socket is not None or host in ("localhost", "127.0.0.1", "::1") or proxy_bypass(host):
         return None
-    return getproxies().get(parts.scheme)
+    proxy = getproxies().get(parts.scheme)
+    try:
+        split = urlsplit(proxy or "http://none:1")
+        usable = split.scheme in ("http", "https") and split.hostname and split.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UsageError(f"{parts.scheme}_proxy is no http:// or https:// URL")
+    return proxy

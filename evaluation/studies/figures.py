@@ -124,6 +124,9 @@ def _of(run: Run, name: str) -> BenchmarkSummary:
 
 
 def _series(runs: Sequence[Run], name: str) -> list[Series]:
+    for run in runs:
+        if _of(run, name).headline.value is None:
+            raise UsageError(f"{run.folder}: {name} has no value there")
     return [
         Series(label, tuple(_dimensions(_of(run, name).headline)))
         for label, run in zip(labels(runs), runs, strict=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import traceback
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from sightbench.client.journal import Journal
 from sightbench.errors import UsageError
 from sightbench.sample import Video
 from tests.client.samples import about, run, texts, to
@@ -118,3 +120,42 @@ def test_a_secret_is_refused_where_it_would_be_kept(body: dict[str, Any]) -> Non
         to("http://x", extra_body=body)
     assert KEY not in str(refused.value)
     assert to("http://x", extra_body={"prompt_cache_key": "x", "eos_token": "y"}).extra_body
+
+
+@pytest.mark.parametrize(
+    "proxy", ["http://user:{}@127.0.0.1:9", "nonsense:{}", "http://[{}", "socks5://u:{}@h"]
+)
+async def test_a_proxy_of_the_environment_is_not_quoted_with_its_password(
+    proxy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", proxy.format(PASSWORD))
+    try:
+        outcome, replies = await run(
+            tmp_path, to("http://example.invalid/v1", patience=0.2, attempts=1), texts(1)
+        )
+        said = kept(tmp_path, outcome, replies)
+    except UsageError as error:
+        said = str(error)
+        assert "http_proxy" in said
+    assert PASSWORD not in said and quote(PASSWORD) not in said
+
+
+async def test_a_traceback_that_shows_locals_shows_no_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tools print the locals of every frame of an error nobody foresaw."""
+
+    def fail(self: object, reply: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Journal, "append", fail)
+    async with serving() as server:
+        url = server.url.replace("http://", f"http://user:{quote(PASSWORD, safe='')}@")
+        settings = to(url, api_key=KEY, headers={"X-Extra": "another-secret"})
+        with pytest.raises(BaseException) as caught:
+            await run(tmp_path, settings, texts(2))
+    told = traceback.TracebackException.from_exception(caught.value, capture_locals=True, compact=False)
+    inner = "".join(frame for frame in told.format() if "tests/client" not in frame.splitlines()[0])
+    assert "ZeroDivisionError" in inner
+    for secret in (KEY, PASSWORD, "another-secret"):
+        assert secret not in inner

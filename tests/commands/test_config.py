@@ -134,6 +134,17 @@ def test_a_damaged_file_is_flags_or_one_line(tmp_path: Path, raw: bytes) -> None
         assert read.keys() <= NAMES
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["[{}", "model: !!{} x", "header: Authorization: {}", "api_key: {}", "x: *{}", "{}: &a ["],
+)
+def test_a_broken_file_is_not_quoted_with_the_key_in_it(run, flags, text: str) -> None:
+    Path("c.yaml").write_text(text.format("sk-secret-abcdef-123456"))
+    code, out, err = run("--config", "c.yaml", *HERE, *flags)
+    assert code == 2 and err.count("\n") == 1 and "--config c.yaml" in err
+    assert "secret" not in out + err
+
+
 SEVERAL = """
 task: MMStar
 data: data

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from sightbench.errors import RunFolderError, UsageError
-from sightbench.evaluation.run import Run
+from sightbench.evaluation.rescore import score
+from sightbench.evaluation.run import Run, open_run
 from sightbench.evaluation.studies.figures import KINDS, draw, draw_curve
 from sightbench.files import replace_file
 from sightbench.reports.studies.sweep import Line, to_json
@@ -76,3 +77,12 @@ def test_what_cannot_be_drawn_is_one_line(runs: list[Run], tmp_path: Path) -> No
     command = [sys.executable, "-m", "sightbench", "plot", "bars", str(runs[0].folder)]
     done = subprocess.run([*command, "--out", str(tmp_path / "x.bmp")], capture_output=True, text=True)
     assert done.returncode == 2 and "error:" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["bars", "radar", "histogram"])
+def test_a_run_without_a_value_is_one_line(kind: str, tmp_path: Path) -> None:
+    data(tmp_path / "data")
+    lost = run(tmp_path, "lost", {0: "B"})
+    (lost.folder / "replies.jsonl").write_bytes(b"")
+    with pytest.raises(UsageError, match=r"has no value there|has a score"):
+        draw(kind, [score(open_run(lost.folder, tmp_path / "data"))], tmp_path / "figure.svg")

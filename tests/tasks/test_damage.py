@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from sightbench.errors import DatasetError, SightbenchError
 from sightbench.tasks import catalog
 from sightbench.tasks.benchmark import Problems, Selection
+from tests.conftest import Command
 from tests.hostile import generator
 from tests.tasks import formats
 
@@ -175,6 +176,7 @@ def broken(name: str, root: Path) -> str:
 @pytest.mark.parametrize(
     ("column", "value", "words"),
     [
+        ("answer", {"a": 1}, "answer is wrong: expected int | float | str | array | null, got object"),
         ("question", None, "question is wrong: expected str, got null"),
         ("question", 7, "question is wrong: expected str, got int"),
         ("question", ["a"], "question is wrong: expected str, got array"),
@@ -268,3 +270,27 @@ def test_a_pipe_is_no_file_and_hangs_nothing(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "other/MMStar.tsv")
     with pytest.raises(SightbenchError, match="its questions are not below"):
         list(catalog.read(Selection(BY_NAME["MMStar"]), tmp_path / "other"))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("type", "no such type", "'no such type' is no kind of question"),
+        ("answer", "none of them", "'none of them' is none of the options"),
+    ],
+)
+def test_a_conversation_that_cannot_be_judged_is_named_before_anything_is_asked(
+    run: Command, tmp_path: Path, baseline: str, column: str, value: str, words: str
+) -> None:
+    table = formats.make("ost_bench", tmp_path / "data") / "ost_bench.tsv"
+    head, row = (line.split("\t") for line in table.read_text().splitlines())
+    changed = {column: value, "index": "1"}
+    bad = [changed.get(name, cell) for name, cell in zip(head, row, strict=True)]
+    table.write_text("".join("\t".join(line) + "\n" for line in (head, row, bad)))
+    asked = ("--endpoint", baseline, "--task", "ost_bench", "--data", tmp_path / "data", "--out", "RUN")
+    code, _, err = run(*asked, "--quiet")
+    assert code == 1 and words in err and "ost_bench.tsv" in err
+    assert not Path("RUN/replies.jsonl").exists()
+    code, out, err = run(*asked, "--quiet", "--skip-broken")
+    assert code == 0 and len(Path("RUN/replies.jsonl").read_text().splitlines()) == 1
+    assert words in out + err + Path("RUN/report.txt").read_text()
