@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -44,6 +44,7 @@ class Counts(NamedTuple):
     hit_gt: int
 
 
+@cache
 def cores() -> tuple[str, ...]:
     """The cores that work on this machine, the fastest first: of c-avx512, c-avx2, c-baseline, numpy."""
     return (*(_boundary.variants() if _boundary else ()), "numpy")
@@ -71,7 +72,7 @@ def count(
 ) -> list[Counts]:
     """The seven integers of each frame, as Counts; see `count_within`."""
     rows = _integers(preds, gts, (element,), inner, voids, core_name)
-    return [Counts._make(row) for row in rows]
+    return [tuple.__new__(Counts, row) for row in rows]
 
 
 def count_within(

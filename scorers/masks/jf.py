@@ -142,10 +142,10 @@ def jaccard(count: Counts) -> float:
 
 def boundary_f(count: Counts) -> float:
     """Harmonic mean of boundary precision and recall; both boundaries empty 1.0, one of them 0.0."""
-    if not count.boundary_pred or not count.boundary_gt:
-        return 1.0 if count.boundary_pred == count.boundary_gt else 0.0
-    precision = count.hit_pred / count.boundary_pred
-    recall = count.hit_gt / count.boundary_gt
+    _, _, _, pred, gt, hit_pred, hit_gt = count
+    if not pred or not gt:
+        return 1.0 if pred == gt else 0.0
+    precision, recall = hit_pred / pred, hit_gt / gt
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
@@ -195,7 +195,8 @@ def _count(
 ) -> list[Counts]:
     """Counts of all frames; those of one size share a structuring element and one call of the core."""
     by_frame: dict[int, Counts] = {}
-    for (h, w), frames in by_size(pairs).items():
+    sizes = by_size(pairs)
+    for (h, w), frames in sizes.items():
         inner = rules.boundary == "inner"
         element = boundary.diamond(tolerance) if inner else boundary.disk(float(davis_radius(h, w)))
         try:
@@ -209,6 +210,8 @@ def _count(
             )
         except MaskError as error:
             raise MaskError(error.reason, frames[error.frame or 0], error.whose) from None
+        if len(sizes) == 1:
+            return counted
         by_frame.update(zip(frames, counted, strict=True))
     return [by_frame[i] for i in range(len(pairs))]
 
@@ -277,5 +280,5 @@ def _overlap(a: Rle, b: Rle, core: str | None) -> int:
 
 
 def _mean(values: Sequence[float]) -> float:
-    # np.mean adds pairwise from 8 items on; sum() / n differs from it in the last bit
-    return float(np.array(values).mean()) if values else math.nan
+    # np.mean adds pairwise from 8 items on, and so does this, in less time; sum() differs in the last bit
+    return float(np.add.reduce(values)) / len(values) if values else math.nan
