@@ -38,8 +38,6 @@ rule of a caption's tokens may look ahead: less than that."""
 @pytest.fixture(scope="module")
 def readers() -> Iterator[dict[str, list[Reader]]]:
     """What reads an answer, by metric, a reader a profile; `answer` is what stands before all of them."""
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(80_000)
     with counted_scorers() as modules:
         vars(modules["text.ptb"])["AHEAD"] = AHEAD
         scorers = modules["table"].SCORERS
@@ -49,7 +47,6 @@ def readers() -> Iterator[dict[str, list[Reader]]]:
         answer = modules["answer"]
         finals = [lambda text, how=how: answer.final_answer(text, how) for how in ("boxed", "final_answer")]
         yield {**of, "answer": [*(getattr(answer, name) for name in BEFORE), *finals]}
-    sys.setrecursionlimit(limit)
 
 
 def _profiles(metric: str) -> list[str]:
@@ -71,7 +68,13 @@ def _reader(scorers: Mapping[str, Any], metric: str, profile: str) -> Reader:
 
 def steps(read: Reader, answer: str) -> Counter[str]:
     STEPS.clear()
-    read(answer)
+    # Patterns are counted by calls within calls, many to a character; hypothesis sets a limit of its own.
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(80_000)
+    try:
+        read(answer)
+    finally:
+        sys.setrecursionlimit(limit)
     return STEPS.copy()
 
 
