@@ -172,14 +172,11 @@ class Uploads:
         made = _upload_of(msgspec.structs.replace(entry, sha256_hash=sha256), self._endpoint)
         if made is None:
             raise EndpointError(f"{self._endpoint}: Gemini's file store gave {file.name} no URI")
-        self._write(made)
+        append_line(self._path, msgspec.json.encode(made))
         self._known[sha256] = made
         if not await self._is_ready(made, file):
             raise MediaError(f"{file}: Gemini's file store does not have it any more")
         return made
-
-    def _write(self, upload: Upload) -> None:
-        append_line(self._path, msgspec.json.encode(upload))
 
 
 async def upload_file(http: Http, file: Path, shown: str, mime: str) -> Entry:
