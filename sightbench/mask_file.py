@@ -6,11 +6,12 @@ and each annotation's masks are decoded when they are asked for.
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import stat
 import struct
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -102,15 +103,27 @@ def _open(path: Path, size: int, changed: int) -> MaskFile:
 def read_labels(path: Path, *, or_luminance: bool = False) -> npt.NDArray[np.uint8]:
     """The indices of a label map, h x w: never luminance, for object 1 may be black. An image in colours has
     none: its luminance, or DatasetError, as for what is no image or larger than any mask."""
+    with _mask_image(path) as image:
+        if image.mode in ("P", "L", "1"):
+            return np.asarray(image)
+        if not or_luminance:
+            raise DatasetError(f"no label map: its mode is {image.mode}, expected a palette", path)
+        return np.asarray(image.convert("L"))
+
+
+def read_luminance(path: Path) -> npt.NDArray[np.uint8]:
+    """The luminance of a mask image, h x w, whatever its mode. DatasetError as of `read_labels`."""
+    with _mask_image(path) as image:
+        return np.asarray(image.convert("L"))
+
+
+@contextlib.contextmanager
+def _mask_image(path: Path) -> Iterator[Image.Image]:
     if wrong := flaw(path):
         raise DatasetError(wrong, path)
     try:
-        with opened_image(path) as image:
-            if image.mode in ("P", "L", "1"):
-                return np.asarray(image)
-            if not or_luminance:
-                raise DatasetError(f"no label map: its mode is {image.mode}, expected a palette", path)
-            return np.asarray(image.convert("L"))
+        with opened_image(path, MAX_PIXELS) as image:
+            yield image
     except (OSError, ValueError) as error:
         raise DatasetError(f"not a readable mask image ({error})", path) from None
 

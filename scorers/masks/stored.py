@@ -7,12 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from sightbench import rle
 from sightbench.errors import DatasetError
-from sightbench.files import opened_image
-from sightbench.mask_file import flaw, open_masks, read_labels
+from sightbench.mask_file import open_masks, read_labels, read_luminance
 from sightbench.rle import MaskError, Rle
 
 Layers = tuple[tuple[Rle, ...], ...]
@@ -52,14 +50,6 @@ def _layer(masks: Sequence[Rle | None], size: tuple[int, int], depths: bool) -> 
     return tuple(rle.levels(there)) if depths and len(there) > 1 else (rle.union(there),)
 
 
-def _luminance(path: Path) -> npt.NDArray[np.uint8]:
-    try:
-        with opened_image(path, rle.MAX_PIXELS) as image:
-            return np.asarray(image.convert("L"))
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"not a readable mask image ({error})", path) from None
-
-
 def labelled(
     folder: Path, name: str, labels: tuple[int, ...], size: tuple[int, int], *, indexed: bool = False
 ) -> Rle:
@@ -72,10 +62,8 @@ def labelled(
     if not name:
         return rle.empty(*size)
     path = folder / name
-    if wrong := flaw(path):
-        raise DatasetError(wrong, path)
     by_index = labels or indexed
-    pixels = read_labels(path, or_luminance=not labels) if by_index else _luminance(path)
+    pixels = read_labels(path, or_luminance=not labels) if by_index else read_luminance(path)
     if pixels.shape != size:
         raise DatasetError(f"its size is {[*pixels.shape]}, the frame's {[*size]}", path)
     if not labels:
