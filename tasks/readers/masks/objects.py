@@ -11,7 +11,7 @@ text of a sample only says which object it is. The frames are those that have an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,7 +23,7 @@ from sightbench.errors import DatasetError, UsageError
 from sightbench.mask_file import highest_label, read_labels
 from sightbench.sample import Json, LabelTruth, Sample, Text, Turn, Video
 from sightbench.tasks.readers.files.layout import LayoutReader, Source
-from sightbench.tasks.readers.masks.videos import Frames, size_of
+from sightbench.tasks.readers.masks.videos import Frames
 from sightbench.terminal import plain
 
 ALL = 0
@@ -71,17 +71,17 @@ def davis(rules: Davis) -> LayoutReader:
                         f"sequence {plain(name, 80)} has {there} label maps for {pictures} frames"
                     )
                 if rules.binary:
-                    yield _sample(name, None, video, _truth(name, masks), "the object")
+                    yield _sample(name, None, video, masks.truth(name, indexed=True), "the object")
                     continue
                 count = highest_label(next(iter(masks.files(name).values())))
                 if not count:
                     raise DatasetError(f"sequence {plain(name, 80)} has no object in its first frame")
                 labels = tuple(range(1, count + 1))
-                if not rules.each:
-                    gold = _truth(name, masks, labels, voids=rules.voids)
+                if rules.each:
+                    yield from _by_label(name, labels, video, masks)
+                else:
+                    gold = masks.truth(name, labels, voids=rules.voids)
                     yield _sample(name, ALL, video, gold, "all objects")
-                for label in labels if rules.each else ():
-                    yield _sample(name, label, video, _truth(name, masks, (label,)), f"object {label}")
             except DatasetError as error:
                 source.problems.broke(str(error), source.path)
 
@@ -110,9 +110,7 @@ def mosev2(source: Source) -> Iterator[Sample]:
             if entry.length is not None and entry.length != there:
                 counts = f"{there} frames with a {'picture' if hidden else 'label map'}"
                 raise DatasetError(f"video {plain(name, 80)} has {counts}, not {entry.length}")
-            for label in map(_label, entry.objects):
-                gold = None if hidden else _truth(name, masks, (label,))
-                yield _sample(name, label, video, gold, f"object {label}")
+            yield from _by_label(name, map(_label, entry.objects), video, None if hidden else masks)
         except DatasetError as error:
             source.problems.broke(str(error), source.path)
 
@@ -128,10 +126,7 @@ def sav(source: Source) -> Iterator[Sample]:
             objects = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
             if not objects:
                 raise DatasetError(f"video {plain(name, 80)} has no objects in {folder}")
-            for object in objects:
-                key = f"{name}/{object}"
-                video = _video(key, masks, images, name)
-                yield _sample(name, None, video, _truth(key, masks), f"object {object}", object)
+            yield from _by_folder(name, objects, masks, images)
         except DatasetError as error:
             source.problems.broke(str(error), source.path)
 
@@ -145,18 +140,30 @@ def folders(source: Source) -> Iterator[Sample]:
         name = folder.name
         try:
             inside = sorted(path.name for path in folder.iterdir() if path.is_dir())
-            for object in inside:
-                key = f"{name}/{object}"
-                video = _video(key, masks, images, name)
-                yield _sample(name, None, video, _truth(key, masks), f"object {object}", object)
             if inside:
+                yield from _by_folder(name, inside, masks, images)
                 continue
             video = _video(name, masks, images)
             kept = list(masks.files(name).values())[1:-1]
-            for label in sorted({label for path in kept for label in _labels(path, path.stat().st_mtime_ns)}):
-                yield _sample(name, label, video, _truth(name, masks, (label,)), f"object {label}")
+            labels = sorted({label for path in kept for label in _labels(path, path.stat().st_mtime_ns)})
+            yield from _by_label(name, labels, video, masks)
         except DatasetError as error:
             source.problems.broke(str(error), source.path)
+
+
+def _by_label(name: str, labels: Iterable[int], video: Video, masks: Frames | None) -> Iterator[Sample]:
+    """A sample per object of a video's label maps; without gold where they are hidden (None)."""
+    for label in labels:
+        gold = None if masks is None else masks.truth(name, (label,))
+        yield _sample(name, label, video, gold, f"object {label}")
+
+
+def _by_folder(name: str, objects: Sequence[str], masks: Frames, images: Frames) -> Iterator[Sample]:
+    """A sample per object of a video, whose masks lie in a folder that is called after it."""
+    for object in objects:
+        key = f"{name}/{object}"
+        video = _video(key, masks, images, name)
+        yield _sample(name, None, video, masks.truth(key, indexed=True), f"object {object}", object)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -198,13 +205,6 @@ def _video(key: str, masks: Frames, images: Frames, name: str | None = None) -> 
         raise DatasetError(f"{plain(key, 80)} has no annotations in {masks.folder(key)}")
     pictures = images.files(name or key)
     return Video(name or key, tuple(pictures.get(stem, path) for stem, path in names.items()))
-
-
-def _truth(key: str, masks: Frames, labels: tuple[int, ...] = (), *, voids: bool = False) -> LabelTruth:
-    files = masks.files(key)
-    size = size_of(next(iter(files.values())))
-    names = tuple(path.name for path in files.values())
-    return LabelTruth(str(masks.folder(key)), names, size, labels, voids=voids, indexed=not labels)
 
 
 def _sample(

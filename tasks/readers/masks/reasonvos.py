@@ -15,9 +15,9 @@ import msgspec
 
 from sightbench.errors import DatasetError
 from sightbench.families import load
-from sightbench.sample import LabelTruth, Sample, Text, Turn, Video
+from sightbench.sample import Sample, Text, Turn, Video
 from sightbench.tasks.readers.files.layout import Source
-from sightbench.tasks.readers.masks.videos import Frames, size_of
+from sightbench.tasks.readers.masks.videos import Frames
 from sightbench.terminal import plain
 from sightbench.wordings import wording
 
@@ -55,11 +55,7 @@ def read(source: Source) -> Iterator[Sample]:
                 if not found:
                     raise DatasetError(f"object {plain(key, 80)} has no masks in {masks.folder(key)}")
                 video: Video = images.video(name, list(found), key)
-                truth = LabelTruth(
-                    str(masks.folder(key)),
-                    tuple(path.name for path in found.values()),
-                    size_of(next(iter(found.values()))),
-                )
+                truth = masks.truth(key)
                 asked = words.text(expression.exp_text, sentence=bool(expression.is_sent))
             except (DatasetError, ValueError) as error:
                 problems.broke(f"{plain(key, 80)}/{plain(expression.exp_id, 40)}: {error}", source.path)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sightbench.errors import DatasetError
 from sightbench.files import opened_image
-from sightbench.sample import Video
+from sightbench.sample import LabelTruth, Video
 from sightbench.terminal import plain
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -45,6 +45,15 @@ class Frames:
             paths = sorted(folder.iterdir()) if folder.is_dir() else ()
             self._listed[name] = {path.stem: path for path in paths if path.suffix.lower() in SUFFIXES}
         return self._listed[name]
+
+    def truth(
+        self, name: str, labels: tuple[int, ...] = (), *, voids: bool = False, indexed: bool = False
+    ) -> LabelTruth:
+        """The label maps of a video, all that are there; its first frame's size. DatasetError."""
+        files = self.files(name)
+        names = tuple(path.name for path in files.values())
+        size = size_of(next(iter(files.values())))
+        return LabelTruth(str(self.folder(name)), names, size, labels, voids=voids, indexed=indexed)
 
     def folder(self, name: str) -> Path:
         """Where the video's frames are, or should be. DatasetError for a name that leads elsewhere."""
