@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,9 +21,9 @@ from sightbench.evaluation.judges.shown import shown_verdicts
 from sightbench.evaluation.judging import scorer_of
 from sightbench.evaluation.run import SCORES, Run
 from sightbench.evaluation.run_record import RunRecord
-from sightbench.evaluation.score import judge_run, true_masks
+from sightbench.evaluation.score import judge_run
 from sightbench.evaluation.studies.compare import compare
-from sightbench.evaluation.studies.curves import by_proposals, object_masks
+from sightbench.evaluation.studies.curves import shown_masks
 from sightbench.families import Family, named
 from sightbench.flags import spelled
 from sightbench.program import command_line
@@ -34,9 +33,7 @@ from sightbench.reports.entry import Entry, Fact, Masks, Pairing
 from sightbench.reports.summary import Summary
 from sightbench.rle import MaskError
 from sightbench.sample import Reply, Sample, StoredMasks
-from sightbench.scorers.masks.definitions import DYNBENCH_TOLERANCE
 from sightbench.scorers.masks.image_iou import CIOU
-from sightbench.scorers.masks.truth import Cache
 from sightbench.scorers.score import Score
 from sightbench.scorers.scorer import Context
 
@@ -150,19 +147,13 @@ def _entries(run: Run, triples: Iterable[Triple]) -> Iterator[Entry]:
     name = run.record.request.get("family")
     family = named(name) if isinstance(name, str) else Family()
     system, suffix = (_text(run.record.request.get(name)) for name in ("system", "suffix"))
-    tolerance = run.record.scoring.tolerance or DYNBENCH_TOLERANCE
     datasets = {dataset.selection.benchmark.name: dataset for dataset in run.datasets}
-    truths: dict[str, Cache] = {}
+    of_video = shown_masks(run)
     with shown_verdicts(run) as verdict:
         for sample, reply, score in triples:
             masks, dataset = None, datasets.get(sample.benchmark, run.datasets[0])
             if isinstance(sample.gold, StoredMasks):
-                if sample.benchmark not in truths:
-                    truths[sample.benchmark] = true_masks(dataset)
-                if by_proposals(dataset):
-                    masks = _all_objects(sample.gold, reply, truths[sample.benchmark])
-                else:
-                    masks = object_masks(sample.gold, reply, score, truths[sample.benchmark], tolerance)
+                masks = of_video(sample.gold, sample, reply, score)
             elif sample.wants == "masks" and sample.gold is not None:
                 masks = _image_masks(sample, reply, score)
             turns = spoken(sample, family, system, suffix, first=sample.follows is None)
@@ -185,18 +176,6 @@ def _image_masks(sample: Sample, reply: Reply | None, score: Score) -> Masks | N
             union = rle.union(drawn)
     scored = score.value is not None and score.status == "scored"
     return Masks((union,), (truth,), (score.value,) if scored and score.value is not None else ())
-
-
-def _all_objects(gold: StoredMasks, reply: Reply | None, cache: Cache) -> Masks:
-    """Whatever was proposed beside whatever is true: J and F belong to the objects, not to the frames."""
-    truth = cache.truth(gold).rles
-    try:
-        objects: Any = reply.masks.objects(gold.frames) if reply is not None and reply.masks else []
-        tracks = [[None if mask is None else rle.read(mask) for mask in each["rles"]] for each in objects]
-        layers = ([mask for mask in frame if mask is not None] for frame in zip_longest(*tracks))
-        return Masks(tuple(rle.union(masks) if masks else None for masks in layers), truth)
-    except (MaskError, TypeError, KeyError):
-        return Masks((), truth)
 
 
 def _facts(record: RunRecord) -> Iterator[Fact]:

@@ -2,38 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from itertools import zip_longest
 from typing import Any
 
 from sightbench import rle
 from sightbench.errors import UsageError
 from sightbench.evaluation.run import Run
 from sightbench.evaluation.score import true_masks
-from sightbench.evaluation.selection import Dataset
 from sightbench.reports.entry import Masks
 from sightbench.reports.overview import add_curve
 from sightbench.rle import MaskError, Rle
-from sightbench.sample import Reply, StoredMasks
+from sightbench.sample import Reply, Sample, StoredMasks
 from sightbench.scorers.masks.curves import CurveSum, MaskCurves, f_by_tolerance
 from sightbench.scorers.masks.definitions import DEFINITIONS, DYNBENCH_TOLERANCE
 from sightbench.scorers.masks.jf import score_object
-from sightbench.scorers.masks.truth import Cache
+from sightbench.scorers.masks.truth import Cache, Truth
 from sightbench.scorers.score import Score
+
+Shown = Callable[[StoredMasks, Sample, Reply | None, Score], Masks]
+
+
+def shown_masks(run: Run) -> Shown:
+    """Gives a function: (true masks of a video, its sample, reply, score) -> both masks, frame by frame."""
+    datasets = {dataset.selection.benchmark.name: dataset for dataset in run.datasets}
+    tolerance = run.record.scoring.tolerance or DYNBENCH_TOLERANCE
+    truths: dict[str, Cache] = {}
+
+    def shown(gold: StoredMasks, sample: Sample, reply: Reply | None, score: Score) -> Masks:
+        dataset = datasets.get(sample.benchmark, run.datasets[0])
+        if sample.benchmark not in truths:
+            truths[sample.benchmark] = true_masks(dataset)
+        truth = truths[sample.benchmark].truth(gold)
+        # Where proposals are matched to objects, J and F are theirs and no frame's.
+        if "davis_unsupervised" in dataset.selection.benchmark.scorers.values():
+            return _all_objects(gold, reply, truth)
+        return _object_masks(gold, reply, score, truth, tolerance)
+
+    return shown
 
 
 def mask_curves(run: Run) -> dict[str, MaskCurves]:
     """The curves of each benchmark of the run that asks for masks in videos. UsageError if none does."""
-    datasets = {entry.selection.benchmark.name: entry for entry in run.datasets}
-    tolerance = run.record.scoring.tolerance or DYNBENCH_TOLERANCE
-    truths: dict[str, Cache] = {}
-    sums: dict[str, CurveSum] = {}
+    shown, sums = shown_masks(run), dict[str, CurveSum]()
     for sample, reply, score in run:
-        dataset = datasets.get(sample.benchmark, run.datasets[0])
-        if isinstance(sample.gold, StoredMasks) and not by_proposals(dataset):
-            if sample.benchmark not in truths:
-                truths[sample.benchmark] = true_masks(dataset)
-            masks = object_masks(sample.gold, reply, score, truths[sample.benchmark], tolerance)
-            add_curve(sums, sample.benchmark, masks, score)
+        if isinstance(sample.gold, StoredMasks):
+            add_curve(sums, sample.benchmark, shown(sample.gold, sample, reply, score), score)
     found = {name: curves for name, total in sums.items() if (curves := total.curves()) is not None}
     if not found:
         raise UsageError(f"{run.folder} holds no masks of videos that were scored")
@@ -48,14 +62,21 @@ def _first_object(reply: Reply | None, frames: int) -> Mapping[str, Any] | None:
     return objects[0] if isinstance(objects, list) and objects and isinstance(objects[0], Mapping) else None
 
 
-def by_proposals(dataset: Dataset) -> bool:
-    """Whether what a reply proposes is matched to objects, so that J and F are theirs and no frame's."""
-    return "davis_unsupervised" in dataset.selection.benchmark.scorers.values()
+def _all_objects(gold: StoredMasks, reply: Reply | None, known: Truth) -> Masks:
+    """Whatever was proposed beside whatever is true."""
+    try:
+        objects: Any = reply.masks.objects(gold.frames) if reply is not None and reply.masks else []
+        tracks = [[None if mask is None else rle.read(mask) for mask in each["rles"]] for each in objects]
+        layers = ([mask for mask in frame if mask is not None] for frame in zip_longest(*tracks))
+        return Masks(tuple(rle.union(masks) if masks else None for masks in layers), known.rles)
+    except (MaskError, TypeError, KeyError):
+        return Masks((), known.rles)
 
 
-def object_masks(gold: StoredMasks, reply: Reply | None, score: Score, cache: Cache, tolerance: int) -> Masks:
+def _object_masks(
+    gold: StoredMasks, reply: Reply | None, score: Score, known: Truth, tolerance: int
+) -> Masks:
     """The first object of the reply, which is the one that is scored, beside the ground truth."""
-    known = cache.truth(gold)
     truth, voids = known.rles, known.voids or None
     predicted: list[Rle | None] = []
     first = _first_object(reply, gold.frames)
