@@ -21,6 +21,7 @@ from sightbench.tasks.benchmarks.shared import (
     WRAPPER,
 )
 from sightbench.tasks.readers import annotated, dynbench, vlmevalkit
+from sightbench.tasks.readers.files import tsv
 from sightbench.tasks.readers.files.layout import Layout, LayoutReader, needed, reader_of
 
 OWN = "your own"
@@ -95,6 +96,4 @@ def _benchmark(
 
 
 def _has_options(path: Path) -> bool:
-    with path.open("rb") as file:
-        columns = file.readline().decode(errors="replace").rstrip("\r\n").split("\t")
-    return {"A", "B"} <= set(columns)
+    return {"A", "B"} <= set(tsv.header(path))

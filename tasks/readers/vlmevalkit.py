@@ -43,9 +43,7 @@ def table(build: Build, *image_folders: str, group_of: int = 0, hidden: bool = F
             folder,
             source.data,
         )
-        position = -1
         for row in tsv.rows(source.path, source.problems, roots):
-            position += 1
             try:
                 sample = build(row, source.profile)
             except ValueError as error:
@@ -54,7 +52,7 @@ def table(build: Build, *image_folders: str, group_of: int = 0, hidden: bool = F
             if sample.gold is None and not hidden:
                 source.problems.broke("has no answer", source.path, row.line)
                 continue
-            yield replace(sample, group=str(position // group_of)) if group_of else sample
+            yield replace(sample, group=str(row.place // group_of)) if group_of else sample
 
     return read
 

@@ -17,6 +17,7 @@ from sightbench.evaluation.options import Options
 from sightbench.evaluation.rescore import score
 from sightbench.evaluation.run import Run
 from sightbench.evaluation.selection import select
+from sightbench.sample import Text
 from sightbench.tasks.readers import predictions
 from tests.faults.server import Request, Response, completion, serving
 from tests.tasks import formats
@@ -168,6 +169,19 @@ async def test_a_set_of_ones_own_runs_by_its_path(
     before = (run.folder / "scores.jsonl").read_bytes()
     assert score(run.folder).summary.benchmarks[0].coverage.complete
     assert (run.folder / "scores.jsonl").read_bytes() == before
+
+
+def test_a_table_whose_every_cell_is_quoted_has_its_options(tmp_path: Path) -> None:
+    formats.make("MMStar", tmp_path)
+    csv.field_size_limit(2**31 - 1)
+    with (tmp_path / "MMStar.tsv").open(newline="") as plain, (tmp_path / "My.tsv").open("w") as quoted:
+        rows = csv.reader(plain, delimiter="\t")
+        csv.writer(quoted, delimiter="\t", quoting=csv.QUOTE_ALL).writerows(rows)
+    (dataset,) = select([str(tmp_path / "My.tsv")], None)
+    assert dataset.selection.benchmark.scorers == {"text": "choice"}
+    first = next(dataset.samples())
+    (text,) = [part.text for part in first.turns[0].parts if isinstance(part, Text)]
+    assert text.count("A. red") == 1
 
 
 async def test_a_folder_in_dyn_benchs_layout_runs_by_its_path(tmp_path: Path) -> None:

@@ -156,6 +156,19 @@ def test_broken_rows_are_named_by_line_and_lose_nothing_else(tmp_path: Path) -> 
     ]
 
 
+def test_a_row_that_is_not_utf8_is_named_and_not_asked_with_other_letters(tmp_path: Path) -> None:
+    rows = [{"index": n, "question": f"Où est {n} ?", "image": formats.in_base64()} for n in range(2)]
+    path = formats.table(tmp_path / "a.tsv", rows)
+    content = path.read_text().replace("Où est 0", "Where is 0").encode("cp1252")
+    path.write_bytes(content)
+    good, broken, _ = read(path)
+    assert [row.cells["index"] for row in good] == ["0"]
+    assert broken == [":3: not UTF-8 text"]
+    path.write_text(content.decode("cp1252"), encoding="utf-16")
+    with pytest.raises(DatasetError, match=r"a\.tsv:1: not UTF-8 text"):
+        read(path)
+
+
 def test_a_file_that_is_no_such_table_is_told(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="is empty"):
         read(formats.put(tmp_path / "empty.tsv", ""))

@@ -11,6 +11,7 @@ import ast
 import mmap
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,15 +32,18 @@ RELEASE = 2**25
 BASE64 = re.compile(rb"[A-Za-z0-9+/=]{65,}")
 QUOTED = re.compile(rb'"((?:[^"]|"")*)"?(.*)', re.DOTALL)
 BOM = b"\xef\xbb\xbf"
+NOT_UTF8 = "not UTF-8 text"
 
 Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """`line` is where the row begins (from 1), `cells` its values without the images, None for NA."""
+    """`line` is where the row begins (from 1), `place` how many rows with an image are before it, broken ones
+    too, `cells` its values without the images, None for NA."""
 
     line: int
+    place: int
     cells: Mapping[str, str | None]
     images: tuple[Media, ...]
 
@@ -60,7 +64,7 @@ def rows(path: Path, problems: Problems, roots: Sequence[Path]) -> Iterator[Tabl
             _, header = next(records)
         except StopIteration:
             raise DatasetError("is empty: a header line was expected", path) from None
-        columns = [_text(data, span) for span in header]
+        columns = _columns(data, header, path)
         if "index" not in columns:
             raise DatasetError(
                 f"has no column named index; its first line names {', '.join(columns[:8])}", path, 1
@@ -68,15 +72,22 @@ def rows(path: Path, problems: Problems, roots: Sequence[Path]) -> Iterator[Tabl
         seen = Seen(path, problems)
         known: dict[str, tuple[Slice, ...]] = {}
         complete = False
+        place = -1
         for line, spans in records:
+            place += 1
             if len(spans) != len(columns):
                 problems.broke(f"has {len(spans)} cells, the header {len(columns)}", path, line)
                 continue
-            cells = {
-                column: _value(data, span)
-                for column, span in zip(columns, spans, strict=True)
-                if column != "image"
-            }
+            try:
+                cells = {
+                    column: _value(data, span)
+                    for column, span in zip(columns, spans, strict=True)
+                    if column != "image" or span[1] - span[0] <= LONGEST_POINTER + 2
+                }
+            except UnicodeDecodeError:
+                problems.broke(NOT_UTF8, path, line)
+                continue
+            pointer = cells.pop("image", "")
             index = cells["index"]
             if index is None:
                 problems.broke("has no index", path, line)
@@ -86,9 +97,9 @@ def rows(path: Path, problems: Problems, roots: Sequence[Path]) -> Iterator[Tabl
             media: tuple[Media, ...] | None
             if "image" in columns:
                 span = spans[columns.index("image")]
-                pointer = _value(data, span) if span[1] - span[0] <= LONGEST_POINTER + 2 else ""
                 if pointer is None:
                     problems.skip("rows without an image", path)
+                    place -= 1
                     continue
                 if pointer and pointer not in known and not complete:
                     known |= _all_images(data, path, columns)
@@ -104,7 +115,21 @@ def rows(path: Path, problems: Problems, roots: Sequence[Path]) -> Iterator[Tabl
                 media = images_on_disk(_names(cells.get("image_path")), roots, problems, path, line)
                 if media is None:
                     continue
-            yield TableRow(line, cells, media)
+            yield TableRow(line, place, cells, media)
+
+
+def header(path: Path) -> list[str]:
+    """The names of the columns. DatasetError if the file has no line or its first one is not UTF-8."""
+    with _mapped(path) as data:
+        _, spans = next(_records(data, path, Problems()), (1, []))
+        return _columns(data, spans, path)
+
+
+def _columns(data: mmap.mmap, spans: Sequence[Span], path: Path) -> list[str]:
+    try:
+        return [_text(data, span) for span in spans]
+    except UnicodeDecodeError:
+        raise DatasetError(NOT_UTF8, path, 1) from None
 
 
 def _mapped(path: Path) -> mmap.mmap:
@@ -173,7 +198,7 @@ def _text(data: mmap.mmap, span: Span) -> str:
     raw = data[span[0] : span[1]]
     if raw.startswith(b'"') and (match := QUOTED.fullmatch(raw)):
         raw = match[1].replace(b'""', b'"') + match[2]
-    return raw.decode("utf-8", errors="replace")
+    return raw.decode()
 
 
 def _value(data: mmap.mmap, span: Span) -> str | None:
@@ -203,7 +228,8 @@ def _all_images(data: mmap.mmap, path: Path, columns: Sequence[str]) -> dict[str
         if len(spans) == len(columns):
             slices = _slices(data, spans[columns.index("image")], path)
             if slices:
-                images[_text(data, spans[columns.index("index")])] = slices
+                with suppress(UnicodeDecodeError):
+                    images[_text(data, spans[columns.index("index")])] = slices
     return images
 
 
