@@ -171,7 +171,14 @@ def pope(source: Source) -> Iterator[Sample]:
     labels = {category: _pope_labels(source, category) for category in POPE_CATEGORIES}
     used = dict.fromkeys(POPE_CATEGORIES, 0)
     bases = (source.data / "pope/val2014", source.path.parent / "val2014", source.data, source.path.parent)
-    for line, row in jsonl.rows(source.path, source.problems, shapes.Pope):
+    broken: int | None = None
+    for line, row in jsonl.in_order(source.path, source.problems, shapes.Pope):
+        if row is None or broken is not None:
+            broken = broken or line
+            if row is not None:
+                what = f"its gold goes by position, and line {broken} before it is broken"
+                source.problems.broke(what, source.path, line)
+            continue
         category = row["category"]
         position = used.get(category)
         if position is None or position >= len(labels[category]):
@@ -336,17 +343,20 @@ def llava_bench(source: Source) -> Iterator[Sample]:
     """LLaVA-Bench in the wild: questions.jsonl, context.jsonl and answers_gpt4.jsonl, paired by line."""
     folder = source.path.parent
     beside = [
-        list(jsonl.rows(folder / name, source.problems)) for name in ("context.jsonl", "answers_gpt4.jsonl")
+        jsonl.in_order(folder / name, source.problems) for name in ("context.jsonl", "answers_gpt4.jsonl")
     ]
     bases = (folder / "images", folder, source.data)
-    for position, (line, row) in enumerate(jsonl.rows(source.path, source.problems, shapes.Categorised)):
-        if any(position >= len(rows) for rows in beside):
+    questions = jsonl.in_order(source.path, source.problems, shapes.Categorised)
+    for position, (line, row) in enumerate(questions):
+        if row is None:
+            continue
+        context, answer = (rows[position][1] if position < len(rows) else None for rows in beside)
+        if context is None or answer is None:
             source.problems.broke("context.jsonl or answers_gpt4.jsonl has no such line", source.path, line)
             continue
         media = images((row["image"],), bases, source.problems, source.path, line)
         if media is None:
             continue
-        context, answer = beside[0][position][1], beside[1][position][1]
         tail = prompts.DETAIL_VLMEVALKIT if source.profile == "vlmevalkit" else prompts.DETAIL
         yield Sample(
             id=str(row["question_id"]),

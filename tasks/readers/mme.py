@@ -31,7 +31,10 @@ def read(source: Source) -> Iterator[Sample]:
         path = find(lists, (f"{category}.txt",)) if lists else None
         rows = _listed(path, source) if path else _beside_images(source.path / category, source)
         count = 0
-        for count, (where, line, image, question, answer) in enumerate(rows, start=1):
+        for count, row in enumerate(rows, start=1):
+            if row is None:
+                continue
+            where, line, image, question, answer = row
             bases = (source.path / category, source.path / category / "images", source.path)
             media = images((image,), bases, source.problems, where, line)
             if media is None:
@@ -50,7 +53,8 @@ def read(source: Source) -> Iterator[Sample]:
             source.problems.skip("categories without questions", source.path / category)
 
 
-ListedQuestion = tuple[Path, int, str, str, str]
+ListedQuestion = tuple[Path, int, str, str, str] | None
+"""A broken line is None: it keeps its place in its pair."""
 
 
 def _listed(path: Path, source: Source) -> Iterator[ListedQuestion]:
@@ -60,6 +64,7 @@ def _listed(path: Path, source: Source) -> Iterator[ListedQuestion]:
             yield path, line, cells[0], cells[1], cells[2]
         elif text.strip():
             source.problems.broke(f"has {len(cells)} cells, expected image, question, answer", path, line)
+            yield None
 
 
 def _beside_images(folder: Path, source: Source) -> Iterator[ListedQuestion]:
@@ -72,6 +77,7 @@ def _beside_images(folder: Path, source: Source) -> Iterator[ListedQuestion]:
                 yield path, line, pictures[path.stem], cells[0], cells[1]
             elif text.strip():
                 source.problems.broke("is no question and answer about an image beside it", path, line)
+                yield None
 
 
 def _pictures(folder: Path) -> Iterator[Path]:

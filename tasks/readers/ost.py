@@ -42,8 +42,21 @@ def multi_round(source: Source) -> Iterator[Sample]:
     head of every user turn (`qwen`, its Qwen baseline). Ids are `<scan>/<turn>`, the group is the scan.
     """
     scans: dict[str, list[tuple[int, Mapping[str, Any]]]] = {}
-    for line, row in jsonl.rows(source.path, source.problems, shapes.Round):
-        scans.setdefault(str(row["scan_id"]), []).append((line, row))
+    ended = set()
+    broken = False
+    for line, row in jsonl.in_order(source.path, source.problems, shapes.Round):
+        if row is None:
+            broken = True
+            continue
+        scan = str(row["scan_id"])
+        if broken:
+            # Whose turn it was is not known: perhaps this scan's.
+            ended.add(scan)
+            broken = False
+        if scan in ended:
+            source.problems.skip("turns of a conversation after a broken one", source.path)
+        else:
+            scans.setdefault(scan, []).append((line, row))
     folder = source.path.parent
     bases = (folder / "images", folder / "images" / "OST", folder, source.data)
     for scan, records in scans.items():

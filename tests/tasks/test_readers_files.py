@@ -168,6 +168,19 @@ def test_four_rows_make_an_item_of_crpe(tmp_path: Path) -> None:
     assert {sample.group for sample in read("CRPE_EXIST", tmp_path)[0]} == {"0"}
 
 
+def test_a_broken_row_keeps_its_place_in_its_four(tmp_path: Path) -> None:
+    row = {"question": "Which?", "image_path": "a.jpg", "category": "exist", "answer": "A. red"}
+    table = formats.table(tmp_path / "CRPE_EXIST.tsv", [{"index": number, **row} for number in range(8)])
+    formats.put(tmp_path / "images/a.jpg", formats.picture())
+    table.write_text(table.read_text().replace("\n2\t", "\n\t"))
+    samples, broken, _ = read("CRPE_EXIST", tmp_path)
+    assert broken == ["CRPE_EXIST.tsv:4: has no index"]
+    assert [(sample.id, sample.group) for sample in samples] == [
+        *(("0", "0"), ("1", "0"), ("3", "0")),
+        *(("4", "1"), ("5", "1"), ("6", "1"), ("7", "1")),
+    ]
+
+
 def test_a_reasoning_profile_gets_the_room_and_says_how_the_answer_is_marked(tmp_path: Path) -> None:
     formats.make("AI2D_TEST", tmp_path)
     cot = read("AI2D_TEST", tmp_path, "internvl_cot")[0][0]
@@ -286,6 +299,68 @@ def test_mme_with_its_questions_beside_the_images(tmp_path: Path) -> None:
     assert broken == []
 
 
+def test_a_broken_line_of_mme_keeps_its_place_in_its_pair(tmp_path: Path) -> None:
+    folder = tmp_path / "mme/MME_Benchmark_release_version"
+    formats.put(folder / "existence/a.jpg", formats.picture())
+    rows = ["a.jpg\tIs it A?", *(f"a.jpg\tIs it {number}?\tYes" for number in range(3))]
+    formats.put(folder / "eval_tool/Your_Results/existence.txt", "\n".join(rows))
+    samples, broken, _ = read("mme", tmp_path)
+    assert [error.rpartition(": ")[2] for error in broken] == [
+        "has 2 cells, expected image, question, answer"
+    ]
+    assert [(sample.id, sample.group) for sample in samples] == [
+        ("existence/1", "existence/0"),
+        ("existence/2", "existence/1"),
+        ("existence/3", "existence/1"),
+    ]
+    formats.put(folder / "posters/images/b.png", formats.picture())
+    formats.put(folder / "posters/questions_answers_YN/a.txt", "no image\tYes\n")
+    formats.put(folder / "posters/questions_answers_YN/b.txt", "1?\tYes\n2?\tNo\n3?\tNo\n")
+    for path in (folder / "eval_tool/Your_Results").iterdir():
+        path.unlink()
+    samples, broken, _ = read("mme", tmp_path)
+    assert [(sample.id, sample.group) for sample in samples] == [
+        ("posters/1", "posters/0"),
+        ("posters/2", "posters/1"),
+        ("posters/3", "posters/1"),
+    ]
+
+
+def test_after_a_broken_line_of_pope_no_gold_is_taken(tmp_path: Path) -> None:
+    formats.make("pope", tmp_path)
+    path = tmp_path / "data/pope/llava_pope_test.jsonl"
+    good = path.read_text().splitlines()
+    labels = [{"label": "yes"}, {"label": "no"}, {"label": "yes"}]
+    formats.lines(tmp_path / "data/pope/coco/coco_pope_adversarial.json", labels)
+    path.write_text("\n".join([good[0], '{"image": ', good[0], good[1]]))
+    samples, broken, _ = read("pope", tmp_path)
+    assert [(sample.id, sample.gold) for sample in samples] == [("adversarial/0", "yes")]
+    assert [error.partition(":")[2] for error in broken] == [
+        "2: not valid JSON: Expecting value",
+        "3: its gold goes by position, and line 2 before it is broken",
+        "4: its gold goes by position, and line 2 before it is broken",
+    ]
+
+
+@pytest.mark.parametrize("file", ["questions.jsonl", "context.jsonl", "answers_gpt4.jsonl"])
+def test_a_broken_line_of_llava_bench_shifts_no_other(file: str, tmp_path: Path) -> None:
+    formats.make("llava-bench", tmp_path)
+    (questions,) = tmp_path.rglob("questions.jsonl")
+    question = json.loads(questions.read_text().splitlines()[0])
+    folder = questions.parent
+    formats.lines(questions, [{**question, "question_id": number} for number in range(3)])
+    formats.lines(folder / "context.jsonl", [{"caption": f"context {number}"} for number in range(3)])
+    formats.lines(folder / "answers_gpt4.jsonl", [{"text": f"answer {number}"} for number in range(3)])
+    path = folder / file
+    path.write_text("\n".join(["{", *path.read_text().splitlines()[1:]]))
+    samples, broken, _ = read("llava-bench", tmp_path)
+    assert [(sample.id, sample.gold, sample.meta["context"]) for sample in samples] == [
+        ("1", "answer 1", "context 1"),
+        ("2", "answer 2", "context 2"),
+    ]
+    assert f"{file}:1: not valid JSON" in broken[0]
+
+
 def test_pope_takes_gold_by_position_in_each_setting(tmp_path: Path) -> None:
     formats.make("pope", tmp_path)
     folder = tmp_path / "data/pope"
@@ -350,6 +425,18 @@ def test_a_missing_view_ends_its_conversation_and_no_other(tmp_path: Path) -> No
     samples, broken, _ = read("ost_bench_multi_round", tmp_path)
     assert [sample.id for sample in samples] == ["s0/0", "s1/0", "s1/1"]
     assert broken == ["OST_bench.json:2: the image s0/1.jpg is not on disk"]
+
+
+def test_a_broken_turn_ends_its_conversation_and_no_other(tmp_path: Path) -> None:
+    formats.make("ost_bench_multi_round", tmp_path)
+    edit(
+        tmp_path / "OST_bench.json",
+        lambda rows: [rows[0], {"scan_id": "s0"}, rows[1], rows[1], rows[2], rows[3]],
+    )
+    samples, broken, problems = read("ost_bench_multi_round", tmp_path)
+    assert [sample.id for sample in samples] == ["s0/0", "s1/0", "s1/1"]
+    assert broken == ["OST_bench.json:2: has no 'system_prompt'"]
+    assert problems.notes()[0].startswith("2 left out, turns of a conversation after a broken one")
 
 
 def test_interleaved_questions_need_an_image_per_marker(tmp_path: Path) -> None:

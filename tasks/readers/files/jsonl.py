@@ -37,6 +37,16 @@ def rows(
         yield line, row
 
 
+def in_order(
+    path: Path, problems: Problems, shape: type[msgspec.Struct] | None = None
+) -> list[tuple[int, dict[str, Any] | None]]:
+    """All lines, for files whose rows are paired by their order: a broken one is None in its place."""
+    before = len(problems.broken)
+    good = dict(rows(path, problems, shape))
+    broken = {error.line for error in problems.broken[before:] if error.line is not None}
+    return [(line, good.get(line)) for line in sorted({*good, *broken})]
+
+
 MISSING = re.compile(r"Object missing required field `(.+?)`")
 EXPECTED = re.compile(r"Expected (.+?) - at `\$\.?(.+?)`")
 
