@@ -19,6 +19,10 @@ Verdict = Literal["better", "worse", "equivalent", "undecided"]
 Method = Literal["every sign pattern", "sign flips", "bootstrap", "clustered t"]
 
 
+_NOTHING = 1e-9
+"""A standard error below this share of the scale is the rounding of differences that are all the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One number of the baseline and of the candidate, over the samples that both answered.
@@ -198,10 +202,10 @@ def _difference(pair: Pair, p: float, adjusted: float, method: Method, margin: f
         interval = (float(low), float(high))
     else:
         stderr, freedom = _error(pair)
-        if stderr == 0 and span is not None:
-            # No sample moved; the share of clusters in which one would is only known within bounds.
-            reach = wilson(0.0, len(a.clusters), len(a.clusters) - 1)[1] * span[1]
-            interval = (-reach, reach)
+        if span is not None and stderr <= _NOTHING * span[1]:
+            # All clusters moved alike; the share of those that would not is only known within bounds.
+            others = wilson(0.0, len(a.clusters), len(a.clusters) - 1)[1]
+            interval = (value - others * (value - span[0]), value + others * (span[1] - value))
         else:
             interval = student(value, stderr, freedom, span)
         if len(a.values) == len(b.values):

@@ -9,6 +9,7 @@ from scipy.stats import permutation_test
 from perf.calibration import coverage, false_alarms
 from sightbench.scorers.score import Metric
 from sightbench.scorers.statistics.comparison import Difference, compared
+from sightbench.scorers.statistics.intervals import wilson
 from sightbench.scorers.statistics.means import bootstrap, mean, mean_of, sum_of
 from sightbench.scorers.statistics.paired import holm, sign_flips
 from sightbench.scorers.statistics.power import clusters_for, smallest_difference
@@ -102,6 +103,20 @@ def test_two_runs_that_agree_on_eight_answers_are_not_called_equivalent() -> Non
     same = one(right, right, margin=1.0)
     assert same.verdict == "undecided" and same.p == 1.0
     assert same.interval is not None and same.interval[1] > 1
+
+
+@pytest.mark.parametrize("clusters", [2, 5, 30])
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (0.2, 0.7)])
+def test_a_difference_that_is_the_same_everywhere_lies_in_its_interval(
+    clusters: int, low: float, high: float
+) -> None:
+    videos = list(range(clusters))
+    found = one(mean("mean", [low] * clusters, videos), mean("mean", [high] * clusters, videos))
+    assert found.value == pytest.approx(100 * (high - low)) and found.interval is not None
+    assert found.interval[0] < found.value <= found.interval[1] <= 100
+    # What is left open is what a share of 0 in so many videos leaves open.
+    opened = 100 * wilson(0.0, clusters, clusters - 1)[1]
+    assert found.interval[1] - found.interval[0] == pytest.approx(2 * opened)
 
 
 def test_soft_scores_sums_and_corpus_numbers_are_compared_too() -> None:
