@@ -11,6 +11,7 @@ import orjson
 
 from sightbench.errors import UsageError
 from sightbench.evaluation.evaluate import OnProgress, evaluate
+from sightbench.evaluation.judging import scorer_of
 from sightbench.evaluation.options import Options
 from sightbench.evaluation.run import Run
 from sightbench.evaluation.shards.ledger import SHARDS
@@ -85,4 +86,7 @@ def _together(tries: Sequence[Judged]) -> Repeats:
     values = np.array([[score.value for score in row] for row in scores], dtype=np.float64)
     # What was read in an answer, not its wording, is what tries agree on.
     answers = [[orjson.dumps(score.parsed) for score in row] for row in scores]
-    return taken_together(values, answers, [sample.affinity for sample in samples])
+    clusters = [sample.affinity for sample in samples]
+    benchmark = tries[0].dataset.selection.benchmark
+    best = max(scorer_of(benchmark, kind).full_marks for kind in benchmark.scorers)
+    return taken_together(values, answers, clusters, best)

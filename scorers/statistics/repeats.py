@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import comb
 
 import numpy as np
@@ -22,6 +23,7 @@ class Repeats:
     the variance of single answers that comes from decoding; the rest is from the questions. `pass_at` is
     (k, the chance that one of k tries is right), only where all values are 0 or 1; `majority` scores the
     answer given most often (of several the first); `consistency` is the chance that two tries agree.
+    Marks out of more than 1 are averaged as they are.
     """
 
     tries: int
@@ -33,8 +35,13 @@ class Repeats:
     consistency: Metric
 
 
-def repeats(values: Floats, answers: Sequence[Sequence[Hashable]], clusters: Sequence[Hashable]) -> Repeats:
-    """From values (questions x tries) and the answers behind them.
+def repeats(
+    values: Floats,
+    answers: Sequence[Sequence[Hashable]],
+    clusters: Sequence[Hashable],
+    full_marks: float = 1.0,
+) -> Repeats:
+    """From values (questions x tries) and the answers behind them; `full_marks` is the best value there is.
 
     Variances by the one-way analysis of variance (Searle 1992, 3.5); pass@k by the unbiased estimator of
     Chen et al. 2021 ("Evaluating Large Language Models Trained on Code", eq. 1). ValueError for one try.
@@ -46,15 +53,16 @@ def repeats(values: Floats, answers: Sequence[Sequence[Hashable]], clusters: Seq
     within = float(values.var(axis=1, ddof=1).mean())
     between = max(0.0, float(per_question.var(ddof=1)) - within / tries) if n > 1 else 0.0
     whole = within + between
-    binary = bool(np.all((values == 0) | (values == 1)))
+    average = mean if full_marks == 1 else partial(mean, scale=1.0, unit=f"of {full_marks:g}", bounds=None)
+    binary = full_marks == 1 and bool(np.all((values == 0) | (values == 1)))
     right = [int(count) for count in values.sum(axis=1)]
     return Repeats(
         tries,
         n,
-        mean("mean over tries", per_question, clusters),
+        average("mean over tries", per_question, clusters),
         within / whole if whole > 0 else None,
         tuple((k, _pass_at(k, tries, right, clusters)) for k in range(1, tries + 1)) if binary else (),
-        mean("majority vote", [_majority(v, a) for v, a in zip(values, answers, strict=True)], clusters),
+        average("majority vote", [_majority(v, a) for v, a in zip(values, answers, strict=True)], clusters),
         mean("same answer twice", [_agreement(given) for given in answers], clusters),
     )
 

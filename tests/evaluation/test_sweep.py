@@ -13,12 +13,15 @@ import pytest
 
 import sightbench
 from sightbench.errors import UsageError
+from sightbench.evaluation.imports import import_predictions
+from sightbench.evaluation.rescore import score
 from sightbench.evaluation.studies.checkpoints import natural
 from sightbench.evaluation.studies.grid import points
 from sightbench.evaluation.studies.repeats import ask_repeats, with_repeats
 from sightbench.evaluation.studies.repeats import repeats as runs_together
 from sightbench.evaluation.studies.sweep import run, steps
 from sightbench.scorers.statistics.repeats import repeats
+from sightbench.tasks import catalog
 from tests.faults.server import Request, Response, completion, error, healthy, serving
 from tests.tasks import formats
 
@@ -131,3 +134,24 @@ def test_the_variance_is_shared_out_as_it_was_made() -> None:
     found = repeats(values, [list(range(5))] * 4000, list(range(4000)))
     assert found.decoding == pytest.approx(0.04 / 0.05, abs=0.02)
     assert not found.pass_at
+
+
+def test_marks_out_of_eighty_are_averaged_as_they_are(tmp_path: Path) -> None:
+    data = formats.make("vlabench", tmp_path / "data")
+    (selection,) = catalog.resolve(["vlabench"])
+    ids = [sample.id for sample in catalog.read(selection, data)]
+    steps = [
+        {"name": "pick", "params": {"target_entity_name": 1}},
+        {"name": "place", "params": {"target_container_name": 2}},
+    ]
+    runs = []
+    for number in range(2):
+        said = [f"```json\n{json.dumps(steps[: 2 - (at + number) % 2])}\n```" for at in range(len(ids))]
+        rows = ({"id": id, "prediction": text} for id, text in zip(ids, said, strict=True))
+        file = formats.lines(tmp_path / "answers.jsonl", rows)
+        runs.append(score(import_predictions("vlabench", data, file, tmp_path / f"{number}", None).run))
+    heads = [run.summary.benchmarks[0].headline.value or 0 for run in runs]
+    together = runs_together(runs)["vlabench"]
+    assert together.average.value == pytest.approx(sum(heads) / 2) and together.average.unit == "of 80"
+    low, high = together.majority.interval or (0, 0)
+    assert low < (together.majority.value or 0) < high and together.pass_at == ()
