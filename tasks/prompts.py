@@ -80,6 +80,14 @@ def short(question: str, profile: str) -> str:
     return question + (" " if profile in ("internvl", "official") else "\n") + SHORT
 
 
+def text_vqa(question: str, profile: str) -> str:
+    """TextVQA's question, which lmms-eval capitalises; tokens read in the image stand on a line below it."""
+    if profile == "lmms_eval":
+        asked, line, tokens = question.partition("\n")
+        question = asked.capitalize() + line + tokens
+    return short(question, profile)
+
+
 def vizwiz(question: str, profile: str) -> str:
     if profile == "lmms_eval":
         return f"{question.capitalize()}\n{UNANSWERABLE}\n{SHORT}"

@@ -91,12 +91,17 @@ def _aggregate_mmvet(rows: Sequence[Row], profile: str) -> Metric:
     """Total, then each capability a question needs (by membership), then each exact set of them.
 
     VLMEvalKit (MMVet_acc) counts both in one dictionary, so that a question that needs one capability alone
-    counts twice under it, and has no number of its own.
+    counts twice under it, and has no number of its own. It also tells sets apart by the order of their names.
     """
     known = graded(rows)
     total = mean_value("total", known)
-    groups = {name: group for name, group in by_category(known).items() if name}
     twice = profile == "vlmevalkit"
+    groups: dict[str, list[Row]] = {}
+    names: dict[frozenset[str], str] = {}
+    for name, group in by_category(known).items():
+        if name:
+            first = name if twice else names.setdefault(frozenset(name.split(",")), name)
+            groups.setdefault(first, []).extend(group)
     single = [
         mean_value(
             name,

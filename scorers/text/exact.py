@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ from sightbench.scorers.score import Grade
 from sightbench.scorers.scorer import Context, Extraction, Profile, Scorer
 
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_OPENING_LETTER = re.compile(r"\s*([A-Z])\.")
 
 
 def _as_is(text: str) -> str:
@@ -37,6 +39,18 @@ def _lmms_eval_gqa(text: str) -> str:
     return _lmms_eval_gold(text.strip())
 
 
+def _lmms_eval_ai2d(text: str) -> str:
+    """As GQA's; of an answer that opens with "A." the letter alone."""
+    letter = _OPENING_LETTER.match(text)
+    return _lmms_eval_gqa(letter[1] if letter else text)
+
+
+_EXACT: dict[Profile, tuple[Callable[[str], str], Callable[[str], str]]] = {
+    Profile.INTERNVL: (_folded, _folded),
+    Profile.OFFICIAL: (_folded, _folded),
+    Profile.VLMEVALKIT: (_folded, _folded),
+    Profile.LMMS_EVAL: (_lmms_eval_ai2d, _lmms_eval_gold),
+}
 _GQA: dict[Profile, tuple[Callable[[str], str], Callable[[str], str]]] = {
     Profile.INTERNVL: (_internvl_gqa, _as_is),
     Profile.OFFICIAL: (_as_is, _as_is),
@@ -47,13 +61,17 @@ _GQA: dict[Profile, tuple[Callable[[str], str], Callable[[str], str]]] = {
 
 
 def _judge_exact(extraction: Extraction, golds: list[str], fields: Fields, context: Context) -> Grade:
-    answer = _folded(extraction.answer)
-    return Grade(float(answer in map(_folded, golds)), answer)
+    return _equal(extraction.answer, golds, *_EXACT[context.profile])
 
 
 def _judge_gqa(extraction: Extraction, golds: list[str], fields: Fields, context: Context) -> Grade:
-    of_answer, of_gold = _GQA[context.profile]
-    answer = of_answer(extraction.answer)
+    return _equal(extraction.answer, golds, *_GQA[context.profile])
+
+
+def _equal(
+    text: str, golds: list[str], of_answer: Callable[[str], str], of_gold: Callable[[str], str]
+) -> Grade:
+    answer = of_answer(text)
     return Grade(float(answer in map(of_gold, golds)), answer)
 
 
@@ -63,9 +81,10 @@ EXACT_MATCH: Scorer[str, list[str], Fields] = Scorer(
     gold=answers,
     judge=_judge_exact,
     aggregate=averaged("accuracy"),
-    profiles=tuple(_GQA),
+    profiles=tuple(_EXACT),
     gold_help="the answer: a string or a list of strings; any match counts",
-    help="Equal to a gold after strip and lower case (OCRVQA, AI2D; InternVL eval/vqa/evaluate_vqa.py).",
+    help="Equal to a gold after strip and lower case (OCRVQA, AI2D; InternVL eval/vqa/evaluate_vqa.py); as "
+    'lmms_eval has AI2D, punctuation counts for nothing and of "A. text" the letter is compared.',
 )
 
 GQA: Scorer[str, list[str], Fields] = Scorer(

@@ -2,7 +2,8 @@
 
 Four programs compute it, each with its own normalisation:
 
-- `internvl`: the m4c evaluator of MMF and LLaVA (InternVL eval/vqa/textvqa_eval.py), and lmms-eval's TextVQA;
+- `internvl`: the m4c evaluator of MMF and LLaVA (InternVL eval/vqa/textvqa_eval.py), and lmms-eval's
+  TextVQA, VizWiz and OK-VQA;
 - `official`: GT-Vision-Lab/VQA vqaEval.py, which compares raw answers when all golds are identical;
 - `vlmevalkit`: vlmeval/dataset/utils/vqa_eval.py, which keeps the period of "2.";
 - `lmms_eval`: lmms-eval's vqav2 task: the official rule without the exception for identical golds.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from sightbench.tasks import prompts
 from sightbench.tasks.benchmark import Benchmark
@@ -30,6 +32,11 @@ METRICS = {
 HEADLINES = {"anls": "ANLS", "ocrbench": "Final Score", "tiny_lvlm": "sum of five abilities"}
 
 
+AS_INTERNVL = MappingProxyType({"lmms_eval": "internvl"})
+"""Where lmms-eval's task counts as InternVL's script does: with the m4c evaluator, which its VQAv2 alone has
+not; or where it has no such task (OCR-VQA)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Split:
     """One of InternVL's vqa data sets: annotation file, gold annotations, and what differs from VQAv2."""
@@ -46,6 +53,7 @@ class Split:
     submission: str | None = None
     hidden: bool = False
     unique: bool = True
+    scoring: Mapping[str, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
 
 
@@ -65,22 +73,28 @@ SPLITS = (
         *("vqa-okvqa-val", "OK-VQA val", "okvqa/okvqa_val.jsonl"),
         gold=("okvqa/mscoco_val2014_annotations.json",),
         prompt=prompts.ok_vqa,
+        scoring=AS_INTERNVL,
         aliases=("okvqa_val", "okvqa"),
     ),
     Split(
         *("vqa-textvqa-val", "TextVQA val", "textvqa/textvqa_val.jsonl"),
         gold=("textvqa/textvqa_val_annotations.json",),
+        prompt=prompts.text_vqa,
+        scoring=AS_INTERNVL,
         aliases=("textvqa_val", "textvqa"),
     ),
     Split(
         *("vqa-textvqa-val-ocr", "TextVQA val with OCR tokens", "textvqa/textvqa_val_llava.jsonl"),
         gold=("textvqa/textvqa_val_annotations.json",),
+        prompt=prompts.text_vqa,
+        scoring=AS_INTERNVL,
         aliases=("textvqa_val_ocr",),
     ),
     Split(
         *("vqa-vizwiz-val", "VizWiz val", "vizwiz/vizwiz_val.jsonl"),
         gold=("vizwiz/vizwiz_val_annotations.json",),
         prompt=prompts.vizwiz,
+        scoring=AS_INTERNVL,
         aliases=("vizwiz_val", "vizwiz"),
     ),
     Split(
@@ -130,11 +144,13 @@ SPLITS = (
     Split(
         *("vqa-ocrvqa-val", "OCR-VQA val", "ocrvqa/ocrvqa_val.jsonl", "exact_match"),
         tokens=100,
+        scoring=AS_INTERNVL,
         aliases=("ocrvqa_val",),
     ),
     Split(
         *("vqa-ocrvqa-test", "OCR-VQA test", "ocrvqa/ocrvqa_test.jsonl", "exact_match"),
         tokens=100,
+        scoring=AS_INTERNVL,
         aliases=("ocrvqa_test", "ocrvqa"),
     ),
     Split(
@@ -185,12 +201,14 @@ def _split(split: Split) -> Benchmark:
         tokens=split.tokens,
         submission=split.submission,
         aliases=split.aliases,
+        scoring=split.scoring,
     )
 
 
 def _table(name: str, title: str, scorer: str) -> Benchmark:
     hidden = name in ("DocVQA_TEST", "InfoVQA_TEST")
-    read = vlmevalkit.table(vlmevalkit.short(prompts.short), hidden=hidden)
+    prompt = prompts.text_vqa if name == "TextVQA_VAL" else prompts.short
+    read = vlmevalkit.table(vlmevalkit.short(prompt), hidden=hidden)
     layouts = (Layout("questions and images (TSV)", table_file(name), read),)
     return _benchmark(
         name,
@@ -201,6 +219,7 @@ def _table(name: str, title: str, scorer: str) -> Benchmark:
         profiles=SHORT_PROFILES,
         profile="vlmevalkit",
         submission="docvqa" if hidden else None,
+        scoring=AS_INTERNVL if name in ("TextVQA_VAL", "OCRVQA_TESTCORE") else {},
     )
 
 
@@ -219,7 +238,7 @@ def _benchmark(
     submission: str | None = None,
     aliases: tuple[str, ...] = (),
     tasks: tuple[str, ...] = (),
-    scoring: tuple[str, ...] = (),
+    scoring: Mapping[str, str] = MappingProxyType({}),
 ) -> Benchmark:
     return Benchmark(
         name=name,
@@ -238,7 +257,7 @@ def _benchmark(
         tasks=tasks,
         max_tokens=tokens,
         submission=submission,
-        scoring=BY_VLMEVALKIT if scoring else {},
+        scoring=scoring,
     )
 
 
@@ -283,7 +302,7 @@ OCRBENCH = _benchmark(
     prompt=prompts.ocr_bench,
     profiles=WRAPPER,
     profile="internvl",
-    scoring=WRAPPER,
+    scoring=BY_VLMEVALKIT,
 )
 TINY_LVLM = _benchmark(
     "tiny_lvlm",

@@ -11,9 +11,7 @@ from sightbench.scorers.text.exact import EXACT_MATCH, GQA
     ("prediction", "gold", "value"),
     [
         (" A\n", "a", 1.0),
-        ("B", ["a", " b "], 1.0),
-        ("B.", "b", 0.0),
-        ("İ", "i̇", 1.0),
+        ("B", ["a", "b"], 1.0),
         ("", "", 1.0),
         ("", "x", 0.0),
         ("42", 42, 1.0),
@@ -22,6 +20,26 @@ from sightbench.scorers.text.exact import EXACT_MATCH, GQA
 def test_exact_match_strips_and_lowers(prediction: str, gold: object, value: float) -> None:
     for profile in EXACT_MATCH.profiles:
         assert EXACT_MATCH.grade(prediction, gold, {}, profile).value == value
+
+
+@pytest.mark.parametrize(
+    ("prediction", "gold", "internvl", "lmms_eval"),
+    [
+        ("B.", "B", 0.0, 1.0),
+        ("(b)", "B", 0.0, 1.0),
+        (" B. a dog", "B", 0.0, 1.0),
+        ("b. a dog", "B", 0.0, 0.0),
+        ("B: a dog", "B", 0.0, 0.0),
+        ("B", " b ", 1.0, 0.0),
+        ("İ", "i̇", 1.0, 0.0),
+    ],
+)
+def test_only_lmms_eval_takes_the_letter_before_a_full_stop(
+    prediction: str, gold: str, internvl: float, lmms_eval: float
+) -> None:
+    for profile in ("internvl", "official", "vlmevalkit"):
+        assert EXACT_MATCH.grade(prediction, gold, {}, profile).value == internvl
+    assert EXACT_MATCH.grade(prediction, gold, {}, "lmms_eval").value == lmms_eval
 
 
 @pytest.mark.parametrize(

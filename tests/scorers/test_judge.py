@@ -123,6 +123,23 @@ def test_mmvet_sums_up_by_capability_and_by_exact_set() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("profile", "sets"),
+    [
+        ("official", {"ocr_math": 50.0}),
+        ("lmms_eval", {"ocr_math": 50.0}),
+        ("vlmevalkit", {"ocr_math": 100.0, "math_ocr": 0.0}),
+    ],
+)
+def test_mmvet_knows_a_set_in_any_order_but_under_vlmevalkit(profile: str, sets: dict[str, float]) -> None:
+    items = [
+        {"prediction": "1.0", "gold": None, "category": "ocr,math"},
+        {"prediction": "0.0", "gold": None, "category": "math,ocr"},
+    ]
+    metric = MMVET_JUDGE.aggregate(rows(MMVET_JUDGE, profile, items), profile)
+    assert {each.name: each.value for each in metric.parts if "_" in each.name} == sets
+
+
 def test_mmvet_counts_a_single_capability_twice_under_vlmevalkit() -> None:
     """MMVet_acc adds a capability and the set of that one capability into one entry."""
     items = [

@@ -13,6 +13,8 @@ from sightbench.sample import Image, Media, Sample, Slice, Video
 from sightbench.scorers.gold import numbers
 from sightbench.scorers.score import Metric, Row, Score
 from sightbench.scorers.table import AGGREGATES, SCORERS
+from sightbench.scorers.text.exact import EXACT_MATCH
+from sightbench.scorers.text.vqa import VQA_ACCURACY
 from sightbench.tasks import catalog
 from sightbench.tasks import digest as digests
 from sightbench.tasks.benchmark import Benchmark, Selection
@@ -75,6 +77,29 @@ def test_every_profile_reads_and_is_one_its_scorer_knows(name: str, tmp_path: Pa
             assert SCORERS[scorer].kind == kind
             assert benchmark.scored_as(profile, kind) in SCORERS[scorer].profiles, profile
     assert len(benchmark.scorers) == 1 or benchmark.aggregate in AGGREGATES
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("vqa-vqav2-val", 0.0),
+        ("vqa-okvqa-val", 1.0),
+        ("vqa-textvqa-val", 1.0),
+        ("vqa-textvqa-val-ocr", 1.0),
+        ("vqa-vizwiz-val", 1.0),
+        ("TextVQA_VAL", 1.0),
+    ],
+)
+def test_lmms_eval_takes_the_m4c_evaluator_but_for_vqav2(name: str, value: float) -> None:
+    """lmms_eval/tasks/*/utils.py: EvalAIAnswerProcessor is called whole, or its last two steps only."""
+    profile = BY_NAME[name].scored_as("lmms_eval")
+    assert VQA_ACCURACY.grade("black,white", ["blackwhite"] * 10, {}, profile).value == value
+
+
+@pytest.mark.parametrize("name", ["vqa-ocrvqa-val", "vqa-ocrvqa-test", "OCRVQA_TESTCORE"])
+def test_ocr_vqa_keeps_its_one_rule_where_lmms_eval_has_no_such_task(name: str) -> None:
+    profile = BY_NAME[name].scored_as("lmms_eval")
+    assert EXACT_MATCH.grade("A. Smith", "a. smith", {}, profile).value == 1.0
 
 
 def perfect(sample: Sample) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sightbench.sample import Image, Sample, Text
-from sightbench.tasks import catalog
+from sightbench.tasks import catalog, prompts
 from sightbench.tasks.benchmark import Selection
 from tests.tasks import formats
 
@@ -759,3 +759,9 @@ def test_the_prompt_is_the_references_to_the_letter(name: str, profile: str, tmp
     root = formats.make(name, tmp_path)
     sample = next(catalog.read(Selection(selection.benchmark), root, profile))
     assert shown(sample) == ASKED[name.partition(":")[0], profile]
+
+
+def test_lmms_eval_capitalises_a_question_of_textvqa_but_not_its_tokens() -> None:
+    asked = prompts.text_vqa("what does the NASA sign say?\nReference OCR token: NASA, usa", "lmms_eval")
+    assert asked == f"What does the nasa sign say?\nReference OCR token: NASA, usa\n{SHORT}"
+    assert prompts.text_vqa("what IS it?", "vlmevalkit") == f"what IS it?\n{SHORT}"
