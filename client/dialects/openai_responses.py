@@ -78,8 +78,8 @@ def completion(raw: bytes) -> Completion | Failure:
     thought = [
         piece.text for item in thoughts for piece in (item.content or item.summary or []) if piece.text
     ]
-    if body.status in ("failed", "cancelled"):
-        return Failure("server_error", plain(f"the response ended as {body.status}"), 200)
+    if body.status in ("failed", "cancelled", "in_progress", "queued"):
+        return Failure("server_error", plain(f"the response is no answer: its status is {body.status}"), 200)
     finish: str | None = "stop" if body.status == "completed" else body.status
     if body.status == "incomplete":
         reason = body.incomplete_details.reason if body.incomplete_details else None

@@ -81,6 +81,7 @@ class _Choice(msgspec.Struct):
 
 class _Body(msgspec.Struct):
     choices: list[_Choice] | None = None
+    error: msgspec.Raw = _ABSENT
     usage: msgspec.Raw = _ABSENT
     model: msgspec.Raw = _ABSENT
     id: msgspec.Raw = _ABSENT
@@ -206,10 +207,13 @@ def usage_of(raw: bytes) -> Usage:
 
 def _completion(body: _Body, choice: _Choice, status: int) -> Completion | Failure:
     finish = choice.finish_reason
-    if finish in _GIVEN_UP:
-        refused = read_error({"error": _loads(bytes(choice.error))})
-        words = "it says no more" if refused is None else refused.message
-        return Failure("given_up", plain(f"the server gave the answer up ({finish}): {words}"), status)
+    # https://openrouter.ai/docs/errors: what goes wrong while a model answers is told in the body of a 200,
+    # whatever there is of the answer.
+    error = _beside(choice.error) or _beside(body.error)
+    if finish in _GIVEN_UP or error is not None:
+        why = f" ({finish})" if finish in _GIVEN_UP else ""
+        words = plain(f"the server gave the answer up{why}: {error or 'it says no more'}")
+        return Failure("given_up", words, status)
     message = choice.message
     if message is None:
         return Failure("no_choices", "the reply's first choice has no message", status)
@@ -232,6 +236,16 @@ def _completion(body: _Body, choice: _Choice, status: int) -> Completion | Failu
         _words(body.provider),
         _words(body.service_tier),
     )
+
+
+def _beside(raw: msgspec.Raw) -> str | None:
+    """What an error beside an answer says, None for one that is empty."""
+    if raw is _ABSENT:
+        return None
+    error = _loads(bytes(raw))
+    told = error.get("message") or error.get("code") if isinstance(error, Mapping) else error
+    refused = read_error({"error": error}) if told else None
+    return None if refused is None else refused.message
 
 
 def _said(message: _Message) -> tuple[str | None, str | None]:

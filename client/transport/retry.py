@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
@@ -74,7 +75,12 @@ def _asked_wait(headers: Mapping[str, str], now: float) -> float | None:
         if (value := number(after)) is not None:
             return value
         try:
-            return max(0.0, parsedate_to_datetime(after).timestamp() - now)
+            when = parsedate_to_datetime(after)
+            if when.tzinfo is None:
+                # One of HTTP's three forms has no zone, and all are in GMT:
+                # https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7
+                when = when.replace(tzinfo=UTC)
+            return max(0.0, when.timestamp() - now)
         except (ValueError, TypeError, OverflowError, IndexError):
             # Dates of years and time zones that no calendar has.
             return None

@@ -63,6 +63,15 @@ NO_ANSWER = {
         Response(body=choice(finish_reason="error", error={"message": "engine died", "code": 502})),
         "given_up",
     ),
+    "a choice's error beside a part of the answer": (
+        Response(body=choice(finish_reason=None, error={"message": "Provider disconnected", "code": 502})),
+        "given_up",
+    ),
+    "an error beside a part of the answer": (
+        Response(body=reply(error={"message": "Provider disconnected", "code": 502})),
+        "given_up",
+    ),
+    "a text for an error beside an answer": (Response(body=reply(error="upstream timed out")), "given_up"),
     "finish_reason a number": (Response(body=choice(finish_reason=3)), "bad_reply"),
     "a nested error": (Response(body=f'{{"error": {nested(DEEP)}}}'.encode()), "bad_reply"),
     "a nested detail": (Response(400, f'{{"detail": {nested(DEEP)}}}'.encode()), "bad_request"),
@@ -101,6 +110,12 @@ NO_ANSWER = {
     "a part that is no part": (Response(body=completion().replace(b'"A"', b'["A"]')), "bad_reply"),
     "a huge status in the body": (Response(body=b'{"error": {"message": "x", "code": 1e400}}'), "bad_reply"),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("error", [None, {}, "", {"message": None, "code": None}, {"code": 0, "message": ""}])
+def test_an_error_that_says_nothing_is_none(error: object) -> None:
+    for body in (reply(error=error), choice(error=error)):
+        assert parse(200, {}, body) == parse(200, {}, completion())
 
 
 @pytest.mark.parametrize("name", NO_ANSWER)

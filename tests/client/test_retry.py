@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 
 import aiohttp
 import orjson
@@ -151,6 +152,28 @@ def test_errors_are_found_in_every_shape(content: object, message: str | None) -
 )
 def test_servers_say_in_many_ways_how_long_to_wait(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after(headers, now=10.0) == seconds
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
+@pytest.mark.parametrize(
+    "date",
+    [
+        "Sun, 06 Nov 1994 08:49:37 GMT",
+        "Sunday, 06-Nov-94 08:49:37 GMT",
+        "Sun Nov  6 08:49:37 1994",
+        "Sun, 06 Nov 1994 08:49:37 -0000",
+    ],
+)
+def test_a_date_is_the_same_moment_in_every_time_zone(
+    date: str, zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert retry_after({"retry-after": date}, now=784111777.0 - 90) == 90
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def key() -> aiohttp.client_reqrep.ConnectionKey:

@@ -266,5 +266,6 @@ def test_the_responses_api_says_in_three_places_why_there_is_no_text() -> None:
     refusal = {"type": "message", "content": [{"type": "refusal", "refusal": "I will not"}]}
     refused = openai_responses.completion(responses([refusal]))
     assert isinstance(refused, Completion) and (refused.text, refused.refusal) == (None, "I will not")
-    failed = openai_responses.completion(responses([], "failed"))
-    assert isinstance(failed, Failure) and failed.kind == "server_error"
+    for status in ("failed", "cancelled", "in_progress", "queued"):
+        failed = openai_responses.completion(responses([said("The answer is")], status))
+        assert isinstance(failed, Failure) and failed.kind == "server_error" and status in failed.message
