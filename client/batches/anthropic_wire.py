@@ -48,7 +48,8 @@ class AnthropicBatches(HttpBatches):
         while True:
             page = await self._http.json(_Page, "GET", f"{_PATH}?limit=100{after}")
             for batch in page.data:
-                if batch.created_at.timestamp() < since - 60:
+                # By the service's clock: where ours is ahead the batch would be passed over and paid twice.
+                if batch.created_at.timestamp() < since + self._http.ahead - 60:
                     return None
                 if batch.id not in known and sum(batch.request_counts.values()) == items:
                     return batch.id

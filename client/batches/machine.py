@@ -8,7 +8,7 @@ import asyncio
 import os
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -17,6 +17,7 @@ from sightbench.client.batches.ledger import Batch, Item, Ledger, State
 from sightbench.client.batches.service import Progress, Read, Service
 from sightbench.client.body import Body, misfit
 from sightbench.client.journal import Journal
+from sightbench.client.journal import Place as Kept
 from sightbench.client.media import MediaError
 from sightbench.client.providers import provider
 from sightbench.client.store import Store
@@ -142,7 +143,9 @@ class Machine:
             if batch.state == "sending":
                 known = frozenset(other.id for other in self.ledger if other.id)
                 found = await self.service.find(batch.token, batch.items, batch.at, known)
-                while found is None and (wait := batch.at + self.unseen - time.time()) > 0:
+                # Somebody may have set the clock back since.
+                deadline = time.monotonic() + min(self.unseen, batch.at + self.unseen - time.time())
+                while found is None and (wait := deadline - time.monotonic()) > 0:
                     await asyncio.sleep(min(wait, 5.0))
                     found = await self.service.find(batch.token, batch.items, batch.at, known)
                 if found is not None:
@@ -236,11 +239,15 @@ class Machine:
             self.ledger.requests(batch).unlink(missing_ok=True)
 
     async def _take(self, batch: Batch, tally: Tally) -> None:
-        """Replies for what the batch has; the same results taken twice are written once."""
+        """Replies for what the batch has; the same results taken twice are written once, and of several lines
+        about one request the first answer."""
         items = {item.fingerprint: item for item in self.ledger.items(batch)}
         before = dict(self.journal.index())
         assert batch.id is not None
         redaction = self.service.redaction
+        answered: set[str] = set()
+        failures: dict[str, Failure] = {}
+        surplus = 0
         async for name, told in self.service.results(batch.id, self.read):
             result = redacted(told, redaction)
             item = items.get(name)
@@ -249,16 +256,33 @@ class Machine:
                 what = unnamed or f"{plain(name, 80)} was never asked"
                 self.note(f"batch {batch.number}: {what}; it is passed over")
                 continue
-            for sample in item.samples:
-                place = before.get(sample)
-                if place is not None and place.ok and place.fingerprint == name.encode():
-                    continue
-                if isinstance(result, Failure):
-                    self.journal.append(_failed(sample, name, result, self.place.endpoint))
-                    tally.failed += 1
-                else:
-                    self.journal.append(_answered(sample, item, result, self.place.endpoint))
-                    tally.answered += 1
+            surplus += name in answered or name in failures
+            if name in answered:
+                continue
+            if isinstance(result, Failure):
+                # Another line may have the answer.
+                failures[name] = result
+                continue
+            answered.add(name)
+            failures.pop(name, None)
+            for sample in self._without_answer(item, before):
+                self.journal.append(_answered(sample, item, result, self.place.endpoint))
+                tally.answered += 1
+        for name, failure in failures.items():
+            for sample in self._without_answer(items[name], before):
+                self.journal.append(_failed(sample, name, failure, self.place.endpoint))
+                tally.failed += 1
+        if surplus:
+            words = "of its lines are about requests that other lines tell of: the first answer counts"
+            self.note(f"batch {batch.number}: {surplus} {words}")
+
+    def _without_answer(self, item: Item, before: Mapping[str, Kept]) -> Iterator[str]:
+        """The samples of an item that had no answer to exactly this request before."""
+        asked = item.fingerprint.encode()
+        for sample in item.samples:
+            place = before.get(sample)
+            if place is None or not place.ok or place.fingerprint != asked:
+                yield sample
 
 
 class _Draft:

@@ -120,7 +120,8 @@ class OpenAIBatches:
                 for batch in page.data:
                     if (batch.metadata or {}).get(_TOKEN) == token:
                         return batch.id
-                    if batch.created_at < since - 3600:
+                    # Its token is its own, so this only ends the search; clocks are wrong by a time zone.
+                    if batch.created_at < since - 86_400:
                         return None
                 if not page.has_more or not page.data or page.data[-1].id == after:
                     return None

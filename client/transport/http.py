@@ -19,7 +19,7 @@ from yarl import URL
 from sightbench.client.transport.endpoint import Endpoint, from_exception
 from sightbench.client.transport.error_codes import read_error
 from sightbench.client.transport.failures import explain, from_body, from_status, kind
-from sightbench.client.transport.retry import decide, retry_after
+from sightbench.client.transport.retry import decide, moment, retry_after
 from sightbench.errors import EndpointError
 from sightbench.json_record import from_json
 from sightbench.redaction import Redaction
@@ -35,9 +35,10 @@ T = TypeVar("T")
 class Http:
     """Paths are under the endpoint's base; a whole URL is taken as it is. All raise EndpointError in one
     line, which says that it is about `what`. Only GET is repeated: what a POST did is asked before it is sent
-    again."""
+    again. `ahead` is by how many seconds the service's clock is ahead of ours, by its last answer's Date."""
 
     def __init__(self, endpoint: Endpoint, what: str = "batch") -> None:
+        self.ahead = 0.0
         self._endpoint = endpoint
         self._what = what
 
@@ -114,6 +115,8 @@ class Http:
             except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as error:
                 failure = from_exception(error, self._endpoint.timeout)
             else:
+                at = moment(response.headers.get("date", ""))
+                self.ahead = 0.0 if at is None else at - time.time()
                 if 200 <= response.status < 300:
                     return response.body, response.headers
                 failure, wait = self._refused(response.status, response.body)

@@ -74,15 +74,19 @@ def _asked_wait(headers: Mapping[str, str], now: float) -> float | None:
     if after is not None:
         if (value := number(after)) is not None:
             return value
-        try:
-            when = parsedate_to_datetime(after)
-            if when.tzinfo is None:
-                # One of HTTP's three forms has no zone, and all are in GMT:
-                # https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7
-                when = when.replace(tzinfo=UTC)
-            return max(0.0, when.timestamp() - now)
-        except (ValueError, TypeError, OverflowError, IndexError):
-            # Dates of years and time zones that no calendar has.
-            return None
+        when = moment(after)
+        return None if when is None else max(0.0, when - now)
     told = quotas(headers, now)
     return None if told is None else told.exhausted()
+
+
+def moment(date: str) -> float | None:
+    """An HTTP date in seconds since the epoch, None for what is none."""
+    try:
+        when = parsedate_to_datetime(date)
+        # One of HTTP's three forms has no zone, and all are in GMT:
+        # https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7
+        return (when if when.tzinfo is not None else when.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        # Dates of years and time zones that no calendar has.
+        return None

@@ -45,10 +45,11 @@ class Job:
 
 @dataclass
 class Books:
-    """What every fake has: files, jobs, and what was run. A job takes `seconds`."""
+    """What every fake has: files, jobs, and what was run. A job takes `seconds` by its clock `now`."""
 
     run: Run = chat
     seconds: float = 0.0
+    now: Callable[[], float] = time.time
     files: dict[str, bytes] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     paid: Counter[str] = field(default_factory=Counter)
@@ -61,13 +62,13 @@ class Books:
     def start(self, prefix: str, token: str, items: list[tuple[str, dict[str, Any]]]) -> Job:
         names = [name for name, _ in items]
         assert len(names) == len(set(names)), "custom ids must be unique in a batch"
-        job = Job(self.new(prefix), token, items, time.time())
+        job = Job(self.new(prefix), token, items, self.now())
         self.jobs[job.id] = job
         return job
 
     def look(self, job: Job) -> Job:
         """Runs the job once its time has come."""
-        if job.state == "running" and time.time() - job.created >= self.seconds:
+        if job.state == "running" and self.now() - job.created >= self.seconds:
             self.finish(job)
         return job
 

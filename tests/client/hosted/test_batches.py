@@ -7,7 +7,10 @@ import json
 import os
 import random
 import sys
+import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +26,7 @@ from tests.client.hosted import services
 from tests.client.hosted.batch_machine import QUICK, batched, machine, replies, routed, writer
 from tests.client.hosted.batch_process import WIRES, reader, service_at
 from tests.client.samples import text, texts
-from tests.faults.server import serving
+from tests.faults.server import Request, Response, serving
 
 
 @pytest.mark.parametrize("wire", WIRES)
@@ -119,6 +122,65 @@ async def test_a_batch_that_fails_as_a_whole_leaves_its_samples_to_be_asked_agai
             books.seconds = 0
             await running.submit(texts(3), writer())
             await running.wait(QUICK)
+    assert len(replies(tmp_path)) == 3 and set(books.paid.values()) == {1}
+
+
+@pytest.mark.parametrize("hours", [0.05, 9])
+@pytest.mark.parametrize("wire", WIRES)
+async def test_a_clock_that_is_ahead_pays_no_batch_twice(
+    wire: str, hours: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed at the moment between the service's yes and its line in the ledger."""
+    books = services.Books()
+    async with serving() as server:
+        routed(wire, books, server)
+        answers, right = server.route, time.time
+
+        def dated(request: Request) -> Response | None:
+            found = answers(request)
+            date = {"Date": formatdate(right(), usegmt=True)}
+            return found and replace(found, headers={**found.headers, **date})
+
+        server.route = dated
+        books.now = right
+        monkeypatch.setattr(time, "time", lambda: right() + 3600 * hours)
+        service = service_at(wire, server.url)
+        with Journal.open(tmp_path) as journal:
+            dying = DyingService(service, Clock(2))
+            ledger = Ledger(tmp_path)
+            running = Machine(
+                ledger, journal, dying, "/chat/completions", reader(wire), print, Place("x"), 0.1
+            )
+            with pytest.raises(Killed):
+                await running.submit(texts(3), writer())
+        await service.close()
+        if wire in ("openai", "anthropic"):
+            # These are looked through from the newest on, until they are too old.
+            books.start("other-", "", [("other", {})])
+        await batched(tmp_path, service_at(wire, server.url), wire, texts(3))
+    assert len(replies(tmp_path)) == 3 and set(books.paid.values()) == {1}
+
+
+async def test_a_clock_that_was_set_back_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books = services.Books()
+    async with serving() as server:
+        routed("openai", books, server)
+        service = service_at("openai", server.url)
+        with Journal.open(tmp_path) as journal:
+            dying = DyingService(service, Clock(1))
+            ledger = Ledger(tmp_path)
+            running = Machine(
+                ledger, journal, dying, "/chat/completions", reader("openai"), print, Place("x")
+            )
+            with pytest.raises(Killed):
+                await running.submit(texts(3), writer())
+        await service.close()
+        right = time.time
+        monkeypatch.setattr(time, "time", lambda: right() - 86_400)
+        async with asyncio.timeout(10):
+            await batched(tmp_path, service_at("openai", server.url), "openai", texts(3))
     assert len(replies(tmp_path)) == 3 and set(books.paid.values()) == {1}
 
 
@@ -289,6 +351,31 @@ async def test_killed_processes_lose_nothing_and_pay_nothing_twice(
         assert len(found) == 60 and {reply.status for reply in found.values()} == {"ok"}
         assert len(books.paid) == 60 and set(books.paid.values()) == {1}
     print(f"{killed} kills in {runs} runs of 60 requests: none lost, none paid twice")
+
+
+async def test_several_lines_about_a_request_are_one_answer(tmp_path: Path) -> None:
+    """Two files of answers put together: in another order, twice, a failure beside an answer, one missing."""
+    async with machine(tmp_path, FileBatches(tmp_path / "batches"), "openai") as running:
+        await running.submit(texts(4), writer())
+    file = tmp_path / "batches" / "0001.jsonl"
+    names = [json.loads(line)["custom_id"] for line in file.read_text().splitlines()]
+
+    def line(name: str, text: str | None) -> str:
+        response = text and {"status_code": 200, "request_id": "x", "body": services.answered(text)}
+        error = None if text else {"message": "the engine died"}
+        return json.dumps({"id": "1", "custom_id": name, "response": response, "error": error})
+
+    told = [(2, "A"), (0, None), (0, "B"), (2, "C"), (2, None), (1, None), (1, None)]
+    answers_to(file).write_text("\n".join(line(names[number], text) for number, text in told))
+    notes: list[str] = []
+    async with machine(tmp_path, FileBatches(tmp_path / "batches"), "openai", notes) as running:
+        tally = await running.collect()
+        assert running.unanswered([f"q/{i}" for i in range(4)]) == ["q/1", "q/3"]
+    assert (tally.answered, tally.failed) == (2, 1)
+    assert any("4 of its lines" in note for note in notes)
+    found = replies(tmp_path)
+    assert {name: reply.text for name, reply in found.items()} == {"q/0": "B", "q/1": None, "q/2": "A"}
+    assert len((tmp_path / "replies.jsonl").read_bytes().splitlines()) == 3
 
 
 async def test_answers_may_come_from_anywhere_as_a_file(tmp_path: Path) -> None:
