@@ -8,7 +8,7 @@ encoded when prompted and again when remembered) and every pass with a batch of 
 by its number of objects, and --concurrent requests about as many videos, one object each, with frames that
 come as JPEGs. Both count images that go through the encoder, padding among them, and pixels that differ; the
 second how busy nvidia-smi says the GPU was, and which part of the time went into writing RLE. The language
-model, which runs beside in an engine of its own, is in neither.
+model is in neither: perf/mask_chain.py has it.
 
 On a GPU, real sizes and random weights:
 python perf/masks_server.py --trunk hiera-l --image-size 1024 --device cuda --dtype bfloat16 --concurrent 64

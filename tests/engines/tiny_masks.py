@@ -20,6 +20,24 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from torch import Tensor
 
 HIDDEN, LAYERS, VISION = 128, 3, 64
+REAL_TEXT: dict[str, Any] = {
+    "hidden_size": 3584,
+    "intermediate_size": 18944,
+    "num_attention_heads": 28,
+    "num_key_value_heads": 4,
+    "num_hidden_layers": 28,
+    "vocab_size": 152064,
+    "rope_scaling": {"rope_type": "default", "type": "default", "mrope_section": [16, 24, 24]},
+}
+REAL_VISION: dict[str, Any] = {
+    "depth": 32,
+    "hidden_size": 1280,
+    "num_heads": 16,
+    "intermediate_size": 3420,
+    "out_hidden_size": 3584,
+    "fullatt_block_indexes": [7, 15, 23, 31],
+}
+"""Qwen2.5-VL-7B's, as its config.json says."""
 SPOKEN = ("S", "u", "r", "e", ",", "Ġ", "[SEG]", ".", "<|im_end|>")
 QWEN_TOKENS = ("<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>")
 INTERN_TOKENS = ("<img>", "</img>", "<IMG_CONTEXT>", "<image>")
@@ -43,13 +61,15 @@ TEXT = {
 }
 
 
-def make(kind: str, out: Path, trunk: str = "hiera-t") -> None:
+def make(kind: str, out: Path, trunk: str = "hiera-t", *, real: bool = False) -> None:
+    """`real`: with a language model of 7B (qwen2_5 alone), 17 GB on disk and in memory."""
     torch.manual_seed(0)
     out.mkdir(parents=True, exist_ok=True)
     intern, unipixel = kind.startswith(("internvl", "sa2va_i")), kind == "unipixel"
     seg = "<|seg|>" if unipixel else "[SEG]"
     ids = write_tokenizer(out, INTERN_TOKENS if intern else QWEN_TOKENS, seg, None if intern else QWEN_CHAT)
-    config, weights = internvl(kind, ids) if intern else qwen(kind, ids, out)
+    config, weights = internvl(kind, ids) if intern else qwen(kind, ids, out, real)
+    hidden = REAL_TEXT["hidden_size"] if real else HIDDEN
     make_bigrams(weights, ids, ["S", "u", "r", "e", ",", "Ġ", seg, ".", "<|im_end|>"])
     sam = sam2_weights(new=unipixel, trunk=trunk)
     prefix = "sam2." if unipixel else "grounding_encoder.sam2_model."
@@ -61,7 +81,7 @@ def make(kind: str, out: Path, trunk: str = "hiera-t") -> None:
         weights |= {"seg_head.0.weight": spread(HIDDEN)} | linear("seg_head.1", HIDDEN, HIDDEN)
         weights |= linear("seg_head.3", 512, HIDDEN)
     else:
-        weights |= linear("text_hidden_fcs.0", HIDDEN, HIDDEN) | linear("text_hidden_fcs.2", 256, HIDDEN)
+        weights |= linear("text_hidden_fcs.0", hidden, hidden) | linear("text_hidden_fcs.2", 256, hidden)
         weights["text_hidden_fcs.2.weight"] *= 4
     save_file({k: v.to(torch.bfloat16).contiguous() for k, v in weights.items()}, out / "model.safetensors")
     (out / "config.json").write_text(json.dumps(config, indent=1))
@@ -105,7 +125,9 @@ def _added(token: str) -> dict[str, Any]:
     return {"content": token, "special": True, **flags}
 
 
-def qwen(kind: str, ids: dict[str, int], out: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def qwen(
+    kind: str, ids: dict[str, int], out: Path, real: bool = False
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
     from transformers import AutoConfig, AutoModelForImageTextToText
 
     third = kind == "qwen3"
@@ -131,6 +153,8 @@ def qwen(kind: str, ids: dict[str, int], out: Path) -> tuple[dict[str, Any], dic
         text |= {"model_type": "qwen2_5_vl_text", "rope_scaling": rope}
         vision |= {"window_size": 112, "fullatt_block_indexes": [1], "in_channels": 3, "in_chans": 3}
         vision |= {"model_type": "qwen2_5_vl", "hidden_act": "silu", "tokens_per_second": 2}
+    if real:
+        text, vision = text | REAL_TEXT, vision | REAL_VISION
     config: dict[str, Any] = {
         "text_config": text,
         "vision_config": vision,
@@ -156,8 +180,10 @@ def qwen(kind: str, ids: dict[str, int], out: Path) -> tuple[dict[str, Any], dic
     video["video_processor_type"] = "Qwen3VLVideoProcessor" if third else "Qwen2VLVideoProcessor"
     (out / "video_preprocessor_config.json").write_text(json.dumps(video))
     plain = dict(config, model_type="qwen3_vl" if third else "qwen2_5_vl")
-    model = AutoModelForImageTextToText.from_config(AutoConfig.for_model(**plain))
-    weights = {k: spread_like(k, v) for k, v in model.state_dict().items()}
+    # Its own weights are not used: where they are many they are not made.
+    with torch.device("meta" if real else "cpu"):
+        model = AutoModelForImageTextToText.from_config(AutoConfig.for_model(**plain))
+    weights = {k: spread_like(k, v).to(torch.bfloat16) for k, v in model.state_dict().items()}
     if kind == "unipixel":
         config |= {"model_type": "pixel_qwen2_5_vl", "sam2_image_size": 256, "sam2_hidden_tokens": 2}
         config["architectures"] = ["PixelQwen2_5_VLForConditionalGeneration"]
@@ -271,9 +297,10 @@ def make_bigrams(weights: dict[str, Tensor], ids: dict[str, int], spoken: list[s
     """Greedy decoding from the end of the prompt (a newline) says `spoken`."""
     (embed,) = (k for k in weights if k.endswith(("embed_tokens.weight", "tok_embeddings.weight")))
     (head,) = (k for k in weights if k.endswith(("lm_head.weight", "language_model.output.weight")))
-    table = torch.randn(len(ids), HIDDEN) * 8
+    shape = weights[embed].shape
+    table = torch.randn(shape) * 8
     weights[embed] = table
-    weights[head] = torch.randn(len(ids), HIDDEN) * 0.02
+    weights[head] = torch.randn(shape) * 0.02
     for before, after in zip(["Ċ", *spoken], spoken, strict=False):
         weights[head][ids[after]] += 0.5 * table[ids[before]]
 
