@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -289,6 +290,24 @@ def run_here(home: Path, *words: str, **environment: str) -> subprocess.Complete
     env.pop("ENGINE_VENV", None)
     command = [str(ROOT / "launch_server.sh"), "Qwen/Qwen2.5-VL-7B-Instruct", *words]
     return subprocess.run(command, env=env, capture_output=True, text=True, cwd=home, timeout=DEADLINE)
+
+
+@pytest.mark.parametrize("installed", [("yaml",), ("msgspec",), ()])
+def test_a_python_without_what_it_needs_is_not_taken(tmp_path, installed: tuple[str, ...]) -> None:
+    for module in installed:
+        (tmp_path / f"{module}.py").write_text("")
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for tool in ("bash", "dirname"):
+        (tools / tool).symlink_to(str(shutil.which(tool)))
+    (tools / "python3").write_text(f'#!/bin/bash\nexec {sys.executable} -S "$@"\n')
+    (tools / "python3").chmod(0o755)
+    # Not the checkout's own, beside which there may be a .venv.
+    script = shutil.copy(ROOT / "launch_server.sh", tmp_path)
+    environment = {"PATH": str(tools), "PYTHONPATH": str(tmp_path)}
+    said = subprocess.run([script, "--help"], env=environment, capture_output=True, text=True)
+    assert said.returncode == 2 and said.stderr.count("\n") == 1
+    assert "PyYAML and msgspec" in said.stderr and "make demo" in said.stderr
 
 
 def test_no_gpu_and_too_few_are_told(home) -> None:
