@@ -132,6 +132,12 @@ def test_revos_averages_rounded_values_by_group_and_leaves_no_target_apart() -> 
     assert metric.n == 3
 
 
+def test_values_are_rounded_as_numpy_rounds() -> None:
+    """J of the reference is numpy's float64, whose round() is numpy's: 44.575 -> 44.58, 45.725 -> 45.72."""
+    metric = REVOS.aggregate(rows(referring=[0.44575], reasoning=[0.45725]), "visa")
+    assert (named(metric, "J referring").value, named(metric, "J reasoning").value) == (44.58, 45.72)
+
+
 def test_every_expression_weighs_the_same() -> None:
     metric = RVOS.aggregate(rows(a=[1.0, 0.5], b=[0.0]), "sa2va")
     assert metric.value == pytest.approx(50.0)
