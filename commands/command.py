@@ -38,7 +38,7 @@ from sightbench.commands.studies.repeats import repeats
 from sightbench.commands.studies.sweep import sweep
 from sightbench.commands.synth import synth
 from sightbench.commands.tasks import tasks
-from sightbench.errors import SightbenchError
+from sightbench.errors import SightbenchError, UsageError
 from sightbench.program import program
 from sightbench.terminal import plain, printable, use_any_encoding
 
@@ -131,6 +131,8 @@ def cli(
     from sightbench.commands.evaluate import one_table
     from sightbench.evaluation.options import Options
 
+    if calibrate is not None and not dry_run:
+        raise UsageError("--calibrate goes with --dry-run: it asks its samples and prints the bill")
     every = [Options(**each) for each in _each_model(ctx, flags)]
     if repeats > 1:
         every = [replace(options, seed=options.seed or 0) for options in every]

@@ -65,7 +65,7 @@ def _option(entry: Field[Any], type_: Any) -> Callable[[Command], Command]:
     shown: dict[str, Any] = {"cls": EvaluationFlag, "flag": flag, "help": flag.help}
     if flag.shown:
         shown["help"] += f"  [default: {flag.shown}]"
-    elif default not in (None, False, ()):
+    elif default is not None and default is not False and default != ():
         shown["show_default"] = True
     if flag.metavar:
         shown["metavar"] = flag.metavar

@@ -83,7 +83,8 @@ def export(
     if not written:
         raise UsageError(
             f"nothing of this run is written as {format}: no benchmark of it goes to an evaluation server or "
-            "asks for masks; --format vlmevalkit, mmvet or mathvista writes answers for a judge to mark"
+            "asks for masks alone (Dyn-Bench's go out with --format dynbench); --format vlmevalkit, mmvet or "
+            "mathvista writes answers for a judge to mark"
         )
     return tuple(written)
 

@@ -152,6 +152,10 @@ def select(
     ]
     if by_path and not names:
         return tuple(by_path)
+    if metric is not None and not by_path:
+        raise UsageError(
+            "--metric is for a set of your own (--task ./FILE.tsv); a benchmark has a scorer already"
+        )
     own = (Selection(entry) for entry in tasks if isinstance(entry, Benchmark))
     selections = (*catalog.resolve(names), *own)
     data = data_folder(data)

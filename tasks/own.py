@@ -50,7 +50,8 @@ def own(path: Path, metric: str | None = None, known: Sequence[str] = ()) -> Ben
         )
     if not path.is_file() or path.suffix not in SUFFIXES:
         raise UsageError(
-            f"--task {path}: a set of your own is a .tsv as VLMEvalKit's (index, image, question, answer, A, "
+            f"--task {path}: {'' if path.exists() else 'there is no such file or folder; '}"
+            "a set of your own is a .tsv as VLMEvalKit's (index, image, question, answer, A, "
             "B, ...), a .jsonl as InternVL's (image, question, question_id, answer), or a folder with "
             "frames/ and multi_json/"
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeGuard
 
+from sightbench.client.hosted.prices import prices
 from sightbench.client.settings import Settings
 from sightbench.errors import DatasetError, UsageError
 from sightbench.evaluation.batches import NOWHERE
@@ -47,6 +48,8 @@ def begin(options: Options, stack: ExitStack, note: Note) -> Begun:
     mine = told(options.shard, note)
     if mine and options.batch:
         raise UsageError("--batch asks a run as a whole: give it one process, without --shard")
+    if options.prices is not None:
+        prices(options.prices)  # So that a mistake in it is told of any server, also of one without a bill.
     wanted, prior = embedded(options, note)
     datasets, absent = chosen(wanted, note)
     if wanted.judge_endpoint is not None:

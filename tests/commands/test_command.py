@@ -72,6 +72,13 @@ def test_a_mask_of_another_size_is_scored_resized_and_told(run, dataset, tmp_pat
     assert any("another size" in note for note in score["detail"]["notes"])
 
 
+def test_another_form_of_dyn_benchs_masks_is_refused_with_the_one_there_is(run, dataset, tmp_path) -> None:
+    shutil.copytree(dataset / "masks/d/scene", tmp_path / "saved/scene")
+    assert run("import", "--data", dataset, "--masks", tmp_path / "saved", "--out", "RUN")[0] == 0
+    code, _, err = run("export", "RUN", "--format", "pngs")
+    assert (code, "--format dynbench" in err, err.count("\n")) == (2, True, 1)
+
+
 def test_a_sample_without_saved_masks_is_named_and_in_no_number(run, dataset, tmp_path) -> None:
     shutil.copytree(dataset / "masks/d/scene", tmp_path / "saved/scene")
     more = {"object_1": {"question": "Segment it."}, "object_2": {"question": "Segment the other."}}
@@ -94,6 +101,11 @@ def test_a_sample_without_saved_masks_is_named_and_in_no_number(run, dataset, tm
         (("--header", "X-Key: $NO_SUCH_VARIABLE"), "the environment has no variable NO_SUCH_VARIABLE"),
         (("--shard", "4/4"), "write i/n with 0 <= i < n"),
         (("--profile", "lmms_eval"), "has no profile 'lmms_eval'"),
+        (("--calibrate", "5"), "--calibrate goes with --dry-run"),
+        (("--metric", "anls"), "--metric is for a set of your own"),
+        (("--prices", "nowhere.yaml"), "--prices nowhere.yaml: No such file or directory"),
+        (("--prices", "nowhere.yaml", "--dry-run"), "--prices nowhere.yaml: No such file or directory"),
+        (("--task", "./nowhere.tsv"), "--task nowhere.tsv: there is no such file or folder; a set of your own is"),
     ],
 )
 def test_a_wrong_flag_is_one_line_and_code_2(run, dataset, args, line) -> None:

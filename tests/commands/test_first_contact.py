@@ -28,6 +28,8 @@ def test_help_is_in_sections_and_has_every_flag_once(run: Command) -> None:
     assert len(set(flags)) == len(flags)
     titles = [line for line in out.splitlines() if line.endswith(":") and not line.startswith(" ")]
     assert titles[:3] == ["Most used:", "What to ask:", "Where:"]
+    # A value is sent all the same, 0 too.
+    assert "Randomness of the answer. [default: 0.0]" in " ".join(out.split())
 
 
 def test_a_pipe_gets_a_line_a_benchmark_with_tabs(run: Command) -> None:

@@ -192,7 +192,7 @@ async def test_a_folder_in_dyn_benchs_layout_runs_by_its_path(tmp_path: Path) ->
 
 
 def test_a_path_that_is_no_set_is_refused_in_words() -> None:
-    with pytest.raises(UsageError, match=r"--task nothing\.tsv: a set of your own is a \.tsv as"):
+    with pytest.raises(UsageError, match=r"nothing\.tsv: there is no such file .* own is a \.tsv as"):
         select(["./nothing.tsv"], None)
     with pytest.raises(UsageError, match="--metric nonsense: known are"):
         select(["./nothing.tsv"], None, metric="nonsense")
