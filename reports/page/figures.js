@@ -22,14 +22,14 @@ function perRun(pick) {
 
 // Per-category bars of each benchmark: the parts of the headline, as the summary has them.
 function categoryBars() {
-  return runs[0].summary.benchmarks.filter(({headline}) => headline.parts).map((benchmark) => {
-    const of = (run) => run.summary.benchmarks.find(({name}) => name === benchmark.name);
+  return allBenchmarks().filter(({headline}) => headline.parts).map((benchmark) => {
+    const first = runs.findIndex((run) => benchmarkOf(run, benchmark.name) === benchmark);
     const bars = benchmark.headline.parts.flatMap((metric) => runs.map((run, tone) => {
-      const own = of(run)?.headline.parts?.find(({name}) => name === metric.name);
+      const own = benchmarkOf(run, benchmark.name)?.headline.parts?.find(({name}) => name === metric.name);
       const link = samplesLink({b: benchmark.name, ...selection(metric.name)});
       const shared = own && {tone, value: own.value, interval: own.interval, note: `n ${count(own.n)}`};
       return own && (runs.length > 1 ? {...shared, label: el("span", {class: `key tone${tone}`}, flat(run.label)),
-        group: tone ? null : el("a", {href: link}, metric.name)} : {...shared, label: metric.name, link});
+        group: tone === first ? el("a", {href: link}, metric.name) : null} : {...shared, label: metric.name, link});
     })).filter(Boolean);
     const scale = benchmark.headline.unit === "%" ? 100 : Math.max(...bars.map(({value, interval}) => Math.max(value, interval?.[1] ?? 0)));
     return el("div", {class: "card"}, el("h3", {}, `${benchmark.title}, by part`), barChart(bars, {scale, digits: digitsOf(benchmark.headline.unit)}));
@@ -55,7 +55,7 @@ function taskFits(task, category, name) {
 
 // Behind J and F: how many objects and frames reach a J, and F by tolerance.
 function maskCurves() {
-  return runs[0].summary.benchmarks.flatMap(({name, title}) => {
+  return allBenchmarks().flatMap(({name, title}) => {
     const all = runs.map((run, tone) => ({label: flat(run.label), tone, ...run.tally.curves[name]})).filter(({n}) => n);
     const {levels, tolerances, definition} = all[0] || {};
     const found = all.filter((curve) => curve.definition === definition);

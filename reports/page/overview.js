@@ -19,7 +19,7 @@ function drawHeader(top) {
 function drawOverview(root) {
   fill(root,
     runs.map(stateNote),
-    runs[0].summary.benchmarks.map((benchmark) => headline(benchmark.name)),
+    allBenchmarks().map(headline),
     el("div", {id: "later"}, el("p", {class: "quiet"}, "Reading the samples …")));
 }
 
@@ -37,7 +37,7 @@ function drawRest() {
     charts.length ? part("Distributions", el("div", {class: "cards"}, charts)) : null,
     part("What it took", effortTable()),
     part("What was sent", el("p", {class: "quiet"}, "Frames and pixels alone move published scores by several points: compare these before comparing numbers."), ledgerTable()),
-    part("All numbers", runs[0].summary.benchmarks.map((benchmark) => metricTable(benchmark.name))),
+    part("All numbers", allBenchmarks().map(metricTable)),
     part("How to repeat it", runs.map(repeat)));
 }
 
@@ -55,12 +55,17 @@ function benchmarkOf(run, name) {
   return run.summary.benchmarks.find((benchmark) => benchmark.name === name);
 }
 
-function headline(name) {
-  const found = runs.map((run) => benchmarkOf(run, name));
-  const benchmark = found[0];
+// Each benchmark as the first run that has it tells of it: also what only later runs were asked.
+function allBenchmarks() {
+  const all = runs.flatMap((run) => run.summary.benchmarks);
+  return all.filter(({name}, place) => all.findIndex((one) => one.name === name) === place);
+}
+
+function headline(benchmark) {
+  const found = runs.map((run) => benchmarkOf(run, benchmark.name));
   const shape = paperShape(benchmark);
   return part(benchmark.title,
-    shape ? paperTable(found, shape) : plainTable(found),
+    shape ? paperTable(benchmark, found, shape) : plainTable(benchmark, found),
     el("p", {class: "caption"}, `${benchmark.metric}. Profile ${benchmark.profile}. Small print: 95 % interval and n. Reference: ${benchmark.reference}.`),
     found.map((benchmark, run) => judgeOf(benchmark?.judged, run)),
     notesOf(found));
@@ -92,7 +97,7 @@ function paperShape(benchmark) {
   return parts.length && split.every(Boolean) ? {categories: [...new Set(split)], kinds} : null;
 }
 
-function paperTable(found, {categories, kinds}) {
+function paperTable({title, baselines}, found, {categories, kinds}) {
   const rows = found.flatMap((benchmark, run) => {
     if (!benchmark) return [];
     const metric = (name) => benchmark.headline.parts.find((one) => one.name === name);
@@ -104,11 +109,11 @@ function paperTable(found, {categories, kinds}) {
         position === 0 ? cell(benchmark.headline, true) : ""],
     }));
   });
-  const chance = Object.entries(found[0].baselines || {}).filter(([, values]) => values && Object.keys(values).length);
+  const chance = Object.entries(baselines || {}).filter(([, values]) => values && Object.keys(values).length);
   for (const [name, values] of chance) {
     rows.push({class: "baseline", heading: name, values: [...categories.map((category) => number(values[category])), ""]});
   }
-  return table(["", ...categories, "Overall"], rows, {class: "headline", "aria-label": found[0].title});
+  return table(["", ...categories, "Overall"], rows, {class: "headline", "aria-label": title});
 }
 
 function cell(metric, strong = false) {
@@ -119,17 +124,17 @@ function cell(metric, strong = false) {
     el("small", {}, metric.interval ? [el("span", {class: "interval"}, interval(metric.interval, digits)), el("br")] : null, `n ${count(metric.n)}`)];
 }
 
-function plainTable(found) {
-  const names = found[0].headline.parts?.length && found[0].headline.parts.length <= 6 ? found[0].headline.parts.map(({name}) => name) : [];
-  return table(["", found[0].headline.name + (found[0].headline.unit ? ` (${found[0].headline.unit})` : ""), ...names],
+function plainTable({title, headline: {name, unit, parts}}, found) {
+  const names = parts?.length <= 6 ? parts.map((one) => one.name) : [];
+  return table(["", name + (unit ? ` (${unit})` : ""), ...names],
     found.flatMap((benchmark, run) => benchmark ? [{
       heading: el("span", {class: runs.length > 1 ? `key tone${run}` : null}, flat(runs[run].label)),
       values: [cell(benchmark.headline, true), ...names.map((name) => cell(benchmark.headline.parts?.find((one) => one.name === name)))],
-    }] : []), {class: "headline", "aria-label": found[0].title});
+    }] : []), {class: "headline", "aria-label": title});
 }
 
 // Every metric of the summary with what stands behind it.
-function metricTable(name) {
+function metricTable({name, title}) {
   const rows = [];
   const add = (metric, depth, benchmark, run) => {
     const digits = digitsOf(metric.unit);
@@ -147,7 +152,6 @@ function metricTable(name) {
     add(benchmark.headline, 0, benchmark, position);
     for (const extra of benchmark.extras) add(extra, 1, benchmark, position);
   });
-  const title = benchmarkOf(runs[0], name).title;
   return el("details", {}, el("summary", {}, `${title}: ${plural(rows.length, "number")}`),
     table(["metric", "value", "standard error", "95 % interval", "n", "answered"], rows, {class: "all-numbers", "aria-label": title}));
 }

@@ -332,6 +332,21 @@ def test_a_comparison_shows_differences_with_interval_and_verdict(visit, two) ->
     assert "frames differs: 8 and <b>16</b>" in tab.inner_text(".pair .note")
 
 
+def test_what_only_the_second_run_was_asked_has_its_numbers_too(visit, folder, tmp_path) -> None:
+    made = runs.entries(runs.frames(tmp_path / "frames"))
+    first, second = (runs.run(folder, made, label) for label in ("model-a", "model-b"))
+    (toy,) = second.summary.benchmarks
+    later = replace(toy, name="later", title="Later scenes")
+    second = replace(second, summary=replace(second.summary, benchmarks=(later,)))
+    tab = visit(build([first, second], tmp_path / "run" / "report.html").path)
+    assert tab.locator("table.headline").count() == 2
+    shown = tab.inner_text("table.headline[aria-label='Later scenes']")
+    assert "model-b" in shown and "model-a" not in shown and f"n {toy.headline.n}" in shown
+    assert "Later scenes: " in tab.inner_text("details:has([aria-label='Later scenes']) summary")
+    bars = tab.locator(".card", has_text="Later scenes, by part")
+    assert bars.locator("a").all_inner_texts() == [part.name for part in toy.headline.parts]
+
+
 def test_prompts_that_differ_are_shown(visit, folder, tmp_path) -> None:
     place = runs.frames(tmp_path / "frames")
     first, second = runs.entries(place), runs.entries(place, model=1)
