@@ -105,7 +105,7 @@ def test_a_sample_without_saved_masks_is_named_and_in_no_number(run, dataset, tm
         (("--metric", "anls"), "--metric is for a set of your own"),
         (("--prices", "nowhere.yaml"), "--prices nowhere.yaml: No such file or directory"),
         (("--prices", "nowhere.yaml", "--dry-run"), "--prices nowhere.yaml: No such file or directory"),
-        (("--task", "./nowhere.tsv"), "--task nowhere.tsv: there is no such file or folder; a set of your own is"),
+        (("--task", "./nowhere.tsv"), "--task nowhere.tsv: there is no such file or folder; a set"),
     ],
 )
 def test_a_wrong_flag_is_one_line_and_code_2(run, dataset, args, line) -> None:
