@@ -19,7 +19,7 @@ margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:1rem 0}
 th,td{padding:.25rem .7rem;text-align:right;border-bottom:1px solid var(--line)}
 th:first-child,td:first-child{text-align:left}tr.best td{font-weight:600}
-figure{margin:1rem 0}figcaption,.note{color:var(--soft);font-size:.9em}
+.wide{overflow-x:auto}figure{margin:1rem 0}figcaption,.note{color:var(--soft);font-size:.9em}
 svg{width:100%;max-width:44rem;height:auto;font:12px system-ui,sans-serif}
 svg text{fill:var(--soft)}.axis{stroke:var(--line)}.mark{stroke-width:2;fill:none}
 """
@@ -157,7 +157,10 @@ def _table(lines: Sequence[Line]) -> str:
         kind = ' class="best"' if line is top else ""
         body.append(f"<tr{kind}>" + "".join(f"<td>{text}</td>" for text in (first, *rest)) + "</tr>")
     head = "".join(f"<th>{_text(head)}</th>" for head in heads)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+    # On a phone the table is scrolled and not the page, with a keyboard too.
+    label = f'aria-label="{_text(lines[0].benchmark)}: points"'
+    return f'<div class="wide" tabindex="0" role="region" {label}>{table}</div>'
 
 
 def _text(text: str) -> str:

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from sightbench.reports.studies.sweep import Line
+from sightbench.reports.studies.sweep_page import page as sweep_page
+from sightbench.scorers.score import Metric
 from tests.paths import ROOT
 
 AXE = Path(os.environ.get("SIGHTBENCH_AXE", ROOT / ".browser" / "node_modules" / "axe-core" / "axe.min.js"))
@@ -43,4 +46,17 @@ def test_axe_finds_nothing_serious(form, width, scheme, browser, request) -> Non
         assert tab.evaluate("document.documentElement.scrollWidth") <= width, (
             f"{view} is wider than the screen"
         )
+    context.close()
+
+
+def test_a_sweep_is_no_wider_than_a_phone(browser, tmp_path) -> None:
+    score = Metric("Overall", 93.4, 122, "%", stderr=2.0, interval=(89.2, 97.7))
+    lines = [Line("dynbench", f"checkpoint-{n}", score, None, 923, 122, 122, x=n) for n in (200, 400)]
+    (tmp_path / "sweep.html").write_text(sweep_page(lines, "sweep"))
+    context = browser.new_context(viewport={"width": 390, "height": 850})
+    tab: Any = context.new_page()
+    tab.goto((tmp_path / "sweep.html").as_uri())
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    table = tab.locator("table")
+    assert table.evaluate("table => table.parentElement.scrollWidth") > 390, "else this test proves nothing"
     context.close()
