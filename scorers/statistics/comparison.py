@@ -140,7 +140,12 @@ def _same_answers(pair: Pair) -> bool:
     """Whether both numbers are means over the same clusters, so that shares can be exchanged."""
     a, b = _evidence(pair)
     alike = len(a.clusters) == len(b.clusters) and len(a.values) == len(b.values)
-    return alike and len(a.influences) > 0 and len(b.influences) > 0
+    return alike and _same_clusters(a, b) and len(a.influences) > 0 and len(b.influences) > 0
+
+
+def _same_clusters(a: Evidence, b: Evidence) -> bool:
+    """Answers that share nothing have keys of their own in each run, and stand in the same order in both."""
+    return a.clusters == b.clusters or all(type(key) is object for key in (*a.clusters, *b.clusters))
 
 
 def _evidence(pair: Pair) -> tuple[Evidence, Evidence]:
@@ -208,7 +213,7 @@ def _difference(pair: Pair, p: float, adjusted: float, method: Method, margin: f
             interval = (value - others * (value - span[0]), value + others * (span[1] - value))
         else:
             interval = student(value, stderr, freedom, span)
-        if len(a.values) == len(b.values):
+        if _same_answers(pair):
             wins, losses = int(np.sum(b.values > a.values)), int(np.sum(b.values < a.values))
     verdict = _verdict(value, interval, adjusted, margin)
     clusters = len(a.clusters)

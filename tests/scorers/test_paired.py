@@ -10,7 +10,7 @@ from perf.calibration import coverage, false_alarms
 from sightbench.scorers.score import Metric
 from sightbench.scorers.statistics.comparison import Difference, compared
 from sightbench.scorers.statistics.intervals import wilson
-from sightbench.scorers.statistics.means import bootstrap, mean, mean_of, sum_of
+from sightbench.scorers.statistics.means import bootstrap, mean, mean_of, ratio, sum_of
 from sightbench.scorers.statistics.paired import holm, sign_flips
 from sightbench.scorers.statistics.power import clusters_for, smallest_difference
 
@@ -137,6 +137,22 @@ def test_soft_scores_sums_and_corpus_numbers_are_compared_too() -> None:
     found = one(*corpus)
     assert (found.verdict, found.method, found.wins) == ("better", "bootstrap", None)
     assert one(corpus[0], corpus[0]).p == 1.0
+
+
+def test_as_many_answers_of_other_images_are_not_paired_by_their_place() -> None:
+    """cIoU leaves out answers without a mask: of each run another one here, so that all between would shift."""
+    rng = np.random.default_rng(0)
+    intersections = rng.uniform(0, 90, 200)
+
+    def number(values: np.ndarray, without: int) -> Metric:
+        kept = [at for at in range(200) if at != without]
+        return ratio("cIoU", values[kept].tolist(), [100.0] * 199, [f"image {at}" for at in kept])
+
+    baseline, candidate = number(intersections, 0), number(intersections + 5, 199)
+    ((difference,),) = compared([(baseline, candidate)])
+    assert difference.verdict == "better"
+    assert difference.interval is not None and difference.interval[0] > 4
+    assert (difference.wins, difference.losses) == (None, None)
 
 
 def test_the_plan_is_that_of_the_t_test() -> None:
