@@ -190,7 +190,11 @@ def _error(pair: Pair) -> tuple[float, float]:
     a, b = _evidence(pair)
     keys, codes = coded([*a.clusters, *b.clusters] if not _same_answers(pair) else [*a.clusters, *a.clusters])
     both = np.concatenate([-a.influences, b.influences])
-    return math.sqrt(math.fsum(np.bincount(codes, both, len(keys)) ** 2)), min(a.freedom, b.freedom)
+    stderr = math.sqrt(math.fsum(np.bincount(codes, both, len(keys)) ** 2))
+    known = pair.baseline.bounds
+    if known is not None and stderr <= _NOTHING * (known[1] - known[0]):
+        stderr = 0.0
+    return stderr, min(a.freedom, b.freedom)
 
 
 def _difference(pair: Pair, p: float, adjusted: float, method: Method, margin: float) -> Difference:
@@ -207,7 +211,7 @@ def _difference(pair: Pair, p: float, adjusted: float, method: Method, margin: f
         interval = (float(low), float(high))
     else:
         stderr, freedom = _error(pair)
-        if span is not None and stderr <= _NOTHING * span[1]:
+        if span is not None and not stderr:
             # All clusters moved alike; the share of those that would not is only known within bounds.
             others = wilson(0.0, len(a.clusters), len(a.clusters) - 1)[1]
             interval = (value - others * (value - span[0]), value + others * (span[1] - value))

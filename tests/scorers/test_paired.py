@@ -119,6 +119,12 @@ def test_a_difference_that_is_the_same_everywhere_lies_in_its_interval(
     assert found.interval[1] - found.interval[0] == pytest.approx(2 * opened)
 
 
+def test_rounding_is_no_evidence_where_all_answers_of_a_run_are_worth_the_same() -> None:
+    baseline, candidate = mean("score", [0.1] * 3, list("abc")), mean("score", [0.2] * 2, list("ab"))
+    ((difference,),) = compared([(baseline, candidate)])
+    assert (difference.p, difference.verdict) == (1.0, "undecided")
+
+
 def test_soft_scores_sums_and_corpus_numbers_are_compared_too() -> None:
     rng = np.random.default_rng(2)
     soft = rng.random(60)
