@@ -146,7 +146,7 @@ def test_soft_scores_sums_and_corpus_numbers_are_compared_too() -> None:
 
 
 def test_as_many_answers_of_other_images_are_not_paired_by_their_place() -> None:
-    """cIoU leaves out answers without a mask: of each run another one here, so that all between would shift."""
+    """cIoU leaves out answers without a mask: here another one of each run."""
     rng = np.random.default_rng(0)
     intersections = rng.uniform(0, 90, 200)
 
