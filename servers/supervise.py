@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import shlex
@@ -35,6 +36,7 @@ _STEADY_SECONDS = 600.0
 
 _POLL_SECONDS = 0.5
 _TELL_SECONDS = 60.0
+_PR_SET_PDEATHSIG = 1
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -250,10 +252,20 @@ def _start(process: Process, stage: int, log: Path) -> _Running:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **process.environment, **keys},
                 start_new_session=True,
+                preexec_fn=_ends_with_us(),
             )
         except OSError as error:
             raise SightbenchError(f"{process.name}: cannot start {process.command[0]}: {error}") from error
     return _Running(process, stage, child, log, begin, time.monotonic())
+
+
+def _ends_with_us() -> Callable[[], object] | None:
+    """What a child does before it becomes its program: on Linux it asks for SIGTERM should we end first,
+    which nothing else can see to when we are killed (Ray kills what an actor has started)."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl
+    return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _end(running: Sequence[_Running], heard: Sequence[int]) -> None:

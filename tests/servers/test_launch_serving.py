@@ -189,6 +189,18 @@ def test_a_signal_reaches_the_engine_and_nothing_is_left_behind(home, launched, 
     eventually(lambda: gone(worker), "the worker is still there")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent was killed")
+def test_the_engine_is_told_to_end_where_the_launcher_is_killed(home, launched) -> None:
+    server = launched()
+    server.ready()
+    server.process.kill()
+    server.process.wait(DEADLINE)
+    told = home / f"stopped-{server.port}"
+    eventually(lambda: told.exists() and told.read_text(), "the engine is still there")
+    assert told.read_text() == "SIGTERM"
+    os.kill(int((home / f"worker-{server.port}").read_text()), signal.SIGKILL)
+
+
 def test_a_signal_while_loading_stops_it_too(home, launched) -> None:
     (home / "loading").touch()
     server = launched()
