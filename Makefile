@@ -69,9 +69,12 @@ test-slurm: $(VENV)/.installed-dev
 	if [ -n "$(ENGINE)" ]; then venv=$$(ci/engines/install.sh $(ENGINE)) && export SIGHTBENCH_VLLM=$$venv/bin/vllm; fi && \
 	  $(BIN)/python -m pytest -m slurm tests/slurm
 
+# A real Ray cluster of one node, then the example with two real engines; `make test-ray ENGINE=` leaves those out.
+test-ray: ENGINE = vllm
 test-ray: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[ray]'
-	$(BIN)/python -m pytest -m ray tests/ray
+	if [ -n "$(ENGINE)" ]; then venv=$$(ci/engines/install.sh $(ENGINE)) && export SIGHTBENCH_VLLM=$$venv/bin/vllm; fi && \
+	  $(BIN)/python -m pytest -m ray tests/ray
 
 # The YAML examples by Kubernetes' and SkyPilot's own schemas.
 test-examples:

@@ -4,18 +4,18 @@
         --task MMStar --data DIR --out RUN [-- flags of launch_server.sh]
 
 sightbench (with its extra `ray`) is installed on every node; DIR, RUN and the engine are in the same place on
-all of them. MODEL "baseline" is the embedded baseline, with --gpus 0, to try a cluster. The same line again
-continues. A replica that is killed is started again by Ray, and asks only what is left; the part that is done
-last makes the run.
+all of them, as whole paths: Ray works in a copy of this folder and throws it away. MODEL "baseline" is the
+embedded baseline, with --gpus 0, to try a cluster. The same line again continues. A replica that is killed is
+started again by Ray, and asks only what is left; the part that is done last makes the run.
 """
 
 from __future__ import annotations
 
 import argparse
-import socket
-import subprocess
+import asyncio
 import sys
-import time
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import ray
@@ -23,50 +23,39 @@ from ray.util.placement_group import placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 import sightbench
-
-LAUNCHER = "./launch_server.sh"
+from sightbench.servers.launched import launched
 
 
 @ray.remote(max_restarts=5, max_task_retries=5)
 class Replica:
     """A server and the client that asks it, on one placement group."""
 
-    def __init__(self, model: str, gpus: int, flags: list[str], log: str) -> None:
-        self.endpoint: str | None = None
-        if model == "baseline":
-            return
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        # The server ends with this actor, even by SIGKILL: it would keep the GPU.
-        command = [
-            "setpriv",
-            "--pdeathsig",
-            "TERM",
-            LAUNCHER,
-            model,
-            "--port",
-            str(port),
-            "--gpus",
-            str(gpus),
-        ]
-        with open(log, "w") as told:
-            server = subprocess.Popen([*command, *flags], stdout=told, stderr=subprocess.STDOUT)
-        while "is ready" not in Path(log).read_text():
-            if server.poll() is not None:
-                raise RuntimeError(Path(log).read_text())
-            time.sleep(1)
-        self.endpoint = f"http://127.0.0.1:{port}/v1"
+    def ask(self, model: str, words: list[str], log: Path, options: sightbench.Options) -> str:
+        """Asks one part in this process: its lock on the part's folder and its server end with it."""
+        return asyncio.run(ask_server(model, words, log, options))
 
-    def ask(self, shard: str, task: str, data: str, out: str) -> str:
-        """Asks one part in this process, so that its lock on the part's folder ends with it."""
-        notes: list[str] = []
-        options = sightbench.Options(
-            endpoint=self.endpoint or (), task=tuple(task.split()), data=data, out=out, shard=shard
-        )
-        outcome = sightbench.evaluate(options, note=notes.append).outcome
-        assert outcome is not None
-        return f"part {shard}: {outcome.answered} answered, {outcome.kept} kept, {outcome.failed} failed"
+
+async def ask_server(model: str, words: list[str], log: Path, options: sightbench.Options) -> str:
+    """Starts a server with launch_server.sh's flags `words`, asks it, and ends it."""
+    async with AsyncExitStack() as ending:
+        if model != "baseline":
+            served, *adapters = await ending.enter_async_context(launched(model, words, log))
+            if adapters:
+                raise sightbench.UsageError(f"{model} is served with adapters: merge the one that is meant")
+            options = replace(
+                options,
+                endpoint=served.endpoints,
+                model=served.model,
+                alias=served.alias,
+                family=served.family,
+                api_key_env=served.api_key_env,
+                extra_body=dict(served.extra_body or {}),
+                deterministic=served.deterministic,
+            )
+        outcome = (await sightbench.evaluate_async(options)).outcome
+    assert outcome is not None
+    counts = f"{outcome.answered} answered, {outcome.kept} kept, {outcome.failed} failed"
+    return f"part {options.shard}: {counts}"
 
 
 def main() -> int:
@@ -82,22 +71,32 @@ def main() -> int:
     parser.add_argument("--data", required=True)
     parser.add_argument("--out", required=True)
     options = parser.parse_args(words)
-    Path(options.out).mkdir(parents=True, exist_ok=True)
+    for path in (options.data, options.out):
+        if not Path(path).is_absolute():
+            parser.error(f"{path}: give the whole path, which is the same on all nodes")
     ray.init()
     bundle = {"CPU": 1, **({"GPU": options.gpus} if options.gpus else {})}
-    replicas = []
+    replicas, asked = [], []
     for index in range(options.replicas):
-        group = placement_group([bundle])
-        where = PlacementGroupSchedulingStrategy(group)
-        log = f"{options.out}/server-{index}.txt"
+        where = PlacementGroupSchedulingStrategy(placement_group([bundle]))
         made = Replica.options(num_cpus=1, num_gpus=options.gpus, scheduling_strategy=where)
-        replicas.append(made.remote(options.model, options.gpus, flags, log))
-    asked = [
-        replica.ask.remote(f"{index}/{options.replicas}", options.task, options.data, options.out)
-        for index, replica in enumerate(replicas)
-    ]
-    for line in asked:
-        print(ray.get(line), flush=True)
+        replicas.append(made.remote())
+        shard = f"{index}/{options.replicas}"
+        tasks = tuple(options.task.split())
+        part = sightbench.Options(task=tasks, data=options.data, out=options.out, shard=shard)
+        log = Path(options.out) / f"server-{index}.txt"
+        given = ["--gpus", str(options.gpus), *flags]
+        asked.append(replicas[-1].ask.remote(options.model, given, log, part))
+    failed = False
+    for answer in asked:
+        try:
+            print(ray.get(answer), flush=True)
+        except ray.exceptions.RayError as error:
+            # The others go on, and what they answer is kept.
+            print(f"error: {getattr(error, 'cause', error)}", flush=True)
+            failed = True
+    if failed:
+        return 1
     summary = sightbench.open_run(options.out, options.data).summary
     for benchmark in summary.benchmarks:
         print(f"{benchmark.title}: {benchmark.headline.value} ({options.out})")
