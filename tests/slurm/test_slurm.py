@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import signal
@@ -160,6 +161,7 @@ def test_the_example_with_two_real_engines_on_one_node(
         if "--endpoint" in line
     ]
     assert len(ports) == len(set(ports)) == 2, told
+    assert json.loads((run / "run.json").read_text())["request"]["family"] == "qwen2.5-vl"
 
 
 def _until_there(path: Path) -> None:
