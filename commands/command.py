@@ -26,6 +26,7 @@ from sightbench.commands.judges.judge import judge
 from sightbench.commands.judges.review import review
 from sightbench.commands.merge import merge
 from sightbench.commands.models import models
+from sightbench.commands.parameters import FiniteRange
 from sightbench.commands.report import report
 from sightbench.commands.score import score
 from sightbench.commands.studies.audit import audit
@@ -89,7 +90,7 @@ def _config(ctx: click.Context, _param: click.Parameter, path: Path | None) -> P
 )
 @click.option(
     "--confirm-above",
-    type=click.FloatRange(0),
+    type=FiniteRange(0),
     metavar="USD",
     help="Ask first if the run may cost more than this (learned from five samples).",
 )

@@ -25,7 +25,7 @@ from sightbench.errors import UsageError
     help="Compare answers in pairs, each in both orders; mark each by itself; or both.",
 )
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="So many questions, drawn by --seed.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of what is drawn.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of what is drawn.")
 @click.option("--with-media", is_flag=True, help="Show the judge the images and frames too.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder.  [default: runs/review-RUN-RUN]")
 @click.option("--human", is_flag=True, help="Write a page for people to compare the answers on, instead.")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from sightbench.commands.parameters import RUN_FOLDER, data_option
+from sightbench.commands.parameters import RUN_FOLDER, FiniteRange, data_option
 
 
 @click.command()
@@ -21,12 +21,12 @@ from sightbench.commands.parameters import RUN_FOLDER, data_option
     help="A published prediction file as one more run, graded into runs/FILE-BENCHMARK.",
 )
 @click.option(
-    "--margin", type=click.FloatRange(0), default=1.0, show_default=True, help="Points that count as equal."
+    "--margin", type=FiniteRange(0), default=1.0, show_default=True, help="Points that count as equal."
 )
 @click.option(
     "--flips", type=click.IntRange(99), default=100_000, show_default=True, help="Random sign patterns."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the flips.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the flips.")
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
 def compare(
     runs: tuple[Path, ...],

@@ -28,7 +28,7 @@ from sightbench.terminal import say
 @click.option(
     "--flips", type=click.IntRange(99), default=100_000, show_default=True, help="Random sign patterns."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the flips.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the flips.")
 def leaderboard(
     runs: tuple[Path, ...], data: Path | None, form: str, alias: tuple[str, ...], flips: int, seed: int
 ) -> None:

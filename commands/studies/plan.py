@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from sightbench.commands.parameters import RUN_FOLDER, data_option
+from sightbench.commands.parameters import RUN_FOLDER, FiniteRange, data_option
 from sightbench.terminal import say
 
 
@@ -15,7 +15,7 @@ from sightbench.terminal import say
 @data_option
 @click.option(
     "--difference",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteRange(0, min_open=True),
     multiple=True,
     help="A difference you want to show, in points.  [default: 5, 3, 2 and 1]",
 )

@@ -11,16 +11,12 @@ import numpy as np
 
 from sightbench.scorers.score import Metric
 from sightbench.scorers.statistics.evidence import Evidence, Floats, coded
-from sightbench.scorers.statistics.intervals import Interval, student, wilson
+from sightbench.scorers.statistics.intervals import ROUNDING, Interval, student, wilson
 from sightbench.scorers.statistics.paired import FLIPS, bootstrap_p, holm, sign_flips
 from sightbench.scorers.statistics.power import clusters_for, clusters_to_fit
 
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
 Method = Literal["every sign pattern", "sign flips", "bootstrap", "clustered t"]
-
-
-_NOTHING = 1e-9
-"""A standard error below this share of the scale is the rounding of differences that are all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +188,7 @@ def _error(pair: Pair) -> tuple[float, float]:
     both = np.concatenate([-a.influences, b.influences])
     stderr = math.sqrt(math.fsum(np.bincount(codes, both, len(keys)) ** 2))
     known = pair.baseline.bounds
-    if known is not None and stderr <= _NOTHING * (known[1] - known[0]):
+    if known is not None and stderr <= ROUNDING * (known[1] - known[0]):
         stderr = 0.0
     return stderr, min(a.freedom, b.freedom)
 

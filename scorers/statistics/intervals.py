@@ -7,6 +7,9 @@ from functools import lru_cache
 
 Interval = tuple[float, float]
 
+ROUNDING = 1e-9
+"""An error below this share of the scale is the rounding of values that are all alike."""
+
 FEW_CLUSTERS = 10
 """With fewer clusters than these an interval is a rough guess, and reports say so."""
 

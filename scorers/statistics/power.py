@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from sightbench.scorers.statistics.intervals import t_quantile
+from sightbench.scorers.statistics.intervals import ROUNDING, t_quantile
 
 POWER = 0.8
 """The chance to find a difference that is there, as such plans are usually made."""
@@ -16,11 +16,12 @@ def smallest_difference(stderr: float, freedom: float, power: float = POWER) -> 
 
 
 def clusters_for(difference: float, stderr: float, clusters: int, power: float = POWER) -> int | None:
-    """How many clusters like these find `difference` with the chance `power`; None for no difference.
+    """How many clusters like these find `difference` with the chance `power`; None for no difference, or one
+    that is nothing beside the error.
 
     `stderr` is that of `clusters` clusters; its square falls as their number grows.
     """
-    if difference == 0 or stderr == 0:
+    if stderr == 0 or abs(difference) <= ROUNDING * stderr:
         return None
     needed = float(clusters)
     for _ in range(20):

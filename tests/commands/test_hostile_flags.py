@@ -88,3 +88,23 @@ VALUES = (
 @generator(60)
 def test_any_values_plan_a_run_or_are_refused(run: Command, data: Path, flags: list[tuple[str, str]]) -> None:
     planned(run, data, *(part for flag, value in flags for part in (flag, value.replace("\0", " "))))
+
+
+@pytest.mark.parametrize(
+    ("command", "flag", "value"),
+    [
+        *(("compare", "--margin", value) for value in ("nan", "inf", "1e999", "-1")),
+        *(("plan", "--difference", value) for value in ("nan", "inf", "0")),
+        *((command, "--seed", "-1") for command in ("compare", "leaderboard", "review")),
+    ],
+)
+def test_a_study_refuses_a_number_of_no_use(
+    run: Command, tmp_path: Path, command: str, flag: str, value: str
+) -> None:
+    (tmp_path / "RUN").mkdir()
+    code, out, err = run(command, flag, value, "RUN", "RUN")
+    assert code == 2 and out == "" and err.startswith(f"error: Invalid value for '{flag}'"), err
+
+
+def test_a_price_above_which_to_ask_is_a_number(run: Command, data: Path) -> None:
+    assert "--confirm-above" in planned(run, data, "--confirm-above", "nan")
