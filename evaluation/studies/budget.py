@@ -10,6 +10,7 @@ from sightbench.evaluation.run import Run
 from sightbench.evaluation.score import headline
 from sightbench.evaluation.studies.compare import Judged, compare, judged
 from sightbench.scorers.score import Metric, Row
+from sightbench.scorers.statistics.intervals import ROUNDING
 from sightbench.scorers.statistics.power import clusters_for, smallest_difference
 
 WANTED = (5.0, 3.0, 2.0, 1.0)
@@ -68,7 +69,9 @@ def budgets(runs: Sequence[Run], wanted: Sequence[float] = WANTED) -> tuple[Budg
         raise UsageError("a plan is made from one run, or from two that differ as yours will")
     found = tuple(_budgets(runs, wanted))
     if not found:
-        raise UsageError(f"{runs[0].folder}: no number has a standard error to plan with (one video?)")
+        raise UsageError(
+            f"{runs[0].folder}: no number has a standard error to plan with (one video, or all alike?)"
+        )
     return found
 
 
@@ -82,6 +85,8 @@ def _budgets(runs: Sequence[Run], wanted: Sequence[float]) -> Iterator[Budget]:
         if runs[1:] and seen is None:
             continue
         stderr = metric.stderr * 2**0.5 if seen is None or seen.stderr is None else seen.stderr
+        if stderr <= ROUNDING:
+            continue
         clusters = metric.clusters if seen is None else seen.clusters
         correlation = _correlation(metric)
         more = None

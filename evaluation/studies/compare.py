@@ -85,7 +85,10 @@ def _as_before(run: Run, like: Mapping[str, Judged]) -> dict[str, Judged] | None
     before = {dataset.selection.benchmark.name: dataset for dataset in run.datasets}
     if any(name not in like or like[name].dataset != dataset for name, dataset in before.items()):
         return None
-    scores = {score.sample: score for score in run.scores()}
+    listed = list(run.scores())
+    scores = {score.sample: score for score in listed}
+    if len(scores) < len(listed):
+        return None
     found = {}
     for name, dataset in before.items():
         own = {sample.id: scores.pop(sample.id, None) for sample in like[name].samples}

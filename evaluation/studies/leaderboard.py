@@ -43,7 +43,12 @@ def leaderboard(runs: Sequence[Run], *, flips: int = FLIPS, seed: int = 0) -> Bo
             metric = headline(one.dataset, scored, one.run.record.scoring)
             answered = sum(score.status != "error" for score in one.scores.values())
             cells[model, name] = Cell(
-                metric.value, metric.interval, metric.unit, ranks[model], answered, len(one.scores)
+                metric.value,
+                metric.interval,
+                metric.unit,
+                None if metric.value is None else ranks[model],
+                answered,
+                len(one.scores),
             )
     return Board(tuple(rows), tuple(titles.items()), cells)
 

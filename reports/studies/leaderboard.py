@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One model on one benchmark. `rank` is shared by models that the tests cannot tell apart."""
+    """One model on one benchmark. `rank` is shared by models that the tests cannot tell apart; None without a
+    value."""
 
     value: float | None
     interval: tuple[float, float] | None
     unit: str
-    rank: int
+    rank: int | None
     answered: int
     asked: int
 

@@ -11,7 +11,7 @@ import orjson
 import pytest
 from openpyxl import Workbook
 
-from sightbench.errors import UsageError
+from sightbench.errors import RunFolderError, UsageError
 from sightbench.evaluation.imports import import_predictions
 from sightbench.evaluation.rescore import score
 from sightbench.evaluation.run import Run
@@ -75,6 +75,17 @@ def test_runs_without_a_benchmark_in_common_are_refused(tmp_path: Path) -> None:
         compare([base])
 
 
+def test_scores_with_a_line_twice_are_compared_on_neither_side(tmp_path: Path) -> None:
+    data(tmp_path / "data", 8)
+    base = run(tmp_path, "base", {at: "B" for at in range(8)})
+    other = run(tmp_path, "other", {at: "A" for at in range(8)})
+    scores = other.folder / "scores.jsonl"
+    scores.write_bytes(scores.read_bytes() * 2)
+    for pair in ([base, other], [other, base]):
+        with pytest.raises(RunFolderError, match=r"other/scores\.jsonl is of other samples"):
+            compare(pair)
+
+
 def test_a_published_file_is_one_more_run(tmp_path: Path) -> None:
     data(tmp_path / "data")
     base = run(tmp_path, "base", {at: "A" for at in range(60)})
@@ -114,6 +125,26 @@ def test_models_the_tests_cannot_tell_apart_share_a_rank_and_every_form_escapes_
         leaderboard([runs[0], runs[0]])
 
 
+def test_a_model_without_an_answer_has_no_rank(tmp_path: Path) -> None:
+    data(tmp_path / "data", 8)
+    failed = {at: "Failed to obtain answer via API" for at in range(8)}
+    runs = [run(tmp_path, "good", {at: "B" for at in range(8)}), run(tmp_path, "away", failed)]
+    board = leaderboard(runs)
+    assert [board.cells[model, "MMStar"].rank for model in ("good", "away")] == [1, None]
+    assert FORMS["csv"](board).splitlines()[2] == "away,MMStar,,%,,,,0,8"
+
+
+@pytest.mark.parametrize("letters", ["A", "B"])
+def test_answers_that_are_all_alike_plan_nothing(letters: str, tmp_path: Path) -> None:
+    data(tmp_path / "data", 8)
+    one = run(tmp_path, "one", {at: letters for at in range(8)})
+    two = run(tmp_path, "two", {at: "B" if at % 2 else "A" for at in range(8)})
+    for runs in ([one], [one, one], [two, two]):
+        with pytest.raises(UsageError, match="no number has a standard error to plan with"):
+            budgets(runs)
+    assert budgets([one, two])[0].smallest > 0
+
+
 def test_the_plan_needs_more_videos_for_smaller_differences(tmp_path: Path) -> None:
     data(tmp_path / "data")
     one = run(tmp_path, "one", {at: "B" if at % 3 else "A" for at in range(60)})
@@ -123,6 +154,7 @@ def test_the_plan_needs_more_videos_for_smaller_differences(tmp_path: Path) -> N
     needs = dict(alone.needs)
     assert needs[1.0] > needs[2.0] > needs[5.0] > 60
     assert "greedy" in alone.advice
+    assert [difference for difference, _ in budgets([one], (1e-300, 5.0))[0].needs] == [5.0]
 
 
 def lmms_eval(path: Path, letters: dict[int, str]) -> Path:
