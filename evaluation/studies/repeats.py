@@ -66,6 +66,8 @@ def repeats(runs: Sequence[Run]) -> dict[str, Repeats]:
     asked = [{**run.record.request, "seed": None, "repeat": None} for run in runs]
     if any(request != asked[0] for request in asked):
         raise UsageError("these runs were asked differently; repeats may differ in their seed only")
+    for run in runs[1:]:
+        _refuse_other_data(runs[0], run)
     first, *others = (judged(run) for run in runs)
     found = {}
     for name, one in first.items():
@@ -75,6 +77,17 @@ def repeats(runs: Sequence[Run]) -> dict[str, Repeats]:
     if not found:
         raise UsageError("the runs have no benchmark in common")
     return found
+
+
+def _refuse_other_data(first: Run, other: Run) -> None:
+    known = {dataset.selection.benchmark.name: dataset for dataset in first.datasets}
+    for two in other.datasets:
+        one = known.get(two.selection.benchmark.name, two)
+        asked = [(each.profile, each.prompt_profile, each.control) for each in (one, two)]
+        # Opened from one folder both are its data, though another version wrote another digest.
+        if asked[0] != asked[1] or (one.data != two.data and one.digest != two.digest):
+            name = two.selection.benchmark.name
+            raise UsageError(f"{first.folder} and {other.folder} were not asked the same questions of {name}")
 
 
 def _together(tries: Sequence[Judged]) -> Repeats:

@@ -155,3 +155,17 @@ def test_marks_out_of_eighty_are_averaged_as_they_are(tmp_path: Path) -> None:
     assert together.average.value == pytest.approx(sum(heads) / 2) and together.average.unit == "of 80"
     low, high = together.majority.interval or (0, 0)
     assert low < (together.majority.value or 0) < high and together.pass_at == ()
+
+
+def test_answers_to_other_data_are_no_repeats(tmp_path: Path) -> None:
+    file = formats.lines(tmp_path / "answers.jsonl", [{"id": str(at), "prediction": "B"} for at in range(4)])
+    runs = []
+    for name in ("one", "two"):
+        data = formats.make("MMStar", tmp_path / name)
+        if name == "two":
+            table = data / "MMStar.tsv"
+            table.write_text(table.read_text().replace("\tB\t", "\tA\t"))
+        imported = import_predictions("MMStar", data, file, tmp_path / f"run-{name}", None)
+        runs.append(score(imported.run))
+    with pytest.raises(UsageError, match="were not asked the same questions of MMStar"):
+        runs_together(runs)
