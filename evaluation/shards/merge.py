@@ -15,7 +15,7 @@ from sightbench.errors import RunFolderError, UsageError
 from sightbench.evaluation import run_record
 from sightbench.evaluation.rescore import score
 from sightbench.evaluation.run import Run, open_run
-from sightbench.evaluation.run_record import RunRecord, refuse_other_run
+from sightbench.evaluation.run_record import DatasetRecord, RunRecord, refuse_other_run
 from sightbench.evaluation.shards.ledger import SHARDS, Ledger
 from sightbench.evaluation.shards.part import Part
 from sightbench.files import sha256_of
@@ -105,10 +105,30 @@ def _record(shards: Sequence[Path]) -> RunRecord:
     servers = {repr(server): server for record in records for server in record.servers}
     return replace(
         records[0],
+        benchmarks=_benchmarks(records),
         shard=None,
         servers=tuple(servers.values()),
         merged=tuple(str(folder) for folder in shards),
     )
+
+
+def _benchmarks(records: Sequence[RunRecord]) -> tuple[DatasetRecord, ...]:
+    """All that any of them asked: a shard may have been continued with more tasks, or more of one."""
+    found: dict[str, DatasetRecord] = {}
+    for entry in (entry for record in records for entry in record.benchmarks):
+        known = found.get(entry.name, entry)
+        found[entry.name] = replace(
+            known,
+            tasks=None if known.tasks is None or entry.tasks is None else _each(known.tasks, entry.tasks),
+            limit=None if known.limit is None or entry.limit is None else max(known.limit, entry.limit),
+            skip_broken=known.skip_broken or entry.skip_broken,
+            broken=_each(known.broken, entry.broken),
+        )
+    return tuple(found.values())
+
+
+def _each(some: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*some, *others)))
 
 
 def _shards(folder: Path) -> list[Path]:

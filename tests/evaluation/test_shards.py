@@ -19,6 +19,7 @@ from sightbench.evaluation.shards.merge import merge
 from sightbench.evaluation.shards.part import part
 from tests.faults.server import Request, Response, healthy, serving
 from tests.paths import ROOT
+from tests.tasks import formats
 
 QUESTIONS = 40
 OF_SCHEDULERS = ("SLURM_", "PMI_", "JOB_COMPLETION", "OMPI_", "RANK", "WORLD_SIZE")
@@ -261,3 +262,20 @@ async def test_one_folder_a_part_is_still_merged_by_hand(questions: Path, tmp_pa
             await ask(server.url, questions, tmp_path / f"run-{index}", f"{index}/2")
     run, merged = merge([tmp_path / "run-0", tmp_path / "run-1"], tmp_path / "run")
     assert merged.replies == QUESTIONS and sightbench.score(run).summary.complete
+
+
+async def test_what_one_part_was_asked_beyond_the_others_is_merged_too(
+    questions: Path, tmp_path: Path
+) -> None:
+    formats.make("MMStar", questions.parent)
+    async with serving(healthy) as server:
+        await ask(server.url, questions, tmp_path / "run-0", "0/2", limit=4)
+        await ask(server.url, questions, tmp_path / "run-1", "1/2")
+        options = sightbench.Options(
+            endpoint=server.url, model="tiny", task="MMStar", data=questions.parent, out=tmp_path / "run-2"
+        )
+        await sightbench.evaluate_async(options)
+    run, merged = merge([tmp_path / f"run-{number}" for number in range(3)], tmp_path / "run")
+    one, two = (benchmark.coverage for benchmark in sightbench.score(run).summary.benchmarks)
+    assert (one.asked, two.asked) == (QUESTIONS, 4)
+    assert one.answered + two.answered == merged.replies and two.answered == 4 < one.answered
