@@ -9,10 +9,12 @@ from pathlib import Path
 
 from sightbench.client.journal import Journal
 from sightbench.errors import UsageError
+from sightbench.evaluation.judging import scorer_of
 from sightbench.evaluation.run import Run
 from sightbench.evaluation.run_record import RUN
 from sightbench.reports.exports import every_eval_ever, hugging_face, inspect_log, lmms_eval
 from sightbench.reports.exports.exporting import Entry, Exporting
+from sightbench.sample import Sample
 from sightbench.version import version
 
 FORMS = ("lmms-eval", "inspect", "hf", "every-eval-ever")
@@ -32,6 +34,8 @@ def write(
             return lmms_eval.write(content, out)
         if form == "inspect":
             return inspect_log.write(content, out)
+        if all(benchmark.headline.value is None for benchmark in content.summary.benchmarks):
+            raise UsageError(f"--format {form}: {run.folder} has no number to write")
         if form == "every-eval-ever":
             return every_eval_ever.write(content, out, organization)
         written = hugging_face.write(content, out, _on_hub(run, datasets))
@@ -52,6 +56,11 @@ def _exporting(run: Run, journal: Journal) -> Exporting:
     else:
         started = datetime.fromisoformat(record.started)
 
+    benchmarks = {each.selection.benchmark.name: each.selection.benchmark for each in run.datasets}
+
+    def full_marks(sample: Sample) -> float:
+        return scorer_of(benchmarks[sample.benchmark], sample.wants).full_marks
+
     def entries(name: str) -> Iterator[Entry]:
         for dataset, sample, score in run.scored():
             if dataset.selection.benchmark.name == name:
@@ -67,6 +76,7 @@ def _exporting(run: Run, journal: Journal) -> Exporting:
         started,
         record.sightbench or version(),
         entries,
+        full_marks,
     )
 
 

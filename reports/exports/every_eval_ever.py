@@ -152,7 +152,7 @@ def _instances(run: Exporting, benchmark: BenchmarkSummary, evaluation: str) -> 
                     "is_terminal": True,
                 }
             ],
-            "evaluation": {"score": score.value, "is_correct": score.value >= 1},
+            "evaluation": {"score": score.value, "is_correct": score.value >= run.full_marks(sample)},
             "performance": {"latency_ms": reply.latency_s * 1000},
             "metadata": {"task": sample.task, "category": sample.category, "cluster": sample.affinity},
         }

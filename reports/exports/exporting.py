@@ -21,7 +21,8 @@ class Exporting:
     """What is exported: the numbers, who answered, and by benchmark's name every sample with its reply.
 
     `engine` is what served the model, None where it did not say; `service` a hosted one's name. `request` is
-    what shaped the requests beside the samples. `started` has a time zone.
+    what shaped the requests beside the samples. `started` has a time zone. `full_marks` is the value of the
+    best answer to a sample.
     """
 
     summary: Summary
@@ -33,6 +34,7 @@ class Exporting:
     started: datetime
     version: str
     entries: Callable[[str], Iterator[Entry]]
+    full_marks: Callable[[Sample], float]
 
 
 def question(sample: Sample) -> str:

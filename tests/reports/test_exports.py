@@ -19,9 +19,11 @@ from sightbench.errors import UsageError
 from sightbench.evaluation.export import export
 from sightbench.evaluation.imports import import_predictions
 from sightbench.evaluation.rescore import score
-from sightbench.evaluation.run import Run
+from sightbench.evaluation.run import Run, open_run
+from sightbench.tasks import catalog
 from tests.evaluation.test_compare import data
 from tests.faults.server import Request, Response, completion, error, serving
+from tests.tasks import formats
 
 COUNT = 12
 
@@ -149,3 +151,24 @@ def test_inspect_opens_the_log(run: Run, tmp_path: Path) -> None:
     failed = [sample for sample in found["samples"] if sample[3] is not None]
     assert len(failed) == 1 and failed[0][2] is None and "cannot be read" in failed[0][3]
     assert sum(sample[2] or 0 for sample in found["samples"]) == COUNT - 2
+
+
+def test_half_of_the_marks_is_not_correct_and_a_run_without_a_number_says_so(tmp_path: Path) -> None:
+    tree = formats.make("vlabench", tmp_path / "data")
+    (selection,) = catalog.resolve(["vlabench"])
+    ids = [sample.id for sample in catalog.read(selection, tree)]
+    steps = [
+        {"name": "pick", "params": {"target_entity_name": 1}},
+        {"name": "place", "params": {"target_container_name": 2}},
+    ]
+    said = [f"```json\n{json.dumps(steps[: 1 + at % 2])}\n```" for at in range(len(ids))]
+    for name, texts in (("run", said), ("none", ["Failed to obtain answer via API"] * len(ids))):
+        rows = [{"id": id, "prediction": text} for id, text in zip(ids, texts, strict=True)]
+        file = formats.lines(tmp_path / "answers.jsonl", rows)
+        score(import_predictions("vlabench", tree, file, tmp_path / name, None).run)
+    _, samples = (entry.path for entry in export(open_run(tmp_path / "run"), "every-eval-ever"))
+    correct = [line["evaluation"]["is_correct"] for line in read_lines(samples)]
+    assert correct == [False, True] * (len(ids) // 2)
+    for form in ("every-eval-ever", "hf"):
+        with pytest.raises(UsageError, match="none has no number to write"):
+            export(open_run(tmp_path / "none"), form, datasets=["a/b"])
