@@ -83,7 +83,8 @@ class Process:
 
 def local_url(host: str, port: int) -> str:
     """Where a server that listens on `host` is asked from this machine."""
-    return f"http://{'127.0.0.1' if host in ('0.0.0.0', '::', '') else host}:{port}"
+    name = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
 def rendered(flags: Mapping[str, Flag], extra: Sequence[str] = ()) -> list[str]:

@@ -136,6 +136,9 @@ def main(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except Interrupted as stop:
         return 128 + stop.number
+    except KeyboardInterrupt:
+        # Before anything was started.
+        return 128 + signal.SIGINT
     except BrokenPipeError:
         # Whoever read our output has seen enough; nothing more can be written, not even at exit.
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
@@ -163,6 +166,8 @@ def _main(options: argparse.Namespace, extra: tuple[str, ...]) -> int:
     engine = engine_of(target, options.engine)
     if options.replicas < 1 or (options.gpus or 0) < 0 or not 0 < options.port < 65536:
         raise UsageError("--replicas is 1 or more, --gpus 0 or more, --port between 1 and 65535")
+    if options.ready_file is not None and not os.access(options.ready_file.parent, os.W_OK):
+        raise UsageError(f"--ready-file {options.ready_file}: there is no folder that it could be written to")
     gpus = table.gpus_for(target.billions) if options.gpus is None else options.gpus
     if options.deterministic:
         check_deterministic(target, engine, gpus)
@@ -270,7 +275,8 @@ def launch(
     *,
     dry: bool = False,
 ) -> Launch:
-    """Everything to start. Raises UsageError for an engine that is not installed, unless `dry`."""
+    """Everything to start. Raises UsageError for an engine that is not installed, unless `dry`, and for ports
+    that there are not."""
     program: EngineName = "vllm" if engine == "masks" else engine
     found = None if target.family.masks and engine == "transformers" else engines.find(program, venv)
     if found is None:
@@ -311,7 +317,11 @@ def launch(
         notes += (
             "vllm-router is not installed (pip install vllm-router): give every --endpoint to the evaluation",
         )
-    return Launch(steps, tuple(map(tuple, stages)), urls, notes)
+    plan = Launch(steps, tuple(map(tuple, stages)), urls, notes)
+    # What a launch takes beside --port lies above it.
+    if (highest := max(plan.ports, default=0)) > 65535:
+        raise UsageError(f"--port: its servers would take ports up to {highest}, and 65535 is the last one")
+    return plan
 
 
 def _local(host: str) -> bool:

@@ -8,6 +8,7 @@ server that allows its address to be used again (each that we start does) can bi
 from __future__ import annotations
 
 import contextlib
+import errno
 import random
 import socket
 import sys
@@ -28,8 +29,8 @@ _SHARED = sys.platform == "linux"
 
 @contextlib.contextmanager
 def held(host: str, ports: Sequence[int]) -> Iterator[None]:
-    """Holds `ports` for servers that bind them meanwhile. Raises UsageError when something listens on one
-    already, with what it serves where it says so."""
+    """Holds `ports` for servers that bind them meanwhile. Raises UsageError where that cannot be, and when
+    something listens on one already, with what it serves where it says so."""
     with contextlib.ExitStack() as holding:
         for port in ports:
             holding.enter_context(_held(host, port))
@@ -62,8 +63,11 @@ def _held(host: str, port: int) -> Iterator[None]:
         tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             tried.bind((host, port))
-        except OSError as error:
-            raise UsageError(_taken(host, port, error.strerror or str(error))) from None
+        except (OSError, UnicodeError) as error:
+            if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+                raise UsageError(_taken(host, port, str(error.strerror))) from None
+            reason = (isinstance(error, OSError) and error.strerror) or str(error)
+            raise UsageError(f"cannot listen on port {port} of {host or 'all'}: {reason}") from None
         _share(tried)
         yield
 

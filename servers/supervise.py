@@ -15,11 +15,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from http.client import HTTPException
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, BinaryIO
 
-from sightbench.errors import SightbenchError
+from sightbench.errors import SightbenchError, UsageError
 from sightbench.servers.diagnosis import diagnose
 from sightbench.servers.engines import Process
 from sightbench.terminal import printable
@@ -137,7 +138,8 @@ def serving(url: str, key: str | None = None) -> set[str] | None:
         if error.code in (401, 403):
             raise KeyWanted from None
         return None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, HTTPException, ValueError, KeyError, TypeError, RecursionError):
+        # Whatever listens there: a port may be another program's.
         return None
 
 
@@ -239,8 +241,7 @@ def _group(heard: Sequence[int]) -> Iterator[list[_Running]]:
 
 def _start(process: Process, stage: int, log: Path) -> _Running:
     keys = {process.key_as: process.key or ""} if process.key_as is not None else {}
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as file:
+    with _opened(log) as file:
         file.write(f"$ {shown(process)}\n".encode())
         file.flush()
         begin = file.tell()
@@ -257,6 +258,15 @@ def _start(process: Process, stage: int, log: Path) -> _Running:
         except OSError as error:
             raise SightbenchError(f"{process.name}: cannot start {process.command[0]}: {error}") from error
     return _Running(process, stage, child, log, begin, time.monotonic())
+
+
+def _opened(log: Path) -> BinaryIO:
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        return log.open("ab")
+    except OSError as error:
+        why = error.strerror or error
+        raise UsageError(f"the log {log} cannot be written ({why}): name another with --log") from None
 
 
 def _ends_with_us() -> Callable[[], object] | None:

@@ -83,6 +83,11 @@ def test_every_listed_model_falls_into_the_family_that_lists_it(model) -> None:
     assert found is not None and model in found.models
 
 
+def test_the_line_for_an_ipv6_address_is_one_that_the_client_takes(dry) -> None:
+    _, _, comments, _ = dry("Qwen/Qwen3-VL-8B-Instruct", "--host", "::1")
+    assert "--endpoint 'http://[::1]:8000/v1'" in comments[-1]
+
+
 def test_nothing_is_left_to_an_engines_or_a_checkpoints_defaults(dry) -> None:
     _, (vllm,), _, _ = dry("Qwen/Qwen3-VL-8B-Instruct")
     assert flag(vllm, "--generation-config") == "vllm"
@@ -209,6 +214,9 @@ def test_a_mask_model_is_downloaded_split_and_served_behind_the_gateway(dry) -> 
         (("./nowhere",), "there is no such folder"),
         (("Qwen/Qwen3-VL-8B-Instruct", "--lora", "x"), "NAME=PATH"),
         (("Qwen/Qwen3-VL-8B-Instruct", "--port", "0"), "--port"),
+        (("Qwen/Qwen3-VL-8B-Instruct", "--port", "65534", "--replicas", "2"), "up to 65584"),
+        (("ByteDance/Sa2VA-Qwen2_5-VL-7B", "--port", "65500"), "up to 65600"),
+        (("Qwen/Qwen3-VL-8B-Instruct", "--ready-file", "no-such-folder/ready"), "no-such-folder/ready"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(words, said, dry) -> None:

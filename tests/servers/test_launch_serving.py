@@ -297,6 +297,23 @@ def test_a_taken_port_is_told_before_anything_starts(home, launched) -> None:
     )
 
 
+def test_a_log_that_cannot_be_written_is_told(home, launched) -> None:
+    (home / "folder").mkdir()
+    code, err = launched("--log", str(home / "folder")).ended()
+    assert code == 2 and err.count("\n") == 1 and "--log" in err
+
+
+def test_an_interrupt_before_anything_was_started_is_no_traceback(home, launched) -> None:
+    slow = home / "bin" / "nvidia-smi"
+    slow.parent.mkdir()
+    slow.write_text(f"#!/bin/sh\ntouch {home}/asked\nexec sleep 60\n")
+    slow.chmod(0o755)
+    server = launched("--memory-share", "0.5", PATH=f"{slow.parent}{os.pathsep}{os.environ['PATH']}")
+    eventually(lambda: (home / "asked").exists(), "not asked")
+    server.process.send_signal(signal.SIGINT)
+    assert server.ended() == (130, "")
+
+
 def run_here(home: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "PYTHON": sys.executable, **environment}
     env.pop("ENGINE_VENV", None)

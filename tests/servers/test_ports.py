@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -65,3 +66,24 @@ def test_what_is_taken_is_told_and_the_others_are_let_go() -> None:
         ):
             pass
     assert bound(free)
+
+
+def test_a_port_of_something_that_speaks_no_http_is_taken_too() -> None:
+    with socket.create_server((HOST, 0)) as other:
+        port = other.getsockname()[1]
+
+        def banner() -> None:
+            with other.accept()[0] as asked:
+                asked.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+        saying = threading.Thread(target=banner)
+        saying.start()
+        with pytest.raises(UsageError, match=f"port {port} is taken"), held(HOST, [port]):
+            pass
+        saying.join()
+
+
+@pytest.mark.parametrize("host", ["192.0.2.99", "no such host", "a" * 64 + ".example"])
+def test_an_address_that_is_not_this_machines_is_no_taken_port(host: str) -> None:
+    with pytest.raises(UsageError, match=f"cannot listen on port 8000 of {host}: "), held(host, [8000]):
+        pass
