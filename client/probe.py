@@ -201,8 +201,9 @@ async def _named(endpoint: Endpoint, model: str | None) -> ServerInfo | None:
     try:
         response = await endpoint.request("GET", path)
         content = orjson.loads(response.body)
+    # aiohttp's errors hold the whole URL, with the key that may stand in it.
     except (OSError, aiohttp.ClientError, TimeoutError) as error:
-        raise EndpointError(explain(endpoint.label, from_exception(error, PROBE_SECONDS))) from error
+        raise EndpointError(explain(endpoint.label, from_exception(error, PROBE_SECONDS))) from None
     except ValueError:
         return None
     if response.status == 200 and isinstance(content, dict):
@@ -217,7 +218,7 @@ async def _named(endpoint: Endpoint, model: str | None) -> ServerInfo | None:
     if response.status == 404 and endpoint.provider.dialect == "anthropic-messages":
         # The list shows what there is; engines that speak this wire have only that.
         return None
-    words = "" if refused is None else endpoint.redaction.text(refused.message)
+    words = "" if refused is None else endpoint.redaction.excerpt(refused.message)
     body = ErrorBody(words) if refused is None else replace(refused, message=words)
     failure = from_body(response.status, body, endpoint.provider.name)
     raise EndpointError(explain(endpoint.label, failure, model))
@@ -229,13 +230,13 @@ async def _cards(endpoint: Endpoint) -> tuple[ModelCard, ...] | None:
         response = await endpoint.request("GET", endpoint.url("/models"))
     except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as error:
         failure = from_exception(error, PROBE_SECONDS)
-        raise EndpointError(explain(endpoint.label, failure)) from error
+        raise EndpointError(explain(endpoint.label, failure)) from None
     cards = listed(response.status, response.body)
     if not isinstance(cards, Failure):
         return cards
     if cards.kind == "not_found":
         return None
-    words = endpoint.redaction.text(cards.message)
+    words = endpoint.redaction.excerpt(cards.message)
     raise EndpointError(explain(endpoint.label, replace(cards, message=words)))
 
 

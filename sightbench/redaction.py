@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 HIDDEN = "***"
 _SHORTEST = 8
@@ -21,6 +21,9 @@ _SECRET_NAME = re.compile(
     r"(?i)^(.*[-_.])?((api|access|secret|private|auth|subscription)[-_]?key|(api|access|auth|bearer|hf|refresh"
     r"|session)[-_]?token|secret|password|passwd|authorization|credentials?|bearer|cookie)$"
 )
+
+_QUERY_KEYS = frozenset({"key", "code", "sig", "signature"})
+"""What Google, Azure's functions and signed addresses call theirs."""
 
 
 class Redaction:
@@ -47,6 +50,19 @@ class Redaction:
                 text = text.replace(form, HIDDEN)
         return text
 
+    def excerpt(self, text: str) -> str:
+        """`text` redacted that may have been cut off: the start of a secret at its end is `***` too."""
+        text = self.text(text)
+        # What a cut leaves behind: the mark of `plain`, half of a letter.
+        shown = text.rstrip("…\ufffd ")
+        for form in self._forms:
+            at = shown.find(form[:_SHORTEST], max(0, len(shown) - len(form)))
+            while at >= 0:
+                if form.startswith(shown[at:]):
+                    return shown[:at] + HIDDEN + text[len(shown) :]
+                at = shown.find(form[:_SHORTEST], at + 1)
+        return text
+
     def json(self, value: Any) -> Any:
         """A JSON value with every text and key in it redacted; what holds no secret is returned as it is."""
         if not self._forms:
@@ -67,13 +83,15 @@ class Redaction:
 
 
 def url_secrets(url: str) -> tuple[str, ...]:
-    """The user:password of a URL, the password alone, and what goes into the Authorization header."""
+    """The user:password of a URL, the password alone, and the keys in its query."""
     try:
         parts = urlsplit(url)
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
+        query = parse_qsl(parts.query)
     except ValueError:
         return ()
-    return (f"{user}:{password}", password) if user or password else ()
+    keys = tuple(value for name, value in query if is_secret_name(name) or name.lower() in _QUERY_KEYS)
+    return (f"{user}:{password}", password, *keys) if user or password else keys
 
 
 def without_secrets(value: Any) -> Any:

@@ -164,12 +164,14 @@ class OpenAIBatches:
             yield
         except openai.APIStatusError as error:
             words = self._shown(error.message)
-            raise EndpointError(f"{self._label}: batch: HTTP {error.status_code}: {words}") from error
+            raise EndpointError(f"{self._label}: batch: HTTP {error.status_code}: {words}") from None
         except openai.OpenAIError as error:
-            raise EndpointError(f"{self._label}: batch: {self._shown(str(error))}") from error
+            # The SDK's own words are "Connection error."; why stands in what it was raised from.
+            words = self._shown(f"{error} {error.__cause__ or ''}")
+            raise EndpointError(f"{self._label}: batch: {words}") from None
         except ValueError as error:
             words = self._shown(str(error))
-            raise EndpointError(f"{self._label}: batch: not as documented ({words})") from error
+            raise EndpointError(f"{self._label}: batch: not as documented ({words})") from None
 
     def _shown(self, words: str) -> str:
         return plain(self.redaction.text(words))

@@ -46,7 +46,7 @@ async def prepare(settings: Settings) -> Settings:
             response = await endpoint.request("POST", endpoint.asked, data, sum(map(len, data)))
             content = orjson.loads(response.body)
         except (OSError, aiohttp.ClientError, TimeoutError) as error:
-            raise EndpointError(explain(endpoint.label, from_exception(error, settings.timeout))) from error
+            raise EndpointError(explain(endpoint.label, from_exception(error, settings.timeout))) from None
         except ValueError:
             return None
         if response.status == 200:
@@ -54,7 +54,7 @@ async def prepare(settings: Settings) -> Settings:
         refused = read_error(content)
         if refused is None:
             return None
-        refused = replace(refused, message=endpoint.redaction.text(refused.message))
+        refused = replace(refused, message=endpoint.redaction.excerpt(refused.message))
         if response.status in (400, 422):
             return refused
         failure = from_body(response.status, refused, service.name)

@@ -155,7 +155,7 @@ def redacted(completion: Completion | Failure, redaction: Redaction) -> Completi
     if not redaction:
         return completion
     if isinstance(completion, Failure):
-        return replace(completion, message=redaction.text(completion.message))
+        return replace(completion, message=redaction.excerpt(completion.message))
     shown = replace(
         completion,
         text=_hidden(completion.text, redaction),

@@ -77,7 +77,7 @@ class Credential:
         if process.returncode:
             said = errors.decode("utf-8", "replace").strip().splitlines()
             # What it managed to print may be half of a secret.
-            words = Redaction(printed.split()).text(plain(said[-1], 200)) if said else "it says nothing"
+            words = Redaction(printed.split()).excerpt(plain(said[-1], 200)) if said else "it says nothing"
             raise EndpointError(f"--header-command failed (exit code {process.returncode}): {words}")
         self._token = read(printed, time.time())
         values = tuple(self._token.headers.values())

@@ -133,7 +133,7 @@ class Http:
             refused = read_error(orjson.loads(raw))
         except orjson.JSONDecodeError:
             refused = None
-        hidden = self.redaction.text
+        hidden = self.redaction.excerpt
         if refused is None:
             return from_status(status, plain(hidden(raw[:200].decode(errors="replace")))), None
         refused = replace(refused, message=hidden(refused.message))

@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import json
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from sightbench.client.batches.openai_wire import OpenAIBatches
 from sightbench.client.journal import Journal
-from sightbench.errors import UsageError
+from sightbench.client.probe import probe
+from sightbench.errors import EndpointError, UsageError
 from sightbench.sample import Video
 from tests.client.samples import about, run, texts, to
 from tests.faults.server import Request, Response, completion, error, serving
@@ -91,6 +94,58 @@ async def test_a_password_of_a_url_is_kept_nowhere(form: str, tmp_path: Path) ->
     assert outcome.answered == 1
     for piece in (PASSWORD, quote(PASSWORD), base64.b64encode(b"user:" + PASSWORD.encode()).decode()[:-4]):
         assert piece not in everything
+
+
+@pytest.mark.parametrize("name", ["key", "api-key", "token", "sig"])
+async def test_a_key_in_the_query_of_a_url_is_kept_nowhere(name: str, tmp_path: Path) -> None:
+    """Google's 404 shows the whole address."""
+
+    def route(request: Request) -> Response | None:
+        if "/chat/" not in request.path:
+            return None
+        page = f"<p>The requested URL <code>{request.path}</code> was not found on this server."
+        return Response(422, page.encode(), content_type="text/html")
+
+    async with serving() as server:
+        server.route = route
+        url = f"{server.url}?{name}={quote(KEY, safe='')}&api-version=2024-10-21"
+        outcome, replies = await run(tmp_path, to(url), texts(1))
+    everything = kept(tmp_path, outcome, replies)
+    assert outcome.failed == 1 and "***&api-version=2024-10-21" in everything
+    assert KEY[-14:] not in everything and quote(KEY[-14:]) not in everything
+
+
+@pytest.mark.parametrize("place", ["an error", "a page", "a detail"])
+async def test_a_key_that_is_cut_off_by_a_messages_end_is_kept_nowhere(place: str, tmp_path: Path) -> None:
+    def script(request: Request, number: int) -> Response:
+        text = "x" * (100 + 4 * number) + KEY + "y" * 600
+        return replace(PLACES[place](text), status=422)
+
+    async with serving(script) as server:
+        outcome, replies = await run(tmp_path, to(server.url, api_key=KEY, concurrency=1), texts(110))
+    assert outcome.failed == 110
+    messages = [reply.error.message for reply in replies.values() if reply.error is not None]
+    assert any("***" in message for message in messages)
+    assert not any(KEY[:8] in message for message in messages)
+
+
+async def test_a_traceback_shows_no_key_of_an_address_or_of_an_answer(tmp_path: Path) -> None:
+    """A notebook prints what an error was raised from."""
+    key = "sk-0123456789-abcdef"
+    lost = Response(body=b"", headers={"Content-Length": "no number"})
+    async with serving() as server:
+        service = OpenAIBatches(server.url, key)
+        server.route = lambda request: (
+            error(401, f"Incorrect key: {key}") if "batch" in request.path else lost
+        )
+        with pytest.raises(EndpointError) as unread:
+            await probe(f"{server.url}?key={key}", model="tiny")
+        with pytest.raises(EndpointError, match="HTTP 401") as refused:
+            await service.poll("batch_1")
+        await service.close()
+    for caught in (unread, refused):
+        shown = "".join(traceback.format_exception(caught.value))
+        assert key not in shown
 
 
 async def test_masks_without_a_secret_stay_byte_for_byte(tmp_path: Path) -> None:

@@ -63,7 +63,18 @@ def test_a_password_in_a_url_is_found_alone_and_with_its_user() -> None:
         header
     )
     assert redaction.text("user:pass/word-77 and pass/word-77") == "*** and ***"
-    assert url_secrets("http://host:1/v1") == url_secrets("http://[") == ()
+    assert url_secrets("http://host:1/v1?api-version=2024-10-21") == url_secrets("http://[") == ()
+    assert url_secrets("http://host/v1?x=1&key=a%2Fb&api_key=c") == ("a/b", "c")
+
+
+@pytest.mark.parametrize("key", ["sk-0123456789", "aaaaaaaaaaaaaaaaaaaa", "ein-schlüssel-012"])
+def test_a_secret_that_the_end_of_a_text_cuts_off_is_found(key: str) -> None:
+    redaction = Redaction([key])
+    for length in range(8, len(key) + 1):
+        for end in ("", "…", "\ufffd"):
+            assert redaction.excerpt(f"you sent {key[:length]}{end}") == f"you sent ***{end}"
+    assert redaction.excerpt(f"you sent {key[:7]}") == f"you sent {key[:7]}"
+    assert redaction.excerpt(f"{key[:9]} is how it begins") == f"{key[:9]} is how it begins"
 
 
 @given(st.text(), st.lists(st.none() | st.text(), max_size=3))
