@@ -18,7 +18,8 @@ from tests.faults.server import Request, Response, completion
 
 @dataclass
 class Limited:
-    """`granted` and `refused` are the times of requests, in seconds since the first one, with the tokens."""
+    """`granted` and `refused` are the times of requests, in seconds since the `first` one (on the monotonic
+    clock), with the tokens."""
 
     rpm: float
     tpm: float
@@ -29,11 +30,11 @@ class Limited:
     def __post_init__(self) -> None:
         self._draw = random.Random(1)
         self._requests, self._second, self._tokens = self.rpm, max(1.0, self.rpm / 60), self.tpm
-        self._at = self._first = 0.0
+        self._at = self.first = 0.0
 
     def script(self, request: Request, number: int) -> Response:
         now = time.monotonic()
-        self._first = self._first or now
+        self.first = self.first or now
         passed = now - (self._at or now)
         self._at = now
         self._requests = min(self.rpm, self._requests + passed * self.rpm / 60)
@@ -43,12 +44,12 @@ class Limited:
         prompt = len(json.dumps(asked["messages"])) // 4
         tokens = prompt + asked["max_completion_tokens"]
         if min(self._requests, self._second) < 1 or self._tokens < tokens:
-            self.refused.append(now - self._first)
+            self.refused.append(now - self.first)
             kind = "tokens" if self._tokens < tokens else "requests"
             words = f"Rate limit reached for gpt-5.1 on {kind} per min. Please try again in 100ms."
             body = json.dumps(bodies.openai(words, kind, "rate_limit_exceeded")).encode()
             return Response(429, body, {**self._headers(), "retry-after-ms": "100"})
-        self.granted.append((now - self._first, tokens))
+        self.granted.append((now - self.first, tokens))
         self._requests, self._second, self._tokens = (
             self._requests - 1, self._second - 1, self._tokens - tokens
         )  # fmt: skip
