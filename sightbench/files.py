@@ -4,6 +4,7 @@ that may be anything."""
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import io
 import os
@@ -76,12 +77,18 @@ def replace_file(path: Path, data: bytes) -> None:
 
 
 def append_line(path: Path, line: bytes) -> None:
-    """Puts one more line at the file's end, on disk when this returns. Raises RunFolderError if not."""
+    """Puts one more line at the file's end, on disk when this returns. Raises RunFolderError if not; nothing
+    of the line stays then, since the next one would be written to its end."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        before = os.fstat(descriptor).st_size
         try:
-            os.write(descriptor, line + b"\n")
+            if os.write(descriptor, line + b"\n") <= len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(descriptor)
+        except OSError:
+            os.ftruncate(descriptor, before)
+            raise
         finally:
             os.close(descriptor)
     except OSError as error:

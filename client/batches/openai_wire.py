@@ -7,9 +7,11 @@ Files, batches and lists are no hot path: the openai SDK does them.
 from __future__ import annotations
 
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import msgspec
 import openai
@@ -18,8 +20,9 @@ from sightbench.client.batches.file_wire import request_line
 from sightbench.client.batches.result_lines import openai as openai_line
 from sightbench.client.batches.result_lines import results
 from sightbench.client.batches.service import Created, Frame, Limits, Progress, Read, Result
+from sightbench.client.transport.address import Address, address
 from sightbench.client.transport.credential import Credential
-from sightbench.client.transport.endpoint import AGENT
+from sightbench.client.transport.endpoint import AGENT, proxy_of
 from sightbench.errors import EndpointError
 from sightbench.json_record import NOTHING, from_json, told
 from sightbench.redaction import Redaction, url_secrets
@@ -62,7 +65,10 @@ class _Page(msgspec.Struct):
 
 
 class OpenAIBatches:
-    """`url` is the API's base, `key` may be None for a server that needs none; `credential`: see Endpoint."""
+    """`url` is an endpoint's, `key` may be None for a server that needs none; `credential`: see Endpoint.
+
+    Raises UsageError for an address or a proxy that is none.
+    """
 
     name = "openai"
     limits = LIMITS
@@ -75,17 +81,23 @@ class OpenAIBatches:
         headers: Mapping[str, str] | None = None,
         label: str = "",
         credential: Credential | None = None,
+        insecure: bool = False,
     ) -> None:
-        self._label = label or url
+        where = address(url)
+        base = urlsplit(where.base)
+        self._label = label or where.label
         self._secrets = (key, *(headers or {}).values(), *url_secrets(url))
         self._credential = credential
+        given = {} if key or not where.authorization else {"Authorization": where.authorization}
+        given |= headers or {}
         # Creating is never repeated blindly: whether it happened is asked first.
         self._client = openai.AsyncOpenAI(
-            base_url=url,
+            base_url=urlunsplit((base.scheme, base.netloc, base.path, "", "")),
+            default_query=dict(parse_qsl(base.query)),
             api_key=key or "none",
-            default_headers={"User-Agent": AGENT, **(headers or {})},
+            default_headers={"User-Agent": AGENT, **given},
             max_retries=0,
-            http_client=None if credential is None else _WithToken(credential),
+            http_client=_Connected(where, insecure, credential, tuple(given)),
         )
         self._patient = self._client.with_options(max_retries=5)
         self._batches = self._patient.batches.with_raw_response
@@ -177,15 +189,26 @@ class OpenAIBatches:
         return plain(self.redaction.text(words))
 
 
-class _WithToken(openai.DefaultAsyncHttpxClient):
-    """The SDK's HTTP client with a credential's headers on every request, and another token after a 401."""
+class _Connected(openai.DefaultAsyncHttpxClient):
+    """The SDK's HTTP client, connected as an Endpoint is: by the same proxy, with the same certificates. A
+    credential's headers go out with every request, and another token after a 401. What may hold a secret
+    (`names`) goes to no host that a redirect leads to; the SDK's own key does not anyway."""
 
-    def __init__(self, credential: Credential) -> None:
-        super().__init__()
+    def __init__(
+        self, where: Address, insecure: bool, credential: Credential | None, names: tuple[str, ...]
+    ) -> None:
+        trusted = False if insecure else ssl.create_default_context()
+        super().__init__(proxy=proxy_of(where), trust_env=False, verify=trusted)
+        self.event_hooks = {"request": [self._keep_at_home]}
+        self._host = urlsplit(where.base).hostname
         self._credential = credential
+        self._names = set(names)
 
     async def send(self, request: Any, **options: Any) -> Any:
+        if self._credential is None:
+            return await super().send(request, **options)
         token = await self._credential.token()
+        self._names.update(token.headers)
         request.headers.update(token.headers)
         response = await super().send(request, **options)
         if response.status_code == 401 and (other := await self._credential.renewed(token)):
@@ -193,6 +216,11 @@ class _WithToken(openai.DefaultAsyncHttpxClient):
             request.headers.update(other.headers)
             response = await super().send(request, **options)
         return response
+
+    async def _keep_at_home(self, request: Any) -> None:
+        if request.url.host != self._host:
+            for name in self._names:
+                request.headers.pop(name, None)
 
 
 def _endpoint(file: Path) -> str:

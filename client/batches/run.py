@@ -119,7 +119,9 @@ def batch_service(exchange: Exchange, settings: Settings, ledger: Ledger) -> Ser
         from sightbench.client.batches.openai_wire import OpenAIBatches
 
         key = target.api_key or settings.api_key
-        return OpenAIBatches(target.url, key, settings.headers, target.label, settings.credential)
+        return OpenAIBatches(
+            target.url, key, settings.headers, target.label, settings.credential, settings.insecure
+        )
     if service.batches is None:
         raise UsageError(
             f"{service.name} has no batch API that is known here: leave --batch out, or write --batch file"

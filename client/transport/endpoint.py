@@ -101,7 +101,7 @@ class Endpoint:
         self.provider = provider or provider_of(self.address.base)
         self.dialect = DIALECTS[self.provider.dialect]
         self.label = label or self.address.label
-        proxy = _proxy(self.address)
+        proxy = proxy_of(self.address)
         self._secrets = (api_key, *(headers or {}).values(), *url_secrets(url), *url_secrets(proxy or ""))
         self._redaction = Redaction(self._secrets)
         self._credential = credential
@@ -311,7 +311,7 @@ def _connector(where: Address, insecure: bool) -> aiohttp.BaseConnector:
     return aiohttp.TCPConnector(limit=0, keepalive_timeout=4.0, ttl_dns_cache=300, ssl=not insecure)
 
 
-def _proxy(where: Address) -> str | None:
+def proxy_of(where: Address) -> str | None:
     """The environment's proxy for this address, looked up once and not for every request. UsageError for one
     that is no URL, which is not shown: it may hold a password."""
     parts = urlsplit(where.base)

@@ -27,6 +27,7 @@ from sightbench.sample import Failure
 from sightbench.terminal import plain
 
 _TRIES = 5
+_PATIENCE_SECONDS = 300.0
 _MOST = 2**31
 
 T = TypeVar("T")
@@ -126,6 +127,11 @@ class Http:
             harmless = method == "GET" or kind(failure).unreached or failure.http_status == 429
             if decision.action != "again" or not harmless:
                 raise EndpointError(f"{self._what}: {explain(self._endpoint.label, failure)}")
+            if wait is not None and wait > _PATIENCE_SECONDS:
+                raise EndpointError(
+                    f"{self._what}: {self._endpoint.label} asks to wait {wait:.0f} s ({failure.message}); "
+                    "type the same command again then"
+                )
             await asyncio.sleep(decision.delay)
 
     def _refused(self, status: int, raw: bytes) -> tuple[Failure, float | None]:
