@@ -17,7 +17,7 @@ from sightbench.scorers.statistics.means import mean_of
 def _extract(prediction: str, fields: MaybeChoiceFields, context: Context) -> Extraction:
     """The character before the first ")"; without one the whole answer has to be the letter.
 
-    Under `vlmevalkit` its letter rule reads what this leaves open, and after that it asks a judge.
+    Under `vlmevalkit` its letter rule reads what this leaves open or gets wrong, and then it asks a judge.
     """
     end = prediction.find(")")
     said = prediction if end < 0 else prediction[end - 1 : end]
@@ -30,6 +30,9 @@ def _extract(prediction: str, fields: MaybeChoiceFields, context: Context) -> Ex
 
 
 def _judge(extraction: Extraction, gold: str, fields: MaybeChoiceFields, context: Context) -> Grade:
+    if context.profile is Profile.VLMEVALKIT and extraction.parsed != gold:
+        letter, rule = letters.can_infer(extraction.answer, fields.choices)
+        extraction = Extraction(extraction.answer, letter, rule, unparsed=letter is None)
     return judge_letter(extraction, gold, list(fields.choices) or "ABCD", fields, context)
 
 

@@ -26,7 +26,11 @@ FIELDS: dict[str, Any] = {"choices": ["Yellow", "Red", "Green", "Blue"]}
         ("(A) or (C)", "official", 0.0, "scored"),
         ("C. Green", "vlmevalkit", 1.0, "scored"),
         ("Green", "vlmevalkit", 1.0, "scored"),
-        ("(A) or (C)", "vlmevalkit", 0.0, "scored"),
+        ("(A) or (C)", "vlmevalkit", 0.0, "unparsed"),
+        ("(A) is wrong. The answer is C", "official", 0.0, "scored"),
+        ("(A) is wrong. The answer is C", "vlmevalkit", 1.0, "scored"),
+        ("It is C (type I)", "vlmevalkit", 1.0, "scored"),
+        ("(C) as in the letter A", "vlmevalkit", 1.0, "scored"),
         ("nothing of it", "vlmevalkit", 0.0, "unparsed"),
     ],
 )
