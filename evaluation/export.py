@@ -81,11 +81,14 @@ def export(
             replace_file(path, content)
             written.append(Exported(path, len(found), "answers"))
     if not written:
-        raise UsageError(
-            f"nothing of this run is written as {format}: no benchmark of it goes to an evaluation server or "
-            "asks for masks alone (Dyn-Bench's go out with --format dynbench); --format vlmevalkit, mmvet or "
-            "mathvista writes answers for a judge to mark"
-        )
+        if format in MASK_FORMATS:
+            why = "no benchmark of it asks for masks alone (--format dynbench writes Dyn-Bench's)"
+        else:
+            why = (
+                "no benchmark of it goes to an evaluation server; --format vlmevalkit, mmvet or mathvista "
+                "writes answers for a judge to mark, results and pngs the masks of expressions"
+            )
+        raise UsageError(f"nothing of this run is written as {format}: {why}")
     return tuple(written)
 
 

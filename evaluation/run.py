@@ -47,10 +47,12 @@ class Run:
         try:
             return from_json(path.read_bytes(), Summary)
         except FileNotFoundError:
-            raise RunFolderError(f"{self.folder} is not scored yet: sightbench.score(run) does it") from None
+            raise RunFolderError(
+                f"{self.folder} is not scored yet: `{program()} score {self.folder}` does it"
+            ) from None
         except (OSError, ValueError) as error:
             raise RunFolderError(
-                f"{path}: damaged ({error}); sightbench.score(run) writes it again"
+                f"{path}: damaged ({error}); `{program()} score {self.folder}` writes it again"
             ) from None
 
     def __iter__(self) -> Iterator[tuple[Sample, Reply | None, Score]]:
@@ -101,10 +103,12 @@ class Run:
                         yield from_json(line, Score)
                     except ValueError as error:
                         raise RunFolderError(
-                            f"{path}:{number}: {error}; sightbench.score(run) writes it again"
+                            f"{path}:{number}: {error}; `{program()} score {self.folder}` writes it again"
                         ) from None
         except OSError as error:
-            raise RunFolderError(f"{path}: {error.strerror}; sightbench.score(run) writes it") from None
+            raise RunFolderError(
+                f"{path}: {error.strerror}; `{program()} score {self.folder}` writes it"
+            ) from None
 
 
 def open_run(

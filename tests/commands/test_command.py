@@ -77,6 +77,24 @@ def test_another_form_of_dyn_benchs_masks_is_refused_with_the_one_there_is(run, 
     assert run("import", "--data", dataset, "--masks", tmp_path / "saved", "--out", "RUN")[0] == 0
     code, _, err = run("export", "RUN", "--format", "pngs")
     assert (code, "--format dynbench" in err, err.count("\n")) == (2, True, 1)
+    code, _, err = run("export", "RUN", "--format", "submission")
+    assert (code, "no benchmark of it goes to an evaluation server; " in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "scores.jsonl: No such file or directory; `bench.py score RUN` writes it"),
+        ("{", "scores.jsonl:1: Input data was truncated; `bench.py score RUN` writes it again"),
+    ],
+)
+def test_a_run_without_its_scores_names_the_command_that_writes_them(run, dataset, content, words) -> None:
+    assert run("import", "--data", dataset, "--masks", dataset / "masks/d", "--out", "RUN")[0] == 0
+    Path("RUN/scores.jsonl").unlink()
+    if content is not None:
+        Path("RUN/scores.jsonl").write_text(content)
+    code, _, err = run("plan", "RUN")
+    assert (code, words in err, err.count("\n")) == (1, True, 1)
 
 
 def test_a_sample_without_saved_masks_is_named_and_in_no_number(run, dataset, tmp_path) -> None:
