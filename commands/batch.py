@@ -28,7 +28,7 @@ def status(run: Path, api_key_env: str | None, header_command: str | None) -> No
     """How every batch stands at the provider's."""
     from sightbench.evaluation import batches
 
-    for standing in batches.status(run, api_key_env, note=say):
+    for standing in batches.status(run, api_key_env, say, header_command):
         say(str(standing))
 
 
@@ -45,7 +45,7 @@ def collect(
     from sightbench.commands.terminal import finish
     from sightbench.evaluation import batches, rescore
 
-    found = batches.collect(run, api_key_env, note=say)
+    found = batches.collect(run, api_key_env, say, header_command)
     say(f"{found.answered} answered, {found.failed} failed, {found.waiting} still wait")
     ctx.exit(finish(rescore.score(run, data=data)))
 
@@ -58,4 +58,4 @@ def cancel(run: Path, api_key_env: str | None, header_command: str | None) -> No
     """Ask the provider to end every open batch; what is answered can still be collected."""
     from sightbench.evaluation import batches
 
-    batches.cancel(run, api_key_env, note=say)
+    batches.cancel(run, api_key_env, say, header_command)

@@ -137,8 +137,9 @@ class Machine:
             await self._create(draft.finish())
         return tally
 
-    async def recover(self) -> None:
-        """Finds out what became of batches that were being created when the process ended."""
+    async def recover(self, *, create: bool = True) -> None:
+        """Finds out what became of batches that were being created when the process ended; creates those that
+        do not exist, or leaves them be for good."""
         for batch in self._mine():
             if batch.state == "sending":
                 known = frozenset(other.id for other in self.ledger if other.id)
@@ -152,8 +153,13 @@ class Machine:
                     self.note(f"batch {batch.number} had been created: {found}")
                     self._running(batch, found)
                     continue
-            if batch.state in ("sending", "written"):
+            if batch.state not in ("sending", "written"):
+                continue
+            if create:
                 await self._create(batch)
+            else:
+                self.ledger.step(batch, "cancelled", time.time(), note="it was never created")
+                self.ledger.requests(batch).unlink(missing_ok=True)
 
     async def look(self) -> dict[int, Progress]:
         """How the open batches stand at the provider's."""
@@ -201,12 +207,18 @@ class Machine:
             seconds = min(pace.most, seconds * 2)
 
     async def cancel(self) -> None:
-        """Asks the provider to end every open batch; what it answered is still collected."""
-        await self.recover()
+        """Asks the provider to end every batch that runs; what it answered is still collected."""
+        await self.recover(create=False)
         for batch in self._mine():
-            if batch.state == "running" and batch.id is not None:
-                await self.service.cancel(batch.id)
-                self.note(f"batch {batch.number}: asked to end")
+            if batch.state != "running" or batch.id is None:
+                continue
+            progress = await self._progress(batch.id)
+            if progress.status != "running":
+                # Services refuse to cancel it, and the batches after it would go on.
+                self.note(f"batch {batch.number} is over: {progress.note}")
+                continue
+            await self.service.cancel(batch.id)
+            self.note(f"batch {batch.number}: asked to end")
 
     def unanswered(self, samples: Iterable[str]) -> list[str]:
         """Those of `samples` without an answer: failed, expired, or missing in the results."""

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from sightbench.client.settings import Target
 from sightbench.client.transport.credential import Credential, read
+from sightbench.commands.command import cli
 from sightbench.errors import EndpointError, UsageError
 from sightbench.evaluation import batches
 from sightbench.evaluation.evaluate import evaluate_async
@@ -186,6 +188,10 @@ async def test_batches_go_out_with_the_same_token_and_our_name(
         server.route = route
         one = {"endpoint": server.url, "out": tmp_path / "run"}
         done = await evaluate_async(Options(**(given | one)))
+        for words in ("status", "cancel", "collect"):
+            typed = ["batch", words, str(tmp_path / "run"), "--header-command", "echo b-2"]
+            shown = await asyncio.to_thread(CliRunner().invoke, cli, typed)
+            assert shown.exit_code == 0, shown.output
         two = {"endpoint": (server.url, server.url), "out": tmp_path / "two", "header_command": "echo b-2"}
         with pytest.raises(UsageError, match="one endpoint"):
             await evaluate_async(Options(**(given | two)))
