@@ -64,6 +64,9 @@ _KNOWN: tuple[tuple[str, str], ...] = (
 _NOTED = re.compile(r"^.*\b(?:DEBUG|INFO|WARNING)\b.*$", re.MULTILINE)
 """What an engine merely notes; where its log has no levels all of it may be a cause."""
 
+_OWN = re.compile(r"^error: (.{1,500})\s*\Z", re.MULTILINE)
+"""The last word of a program of ours: download, split and gateway say themselves what is wrong."""
+
 _LAST = re.compile(r"^(?:.*\s)?(?:\w+\.)*(\w*(?:Error|Exception)): (.+)$")
 
 
@@ -76,6 +79,8 @@ def diagnose(log: Path, code: int, begin: int = 0) -> str:
         text = _NOTED.sub("", _tail(log, begin))
     except OSError as error:
         return f"ended with exit code {code}, and its log cannot be read: {error.strerror}"
+    if (own := _OWN.search(text)) is not None:
+        return own[1]
     for pattern, line in _KNOWN:
         match = re.search(pattern, text)
         if match is not None:

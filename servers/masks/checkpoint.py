@@ -6,11 +6,13 @@ projection of the [SEG] state, the final norm) and OUT/masks.json (a `Model`: ho
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -67,11 +69,10 @@ def load_model(folder: Path) -> Model:
             f"{folder} is not a split checkpoint ({SIDECAR} is missing): "
             f"run `python -m sightbench.servers.masks split CHECKPOINT {folder}` first"
         )
-    content: dict[str, Any] = json.loads(file.read_text())
-    content["eos_token_ids"] = tuple(content["eos_token_ids"])
+    content = _read_json(file)
     try:
-        return Model(**content)
-    except TypeError as error:
+        return Model(**{**content, "eos_token_ids": tuple(content["eos_token_ids"])})
+    except (KeyError, TypeError) as error:
         raise CheckpointError(f"{file} was written by another version: split the checkpoint again") from error
 
 
@@ -100,6 +101,25 @@ def split(source: Path, out: Path, image_size: int | None = None) -> Model:
 
     `out` appears complete or not at all. `image_size` overrides what the checkpoint says (or 1024).
     """
+    there = is_split(out)
+    with _alone(out):
+        # Of several that start one model at once the first splits it, and the others take what it made.
+        if not there and is_split(out) and image_size in (None, (made := load_model(out)).image_size):
+            return made
+        return _split_alone(source, out, image_size)
+
+
+@contextlib.contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Waits until nobody else splits into `out`; nobody is waited for where the file system has no locks."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with out.with_name(out.name + ".lock").open("ab") as lock:
+        with contextlib.suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _split_alone(source: Path, out: Path, image_size: int | None) -> Model:
     config = _read_json(source / "config.json")
     try:
         entries = tensors.read_folder(source)
@@ -113,6 +133,10 @@ def split(source: Path, out: Path, image_size: int | None = None) -> Model:
     except KeyError as error:
         raise CheckpointError(
             f"{source}/config.json has no {error}: a mask model of a layout that is not known here"
+        ) from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(
+            f"{source}: config.json or the tokenizer's files are not as a mask model has them ({error})"
         ) from error
 
 
@@ -294,7 +318,7 @@ def _read_json(file: Path) -> dict[str, Any]:
         raise CheckpointError(f"{file} is missing: not a checkpoint folder")
     try:
         content = json.loads(file.read_text())
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{file} is not JSON: {error}") from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{file} is not a JSON object")

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import msgspec
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -23,6 +25,12 @@ class Entry:
     end: int
 
 
+class _Tensor(msgspec.Struct):
+    dtype: str
+    shape: tuple[int, ...]
+    data_offsets: tuple[int, int]
+
+
 def read_header(file: Path) -> list[Entry]:
     """The tensors of one safetensors file, in file order; ValueError if it is not one."""
     with file.open("rb") as stream:
@@ -30,13 +38,22 @@ def read_header(file: Path) -> list[Entry]:
         length = struct.unpack("<Q", size)[0] if len(size) == 8 else 0
         if not 2 <= length <= 100_000_000:
             raise ValueError(f"{file} is not a safetensors file")
-        header: dict[str, dict[str, Any]] = json.loads(stream.read(length))
-    base = 8 + length
-    header.pop("__metadata__", None)
-    entries = [
-        Entry(file, name, h["dtype"], tuple(h["shape"]), *(base + o for o in h["data_offsets"]))
-        for name, h in header.items()
-    ]
+        text = stream.read(length)
+        whole = stream.seek(0, 2)
+    try:
+        header = msgspec.json.decode(text, type=dict[str, Any])
+        header.pop("__metadata__", None)
+        tensors = msgspec.convert(header, dict[str, _Tensor])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{file} has a damaged header: {error}") from None
+    base, entries = 8 + length, []
+    for name, tensor in tensors.items():
+        start, end = (base + offset for offset in tensor.data_offsets)
+        if not base <= start <= end:
+            raise ValueError(f"{file} has a damaged header: {name} ends before it begins")
+        if end > whole:
+            raise ValueError(f"{file} ends before its header says it does: download it again")
+        entries.append(Entry(file, name, tensor.dtype, tensor.shape, start, end))
     return sorted(entries, key=lambda e: e.start)
 
 

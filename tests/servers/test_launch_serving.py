@@ -244,6 +244,14 @@ def test_an_engine_that_dies_is_explained_in_one_line(tmp_path, log, said) -> No
     assert said in line and "\n" not in line
 
 
+def test_a_program_of_ours_that_ends_has_said_why(tmp_path) -> None:
+    file = tmp_path / "log"
+    file.write_text(
+        "ValueError: of something else\nINFO loading\nerror: self-test failed, not serving: other masks\n\n"
+    )
+    assert diagnose(file, 1) == "self-test failed, not serving: other masks"
+
+
 @pytest.mark.parametrize("code", [-9, 137])
 def test_a_killed_engine_is_out_of_memory_only_where_its_log_says_so(tmp_path, code) -> None:
     """SGLang ends itself with SIGKILL whatever went wrong."""

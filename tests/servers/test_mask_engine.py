@@ -7,13 +7,14 @@ import os
 import struct
 import subprocess
 import venv
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from sightbench.servers.engines import Wish
 from sightbench.servers.mask_engine import shares
-from sightbench.servers.masks.checkpoint import CheckpointError, split
+from sightbench.servers.masks.checkpoint import CheckpointError, load_model, split
 from sightbench.servers.masks.engine import PLUGIN_DIR, PLUGINS, installed_plugins, vllm_environment
 from tests.paths import ROOT
 
@@ -81,6 +82,53 @@ def test_a_checkpoint_that_cannot_be_split_is_refused_with_the_reason(
     source = checkpoint(tmp_path / "model", config, *names)
     with pytest.raises(CheckpointError, match=words):
         split(source, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def sa2va(tmp_path: Path) -> Path:
+    """A checkpoint that can be split, of one number a tensor."""
+    parts = ("grounding_encoder.sam2_model.x", "text_hidden_fcs.0.weight", "language_model.model.norm.weight")
+    llm = {"num_hidden_layers": 2, "hidden_size": 8}
+    source = checkpoint(tmp_path / "model", {"model_type": "sa2va_chat", "llm_config": llm}, *parts)
+    added = {"7": {"content": "[SEG]"}, "8": {"content": "<|im_end|>"}}
+    (source / "tokenizer_config.json").write_text(json.dumps({"added_tokens_decoder": added}))
+    return source
+
+
+def test_several_that_split_at_once_all_get_it_whole(sa2va: Path, tmp_path: Path) -> None:
+    """Tasks of one job start the same model on one node."""
+    with ThreadPoolExecutor(8) as tasks:
+        made = set(tasks.map(lambda _: split(sa2va, tmp_path / "out"), range(24)))
+    assert made == {load_model(tmp_path / "out")}
+    assert sorted(path.name for path in tmp_path.glob("out/**/*.safetensors")) == [
+        "head.safetensors",
+        "model.safetensors",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("config.json", '{"model_type": "sa2va_chat", "llm_config": 3}'),
+        ("config.json", '{"model_type": "sa2va_chat", "llm_config": {"num_hidden_layers": "x"}}'),
+        ("config.json", "\udcff"),
+        ("config.json", "[" * 100_000),
+        ("tokenizer_config.json", '{"added_tokens_decoder": []}'),
+        ("tokenizer_config.json", '{"added_tokens_decoder": {"x": {"content": "[SEG]"}}}'),
+        ("model.safetensors", json.dumps({"x": [1]})),
+        ("model.safetensors", json.dumps({"x": {"dtype": "F32"}})),
+        ("model.safetensors", json.dumps({"x": {"dtype": "F32", "shape": [1], "data_offsets": [8, 4]}})),
+        ("model.safetensors", json.dumps({"x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 400]}})),
+    ],
+)
+def test_a_damaged_mask_checkpoint_is_refused_in_a_line(
+    sa2va: Path, tmp_path: Path, file: str, content: str
+) -> None:
+    data = content.encode("utf-8", "surrogateescape")
+    (sa2va / file).write_bytes(struct.pack("<Q", len(data)) + data + bytes(8) if "safe" in file else data)
+    with pytest.raises(CheckpointError, match=r"^[^\n]*model[^\n]*$"):
+        split(sa2va, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
