@@ -16,6 +16,14 @@ from sightbench.mask_text import MaskText
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 """A value of a JSON file, or of a table's cell."""
 
+NO_VALUE = frozenset(
+    (
+        *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
+        *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+    )
+)
+"""Cells that pandas takes for no value: so VLMEvalKit reads its questions, and the answers it has saved."""
+
 
 @dataclass(frozen=True, slots=True)
 class Slice:

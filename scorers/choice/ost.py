@@ -182,11 +182,8 @@ def _extract(prediction: str, fields: OstFields, context: Context) -> Extraction
     name = fields.name
     if name is None:
         return Extraction(prediction, rule="type not evaluated", unparsed=True)
-    if context.profile is Profile.VLMEVALKIT:
-        prediction = prediction or "nan"
-        left_out = "Failed" in prediction
-    else:
-        left_out = not prediction
+    vlmevalkit = context.profile is Profile.VLMEVALKIT
+    left_out = "Failed" in prediction if vlmevalkit else not prediction
     answer = answer_text(prediction)
     detail: dict[str, Any] = {"type": name, **({"left_out": True} if left_out else {})}
     match _kind(name):

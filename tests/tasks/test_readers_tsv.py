@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightbench.errors import DatasetError
-from sightbench.sample import Slice
+from sightbench.sample import NO_VALUE, Slice
 from sightbench.tasks.benchmark import Problems
 from sightbench.tasks.readers.files import tsv
 from tests.tasks import formats
@@ -47,7 +47,7 @@ def test_cells_are_what_was_written(
             writer.writerow([number, *pair, formats.in_base64(number)])
     rows, broken, _ = read(path)
     assert broken == []
-    expected = [tuple(None if cell in tsv.NA else cell for cell in pair) for pair in pairs]
+    expected = [tuple(None if cell in NO_VALUE else cell for cell in pair) for pair in pairs]
     assert [(row.cells["question"], row.cells["hint"]) for row in rows] == expected
     assert [bytes_of(row.images[0]) for row in rows] == [formats.picture(n) for n in range(len(rows))]
 

@@ -1,7 +1,7 @@
 """VLMEvalKit's TSV: a table whose `image` cells are images in base64, read without holding any.
 
 Cells follow pandas' defaults, which VLMEvalKit reads with: a cell in double quotes may hold tabs and line
-breaks, `""` in it is a quote, and the words in NA are no value at all (so an option "None" vanishes).
+breaks, `""` in it is a quote, and the words in NO_VALUE are no value at all (so an option "None" vanishes).
 Columns of numbers stay as they are written; pandas would turn "1" into "1.0" where a column has gaps.
 """
 
@@ -16,17 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sightbench.errors import DatasetError
-from sightbench.sample import Media, Slice
+from sightbench.sample import NO_VALUE, Media, Slice
 from sightbench.tasks.benchmark import Problems
 from sightbench.tasks.readers.files.disk import Seen
 from sightbench.tasks.readers.files.disk import images as images_on_disk
 
-NA = frozenset(
-    (
-        *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
-        *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
-    )
-)
 LONGEST_POINTER = 64
 RELEASE = 2**25
 BASE64 = re.compile(rb"[A-Za-z0-9+/=]{65,}")
@@ -40,7 +34,7 @@ Span = tuple[int, int]
 @dataclass(frozen=True, slots=True)
 class TableRow:
     """`line` is where the row begins (from 1), `place` how many rows with an image are before it, broken ones
-    too, `cells` its values without the images, None for NA."""
+    too, `cells` its values without the images, None for NO_VALUE."""
 
     line: int
     place: int
@@ -203,7 +197,7 @@ def _text(data: mmap.mmap, span: Span) -> str:
 
 def _value(data: mmap.mmap, span: Span) -> str | None:
     text = _text(data, span)
-    return None if text in NA else text
+    return None if text in NO_VALUE else text
 
 
 def _slices(data: mmap.mmap, span: Span, path: Path) -> tuple[Slice, ...]:
