@@ -97,7 +97,8 @@ def _shuffled(samples: Samples, seed: int) -> Iterator[Sample]:
         places = list(range(len(video.frames)))
         # All questions about a video see the same order.
         random.Random(f"{seed}/{video.id}").shuffle(places)
-        if places == sorted(places) or places == sorted(places, reverse=True):
+        backwards = places == sorted(places, reverse=True)
+        if places == sorted(places) or (backwards and len(places) > 2):
             places = [*places[1:], *places[:1]]
         return places
 
@@ -169,9 +170,11 @@ def _turned(how: Literal["mirrored", "reversed"], words: re.Pattern[str], transf
         found = 0
         for sample in samples() if any(group for group, _ in places) else ():
             video = sample.affinity.removesuffix(f"-{how}")
-            id, order = places.get((sample.group, video), (sample.id, 0))
-            if sample.group is not None and sample.wants == "text" and id != sample.id:
+            if sample.group is None or sample.wants != "text" or video == sample.affinity:
+                continue
+            if place := places.get((sample.group, video)):
                 found += 1
+                id, order = place
                 yield replace(sample, id=id, order=order, cluster=video, group=None)
         if found:
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import PIL.Image
@@ -12,7 +13,9 @@ import pytest
 from sightbench.client.media import read
 from sightbench.errors import UsageError
 from sightbench.sample import Image, Sample, Text, Turn, Video
+from sightbench.tasks import catalog
 from sightbench.tasks.controls import CONTROLS, control
+from tests.tasks import formats
 from tests.tasks.formats import picture
 
 QUESTION = "What is it?\nA. cat\nB. dog\nC. cow\nAnswer with the letter."
@@ -155,3 +158,27 @@ def test_a_twin_takes_the_place_of_its_video_with_its_own_answer() -> None:
     assert mirrored.affinity == "s" and frames(mirrored) == frames(twins[1])
     (reversed_,) = under("reversed", original, *twins)
     assert reversed_.gold == "A" and frames(reversed_) == frames(twins[0])
+
+
+@pytest.mark.parametrize("how", ["mirrored", "reversed"])
+@pytest.mark.parametrize(
+    "name", ["mme", "mmvp", "MMBench_DEV_EN", "CRPE_EXIST", "dynbench", "mmsi_bench_circular"]
+)
+def test_sets_of_questions_about_one_picture_are_no_twins(how: str, name: str, tmp_path: Path) -> None:
+    data = formats.make(name, tmp_path)
+    (selection,) = catalog.resolve([name])
+    own = {sample.id: (sample.gold, text(sample)) for sample in catalog.read(selection, data)}
+    try:
+        turned = list(control(how).of(lambda: catalog.read(selection, data), 0))
+    except UsageError:
+        return
+    assert [(own[sample.id], sample.id) for sample in turned] == [
+        ((sample.gold, text(sample)), sample.id) for sample in turned
+    ]
+    assert len({sample.id for sample in turned}) == len(turned)
+
+
+def test_two_frames_are_shuffled_by_showing_them_backwards() -> None:
+    for video in ("a", "bb", "ccc", "dddd"):
+        sample = question("1", video, frames=2)
+        assert frames(under("shuffled", sample)[0]) == frames(sample)[::-1]
