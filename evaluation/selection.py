@@ -59,7 +59,7 @@ class Dataset:
 
         Ids are unique in the run: those of a benchmark with `own_ids` as they are, others with its name in
         front. Raises DatasetError for broken rows unless `problems` collects them, and with them the rows
-        whose gold or fields their scorer cannot use.
+        whose id came before, or whose gold or fields their scorer cannot use.
         """
         if self.control is None:
             return self._as_they_are(problems)
@@ -71,14 +71,22 @@ class Dataset:
             problems = Problems()
         read = catalog.read(self.selection, self.data, self.profile, problems, self.prompt_profile)
         prefix = "" if benchmark.own_ids else f"{benchmark.name}/"
+        seen: set[str] = set()
         for sample in islice(read, self.limit):
             if prefix:
                 follows = None if sample.follows is None else prefix + sample.follows
                 sample = replace(sample, id=prefix + sample.id, follows=follows)
             if sample.max_tokens is None and self.max_tokens:
                 sample = replace(sample, max_tokens=self.max_tokens)
-            if problems is None or self._is_usable(sample, problems):
-                yield sample
+            if problems is not None:
+                if sample.id in seen:
+                    again = f"row {sample.order + 1}: the id of sample {sample.id} is another one's already"
+                    problems.broke(again, self._annotations())
+                    continue
+                seen.add(sample.id)
+                if not self._is_usable(sample, problems):
+                    continue
+            yield sample
 
     def _is_usable(self, sample: Sample, problems: Problems) -> bool:
         """Can its scorer use its gold and its fields? If not, `problems` is told."""

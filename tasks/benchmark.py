@@ -169,12 +169,20 @@ def parse_json(text: str | bytes, path: Path, line: int | None = None) -> Any:
         raise DatasetError("not usable JSON: an integer has thousands of digits", path, line) from None
 
 
+BOM = b"\xef\xbb\xbf"
+
+
+def content_of(path: Path) -> bytes:
+    """The bytes of a text file, without the mark that Windows begins one with. Raises OSError."""
+    return path.read_bytes().removeprefix(BOM)
+
+
 def load_json(path: Path) -> Any:
     """The JSON value in a file; DatasetError if the file is missing, unreadable or not JSON."""
     if path.exists() and not path.is_file():
         raise DatasetError("cannot be read: it is no file", path)
     try:
-        text = path.read_bytes()
+        text = content_of(path)
     except OSError as error:
         raise DatasetError(f"cannot be read: {error.strerror}", path) from None
-    return parse_json(text.removeprefix(b"\xef\xbb\xbf"), path)
+    return parse_json(text, path)

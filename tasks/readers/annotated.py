@@ -210,7 +210,7 @@ def _pope_labels(source: Source, category: str) -> list[str]:
     if path is None:
         raise UsageError(f"POPE's gold coco/{name} is not beside {source.path}")
     labels = []
-    for line, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for line, text in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
         if text.strip():
             row = parse_json(text, path, line)
             if not isinstance(row, dict) or "label" not in row:

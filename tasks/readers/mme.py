@@ -58,7 +58,7 @@ ListedQuestion = tuple[Path, int, str, str, str] | None
 
 
 def _listed(path: Path, source: Source) -> Iterator[ListedQuestion]:
-    for line, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for line, text in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
         cells = text.strip().split("\t")
         if len(cells) == 3:
             yield path, line, cells[0], cells[1], cells[2]
@@ -71,7 +71,7 @@ def _beside_images(folder: Path, source: Source) -> Iterator[ListedQuestion]:
     pictures = {path.stem: path.name for path in _pictures(folder)}
     texts = sorted((*folder.glob("*.txt"), *folder.glob("questions_answers_YN/*.txt")))
     for path in texts:
-        for line, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        for line, text in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
             cells = text.strip().split("\t")
             if len(cells) == 2 and path.stem in pictures:
                 yield path, line, pictures[path.stem], cells[0], cells[1]

@@ -294,3 +294,38 @@ def test_a_conversation_that_cannot_be_judged_is_named_before_anything_is_asked(
     code, out, err = run(*asked, "--quiet", "--skip-broken")
     assert code == 0 and len(Path("RUN/replies.jsonl").read_text().splitlines()) == 1
     assert words in out + err + Path("RUN/report.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("MMStar", "mme", "pope", "vqa-gqa-testdev", "davis17-semi", "sa-v-val", "mosev2", "reasonseg-val"),
+        *("refcocog-seg-val", "groundmore", "reasonvos", "mevis-valid"),
+    ],
+)
+def test_files_saved_on_windows_hold_the_same(name: str, tmp_path: Path) -> None:
+    root = formats.make(name, tmp_path)
+    before = [(sample.id, sample.gold) for sample in catalog.read(Selection(BY_NAME[name]), root)]
+    for path in question_files(root):
+        if path.suffix != ".p":
+            path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n") + b"\r\n  \r\n")
+    after = [(sample.id, sample.gold) for sample in catalog.read(Selection(BY_NAME[name]), root)]
+    assert before == after
+
+
+@pytest.mark.parametrize("name", ["seed", "MMStar", "mathvista-testmini"])
+def test_two_questions_of_one_id_are_named(name: str, tmp_path: Path, run: Command) -> None:
+    if name == "MMStar":
+        row = {"index": 0, "question": "?\nOptions: A: a, B: b", "image": formats.picture(), "answer": "A"}
+        (data := tmp_path / "data/MMStar").mkdir(parents=True)
+        formats.parquet(data / "val.parquet", [row, {**row, "answer": "B"}])
+    else:
+        formats.make(name, tmp_path / "data")
+    for path in (tmp_path / "data").rglob("*.parquet"):
+        path.with_name(f"{path.stem}-again.parquet").write_bytes(path.read_bytes())
+    for path in (tmp_path / "data").rglob("seed.jsonl"):
+        path.write_text(path.read_text() + path.read_text().replace('"B"', '"A"'))
+    flags = ("--endpoint", "http://127.0.0.1:9/v1", "--model", "M", "--dry-run")
+    code, _, err = run(*flags, "--task", name, "--data", tmp_path / "data")
+    assert code == 1 and "is another one's already" in err
+    assert run(*flags, "--task", name, "--data", tmp_path / "data", "--skip-broken")[0] == 0

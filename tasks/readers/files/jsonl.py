@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from sightbench.errors import DatasetError
-from sightbench.tasks.benchmark import Problems, load_json, parse_json
+from sightbench.tasks.benchmark import BOM, Problems, load_json, parse_json
 
 NumberedObject = tuple[int, dict[str, Any]]
 
@@ -77,6 +77,6 @@ def _lines(path: Path, problems: Problems) -> Iterator[tuple[int, Any]]:
             if not text.strip():
                 continue
             try:
-                yield line, parse_json(text.removeprefix(b"\xef\xbb\xbf"), path, line)
+                yield line, parse_json(text.removeprefix(BOM), path, line)
             except DatasetError as error:
                 problems.broken.append(error)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sightbench.errors import DatasetError
 from sightbench.sample import NO_VALUE, Media, Slice
-from sightbench.tasks.benchmark import Problems
+from sightbench.tasks.benchmark import BOM, Problems
 from sightbench.tasks.readers.files.disk import Seen
 from sightbench.tasks.readers.files.disk import images as images_on_disk
 
@@ -25,7 +25,6 @@ LONGEST_POINTER = 64
 RELEASE = 2**25
 BASE64 = re.compile(rb"[A-Za-z0-9+/=]{65,}")
 QUOTED = re.compile(rb'"((?:[^"]|"")*)"?(.*)', re.DOTALL)
-BOM = b"\xef\xbb\xbf"
 NOT_UTF8 = "not UTF-8 text"
 
 Span = tuple[int, int]
@@ -164,7 +163,7 @@ def _records(data: mmap.mmap, path: Path, problems: Problems) -> Iterator[tuple[
             line += 1
             spans.append((begin, end - 1 if data[end - 1 : end] == b"\r" and end > begin else end))
             break
-        if len(spans) > 1 or spans[0][0] < spans[0][1]:
+        if len(spans) > 1 or data[slice(*spans[0])].strip():
             yield start, spans
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from sightbench.errors import DatasetError
 from sightbench.families import load
 from sightbench.sample import LabelTruth, Sample, Text, Turn, Video
+from sightbench.tasks.benchmark import content_of
 from sightbench.tasks.readers.files.layout import Source
 from sightbench.tasks.readers.masks.videos import Frames, size_of
 from sightbench.terminal import plain
@@ -49,7 +50,7 @@ class Meta(msgspec.Struct):
 def read(source: Source) -> Iterator[Sample]:
     """Samples named <clip>/<question>, by the type of the question, in the order of the file."""
     try:
-        listed = msgspec.json.decode(source.path.read_bytes(), type=Meta)
+        listed = msgspec.json.decode(content_of(source.path), type=Meta)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DatasetError(f"not a list of questions: {plain(error, 200)}", source.path) from None
     words = wording(load().wordings, source.words, "groundmore")

@@ -22,6 +22,7 @@ import numpy as np
 from sightbench.errors import DatasetError, UsageError
 from sightbench.mask_file import highest_label, read_labels
 from sightbench.sample import Json, LabelTruth, Sample, Text, Turn, Video
+from sightbench.tasks.benchmark import content_of
 from sightbench.tasks.readers.files.layout import LayoutReader, Source
 from sightbench.tasks.readers.masks.videos import Frames
 from sightbench.terminal import plain
@@ -91,7 +92,7 @@ def davis(rules: Davis) -> LayoutReader:
 def mosev2(source: Source) -> Iterator[Sample]:
     """Samples named <video>/<label>, in the order of the file; without gold where it is hidden."""
     try:
-        meta = msgspec.json.decode(source.path.read_bytes(), type=MoseMeta)
+        meta = msgspec.json.decode(content_of(source.path), type=MoseMeta)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DatasetError(
             f"not a list of videos and their objects: {plain(error, 200)}", source.path
@@ -185,7 +186,7 @@ def _either(paths: list[Path]) -> str:
 def _listed(path: Path) -> list[str]:
     """The names in a list, one a line; of lines that are paths of a frame (DAVIS 2016) their folder's."""
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = content_of(path).decode().split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"not a list of names ({plain(error, 100)})", path) from None
     words = (line.split()[0] for line in lines if line.strip())

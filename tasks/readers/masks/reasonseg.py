@@ -14,6 +14,7 @@ import msgspec
 from sightbench.errors import DatasetError
 from sightbench.families import load
 from sightbench.sample import Sample
+from sightbench.tasks.benchmark import content_of
 from sightbench.tasks.readers.files.disk import user
 from sightbench.tasks.readers.files.layout import Source
 from sightbench.tasks.readers.masks.videos import size_of
@@ -73,7 +74,7 @@ def read(source: Source) -> Iterator[Sample]:
 
 def _entry(path: Path) -> Entry:
     try:
-        content = path.read_bytes()
+        content = content_of(path)
     except OSError as error:
         raise DatasetError(f"cannot be read: {error.strerror}", path) from None
     try:

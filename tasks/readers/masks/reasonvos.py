@@ -16,6 +16,7 @@ import msgspec
 from sightbench.errors import DatasetError
 from sightbench.families import load
 from sightbench.sample import Sample, Text, Turn, Video
+from sightbench.tasks.benchmark import content_of
 from sightbench.tasks.readers.files.layout import Source
 from sightbench.tasks.readers.masks.videos import Frames
 from sightbench.terminal import plain
@@ -42,7 +43,7 @@ def read(source: Source) -> Iterator[Sample]:
     """Samples named <source>_<video>_<object>/<expression>, in the order of the file."""
     problems, root = source.problems, source.path.parent
     try:
-        listed = msgspec.json.decode(source.path.read_bytes(), type=Meta)
+        listed = msgspec.json.decode(content_of(source.path), type=Meta)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DatasetError(f"not a list of expressions: {plain(error, 200)}", source.path) from None
     words = wording(load().wordings, source.words, "reasonvos")

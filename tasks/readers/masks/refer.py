@@ -21,7 +21,7 @@ from sightbench import safe_pickle
 from sightbench.errors import DatasetError
 from sightbench.families import load
 from sightbench.sample import Json, Sample
-from sightbench.tasks.benchmark import load_json
+from sightbench.tasks.benchmark import content_of, load_json
 from sightbench.tasks.readers.files.disk import images, user
 from sightbench.tasks.readers.files.layout import LayoutReader, Source
 from sightbench.wordings import wording
@@ -162,7 +162,7 @@ def _instances(path: Path) -> _Known:
 @lru_cache(maxsize=3)
 def _read_instances(path: Path, size: int, changed: int) -> _Known:
     try:
-        return _Known(msgspec.json.decode(path.read_bytes(), type=Instances))
+        return _Known(msgspec.json.decode(content_of(path), type=Instances))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DatasetError(f"not COCO's instances: {' '.join(str(error).split())}", path) from None
 

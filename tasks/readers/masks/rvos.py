@@ -21,6 +21,7 @@ from sightbench.errors import DatasetError, UsageError
 from sightbench.families import load
 from sightbench.mask_file import MaskFile, open_masks
 from sightbench.sample import Gold, Json, LabelTruth, RleTruth, Sample, Text, Turn, Video
+from sightbench.tasks.benchmark import content_of
 from sightbench.tasks.readers.files.layout import LayoutReader, Source
 from sightbench.tasks.readers.masks.videos import Frames, size_of
 from sightbench.terminal import plain
@@ -85,7 +86,7 @@ def reader(rules: Rvos) -> LayoutReader:
 def meta(path: Path) -> Meta:
     """The list of expressions in `path`. DatasetError that says what is wrong with it."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Meta)
+        return msgspec.json.decode(content_of(path), type=Meta)
     except OSError as error:
         raise DatasetError(f"cannot be read: {error.strerror}", path) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
