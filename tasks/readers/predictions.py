@@ -23,7 +23,7 @@ from typing import Any
 
 from sightbench.errors import DatasetError
 from sightbench.sample import Sample
-from sightbench.tasks.benchmark import load_json, parse_json
+from sightbench.tasks.benchmark import BOM, load_json, parse_json
 from sightbench.tasks.readers.vlabench import DIMENSIONS
 from sightbench.tasks.sound import unicode
 from sightbench.terminal import plain
@@ -69,6 +69,10 @@ def read(path: Path) -> Predictions:
     for line, record in records(path):
         if record.get("status") == "error":
             continue
+        if _is_question(record):
+            raise DatasetError(
+                "holds a question with its right answer, and no prediction of a model", path, line
+            )
         text = _text(record)
         if text is None:
             raise DatasetError(f"no answer in this record (looked for {', '.join(TEXTS)})", path, line)
@@ -89,6 +93,12 @@ def read(path: Path) -> Predictions:
     if not by_id and not by_position:
         raise DatasetError("holds no answers", path)
     return Predictions(by_id, by_position)
+
+
+def _is_question(record: Mapping[str, Any]) -> bool:
+    """Whether it is a row of VLMEvalKit's table of questions, whose `answer` is the gold."""
+    told = next((key for key in TEXTS if key in record), None)
+    return told == "answer" and {"index", "question"} <= record.keys()
 
 
 def _text(record: Mapping[str, Any]) -> str | None:
@@ -132,7 +142,7 @@ def _jsonl(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     with path.open("rb") as file:
         for line, text in enumerate(file, 1):
             if text.strip():
-                yield line, _mapping(parse_json(text, path, line), path, line)
+                yield line, _mapping(parse_json(text.removeprefix(BOM), path, line), path, line)
 
 
 def _json(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -211,11 +221,14 @@ def _xlsx(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 def _delimited(path: Path, delimiter: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
     csv.field_size_limit(2**31 - 1)
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file, delimiter=delimiter)
         try:
             for record in reader:
-                yield reader.line_num, record
+                if None in record:
+                    raise DatasetError("has more cells than the header", path, reader.line_num)
+                # A cell that is not there, in a line that was cut, is no empty answer.
+                yield reader.line_num, {name: cell for name, cell in record.items() if cell is not None}
         except (UnicodeDecodeError, csv.Error) as error:
             raise DatasetError(f"not a readable table ({error})", path, reader.line_num + 1) from None
 

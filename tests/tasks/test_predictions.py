@@ -59,6 +59,15 @@ def test_a_failed_request_of_another_tool_is_no_answer(tmp_path: Path) -> None:
     assert predictions.read(path).find(sample("bench/1")) == (True, None)
 
 
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_file_from_windows_is_read_too(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(WRITERS[name], encoding="utf-8")
+    plain = predictions.read(tmp_path / name)
+    text = WRITERS[name].replace("\n", "\r\n")
+    (tmp_path / name).write_bytes(text.encode("utf-8-sig"))
+    assert predictions.read(tmp_path / name) == plain
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
@@ -73,6 +82,13 @@ def test_a_failed_request_of_another_tool_is_no_answer(tmp_path: Path) -> None:
         ("a.jsonl", "\n", "holds no answers"),
         ("a.xlsx", "nonsense", "not a readable xlsx file"),
         ("a.pdf", "nonsense", "predictions end in"),
+        ("a.csv", "index,prediction\n1,A\n2\n", "a.csv:3: no answer in this record"),
+        ("a.csv", "index,prediction\n1,No, it is not\n", "a.csv:2: has more cells than the header"),
+        (
+            "a.tsv",
+            "index\tquestion\tA\tanswer\n1\t?\tx\tA\n",
+            "a.tsv:2: holds a question with its right answer",
+        ),
     ],
 )
 def test_a_broken_file_is_named_with_its_line(name: str, content: str, words: str, tmp_path: Path) -> None:
