@@ -19,7 +19,8 @@ from yarl import URL
 from sightbench.client.transport.endpoint import Endpoint, from_exception
 from sightbench.client.transport.error_codes import read_error
 from sightbench.client.transport.failures import explain, from_body, from_status, kind
-from sightbench.client.transport.retry import decide, moment, retry_after
+from sightbench.client.transport.quota import clock
+from sightbench.client.transport.retry import decide, retry_after
 from sightbench.errors import EndpointError
 from sightbench.json_record import from_json
 from sightbench.redaction import Redaction
@@ -116,8 +117,8 @@ class Http:
             except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as error:
                 failure = from_exception(error, self._endpoint.timeout)
             else:
-                at = moment(response.headers.get("date", ""))
-                self.ahead = 0.0 if at is None else at - time.time()
+                now = time.time()
+                self.ahead = clock(response.headers, now) - now
                 if 200 <= response.status < 300:
                     return response.body, response.headers
                 failure, wait = self._refused(response.status, response.body)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,11 @@ class Quotas:
 def quotas(headers: Mapping[str, str], now: float) -> Quotas | None:
     """The budgets that `x-ratelimit-*` or `anthropic-ratelimit-*` tell of; None if there are none.
 
-    `headers` are read in any case; `now` is seconds since the epoch.
+    `headers` are read in any case; `now` is seconds since the epoch, for an answer that does not tell.
     """
     if not any("ratelimit" in name.lower() for name in headers):
         return None
+    now = clock(headers, now)
     # https://platform.claude.com/docs/en/api/rate-limits: all are per minute, the reset is an RFC 3339 time.
     inputs = _anthropic(headers, "input-tokens", now) or _anthropic(headers, "tokens", now)
     return Quotas(
@@ -109,3 +111,22 @@ def number(text: str) -> float | None:
     except ValueError:
         return None
     return value if 0 <= value < 1e12 else None
+
+
+def moment(date: str) -> float | None:
+    """An HTTP date in seconds since the epoch, None for what is none."""
+    try:
+        when = parsedate_to_datetime(date)
+        # One of HTTP's three forms has no zone, and all are in GMT:
+        # https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7
+        return (when if when.tzinfo is not None else when.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        # Dates of years and time zones that no calendar has.
+        return None
+
+
+def clock(headers: Mapping[str, str], now: float) -> float:
+    """The time by the server's clock, in seconds since the epoch: the answer's Date, else `now`. Ours may be
+    off by a time zone, and what a server says of a moment is by its own."""
+    at = moment(headers.get("date", ""))
+    return now if at is None else at

@@ -5,12 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Literal
 
 from sightbench.client.transport.failures import kind
-from sightbench.client.transport.quota import number, quotas
+from sightbench.client.transport.quota import clock, moment, number, quotas
 from sightbench.sample import Failure
 
 _LONGEST = 366 * 86_400.0
@@ -61,7 +59,10 @@ def decide(
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds the server asks us to wait (`retry-after-ms`, `retry-after` in seconds or as a date,
-    or the reset of an exhausted `x-ratelimit-*`), None when it does not say; a year at the most."""
+    or the reset of an exhausted `x-ratelimit-*`), None when it does not say; a year at the most.
+
+    `now` is our clock, for an answer that does not tell the server's: a date in a header is by that one.
+    """
     wait = _asked_wait(headers, now)
     return None if wait is None else min(wait, _LONGEST)
 
@@ -75,18 +76,6 @@ def _asked_wait(headers: Mapping[str, str], now: float) -> float | None:
         if (value := number(after)) is not None:
             return value
         when = moment(after)
-        return None if when is None else max(0.0, when - now)
+        return None if when is None else max(0.0, when - clock(headers, now))
     told = quotas(headers, now)
     return None if told is None else told.exhausted()
-
-
-def moment(date: str) -> float | None:
-    """An HTTP date in seconds since the epoch, None for what is none."""
-    try:
-        when = parsedate_to_datetime(date)
-        # One of HTTP's three forms has no zone, and all are in GMT:
-        # https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7
-        return (when if when.tzinfo is not None else when.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, TypeError, OverflowError, IndexError):
-        # Dates of years and time zones that no calendar has.
-        return None

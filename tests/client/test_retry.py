@@ -10,11 +10,13 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict
 
 from sightbench.client.transport.completion import Completion, parse
 from sightbench.client.transport.endpoint import ReplyTooLarge, from_exception
 from sightbench.client.transport.error_codes import read_error
 from sightbench.client.transport.failures import KINDS, from_status
+from sightbench.client.transport.quota import quotas
 from sightbench.client.transport.retry import decide, retry_after
 from sightbench.mask_text import MaskText
 from sightbench.sample import Failure, Usage
@@ -152,6 +154,18 @@ def test_errors_are_found_in_every_shape(content: object, message: str | None) -
 )
 def test_servers_say_in_many_ways_how_long_to_wait(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after(headers, now=10.0) == seconds
+
+
+@pytest.mark.parametrize("off", [-9 * 3600, 0, 9 * 3600])
+def test_a_moment_in_a_header_is_by_the_servers_clock(off: int) -> None:
+    """Its answers say what that is; a machine may be off by a time zone."""
+    date = {"Date": "Sun, 06 Nov 1994 08:49:07 GMT"}
+    now = 784111777.0 - 30 + off
+    assert retry_after(CIMultiDict(date | {"Retry-After": "Sun, 06 Nov 1994 08:49:37 GMT"}), now) == 30
+    told = {"anthropic-ratelimit-tokens-remaining": "0", "anthropic-ratelimit-tokens-limit": "9"}
+    told |= {"anthropic-ratelimit-tokens-reset": "1994-11-06T08:49:37Z"}
+    found = quotas(CIMultiDict(date | told), now)
+    assert found is not None and found.tokens is not None and found.tokens.reset == 30
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
