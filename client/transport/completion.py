@@ -24,8 +24,11 @@ from sightbench.terminal import plain
 MOST_TOKENS = 2**32
 """No reply is longer; a server that counts more has a broken counter."""
 
-_GIVEN_UP = frozenset({"error", "abort", "aborted", "cancelled", "canceled", "failed"})
-"""What servers call it when they ended an answer that the model had not finished."""
+_GIVEN_UP = frozenset(
+    {"error", "abort", "aborted", "cancelled", "canceled", "failed", "insufficient_system_resource"}
+)
+"""What servers call it when they ended an answer that the model had not finished; the last one is DeepSeek's
+(https://api-docs.deepseek.com/api/create-chat-completion)."""
 
 _SILENT = frozenset({"length", "content_filter"})
 """Ends after which a reply without content is an answer all the same."""

@@ -59,6 +59,10 @@ DEEP = 100_000
 NO_ANSWER = {
     "finish_reason error": (Response(body=choice(finish_reason="error")), "given_up"),
     "finish_reason abort with text": (Response(body=choice(finish_reason="abort")), "given_up"),
+    "finish_reason insufficient_system_resource": (
+        Response(body=choice(finish_reason="insufficient_system_resource")),
+        "given_up",
+    ),
     "a choice's error": (
         Response(body=choice(finish_reason="error", error={"message": "engine died", "code": 502})),
         "given_up",

@@ -239,7 +239,7 @@ async def test_a_batch_is_looked_at_with_the_token_a_command_prints(verb: str, t
     async with serving() as server:
         server.route = route
         job = books.start("batch_", "", [("x", {})])
-        place = {"service": "openai", "endpoint": server.url, "provider": "openai", "model": "tiny"}
+        place: dict[str, Any] = {"service": "openai", "endpoint": server.url, "provider": "openai"}
         Ledger(tmp_path).write(Batch(1, "running", "token", 1, id=job.id, **place))
         typed = ["batch", verb, str(tmp_path), "--header-command", "echo printed-token"]
         shown = await asyncio.to_thread(CliRunner().invoke, cli, typed)
