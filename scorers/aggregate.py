@@ -45,10 +45,26 @@ def mean_detail(
     bounds: Interval | None = (0.0, 1.0),
 ) -> Metric:
     """Like `mean_value`, over the number that the detail of each graded row holds under `key`."""
-    known = [row for row in graded(rows) if row.score.detail.get(key) is not None]
-    values = [float(row.score.detail[key]) for row in known]
-    clusters = [row.sample.affinity for row in known]
-    return mean(name, values, clusters, scale=scale, unit=unit, bounds=bounds)
+    known = detailed(rows, key)
+    clusters = [row.sample.affinity for row, _ in known]
+    return mean(name, [number for _, number in known], clusters, scale=scale, unit=unit, bounds=bounds)
+
+
+def detailed(rows: Sequence[Row], key: str) -> list[tuple[Row, float]]:
+    """The graded rows whose detail holds a number under `key`, with it.
+
+    It is 0 of failed requests that count 0 (--on-error zero), unless no answer has such a number.
+    """
+    known = graded(rows)
+    failed = [row.score.status == "error" for row in known]
+    numbers = [row.score.detail.get(key) for row in known]
+    if not all(failed) and all(number is None for number in numbers):
+        return []
+    return [
+        (row, 0.0 if number is None else float(number))
+        for row, number, zero in zip(known, numbers, failed, strict=True)
+        if zero or number is not None
+    ]
 
 
 def averaged(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from sightbench.scorers.aggregate import graded
+from sightbench.scorers.aggregate import detailed, graded
 from sightbench.scorers.score import Metric, Row
 from sightbench.scorers.statistics.means import mean
 
@@ -54,7 +54,7 @@ def breakdowns(rows: Sequence[Row], number: Mean) -> tuple[Metric, ...]:
         groups = [(name, members) for name, members in groups if members]
         if len(groups) > 1:
             parts += [replace(number(f"J&F, {name}", members), parts=()) for name, members in groups]
-    js = [(j, row.sample.affinity) for row in known if (j := _number(row, "J")) is not None]
+    js = [(j, row.sample.affinity) for row, j in detailed(known, "J")]
     clusters = [video for _, video in js]
     parts += [mean(f"J at least {level}", [float(j >= level) for j, _ in js], clusters) for level in LEVELS]
     return tuple(part for part in parts if part.n)

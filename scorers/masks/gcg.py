@@ -20,7 +20,7 @@ import numpy as np
 from sightbench.rle import MaskError, Rle
 from sightbench.scorers.aggregate import mean_value
 from sightbench.scorers.groups import valued
-from sightbench.scorers.masks.image_iou import ImageFields, extract, image_scorer
+from sightbench.scorers.masks.image_iou import ImageFields, extract, image_scorer, with_failures
 from sightbench.scorers.masks.overlap import intersection_over_union
 from sightbench.scorers.masks.shapes import ImageTruth
 from sightbench.scorers.score import Grade, Metric, Row
@@ -103,7 +103,8 @@ def average_precision(found: np.ndarray, objects: int) -> float:
 
 def summed_up(rows: Sequence[Row], profile: str) -> Metric:
     """AP50 in % over all images, in the order of their ids as text; below it mIoU, and what is not judged."""
-    known = sorted((row for row, _ in valued(rows)), key=lambda row: row.sample.id)
+    known = [row for row, _ in valued(with_failures(rows, judge, profile))]
+    known.sort(key=lambda row: row.sample.id)
     found = [np.array(row.score.detail.get("hits", ()), float) for row in known]
     objects = np.array([row.score.detail.get("objects", 0) for row in known])
 

@@ -20,6 +20,7 @@ from sightbench.scorers.masks.image_iou import (
     image_scorer,
     pixels,
     precisions,
+    with_failures,
 )
 from sightbench.scorers.masks.shapes import ImageTruth
 from sightbench.scorers.score import Grade, Metric, Row
@@ -74,7 +75,8 @@ def _counted(both: int, union: int, no_target: bool, none: bool, suffix: str) ->
 def summed_up(rows: Sequence[Row], profile: str) -> Metric:
     """gIoU in % over all expressions; below it cIoU, N-acc (no-target expressions recognised as such), T-acc
     (target expressions not denied), precision over those with a target, and the same at FEW pixels."""
-    known = [row for row, _ in valued(rows) if "IoU" in row.score.detail]
+    judged = with_failures(rows, judge, profile)
+    known = [row for row, _ in valued(judged) if "IoU" in row.score.detail]
     targets = [row for row in known if not row.score.detail["no_target"]]
     others = [row for row in known if row.score.detail["no_target"]]
     parts = [

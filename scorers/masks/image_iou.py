@@ -25,9 +25,9 @@ from msgspec import Meta
 from sightbench import rle
 from sightbench.mask_text import MaskText
 from sightbench.rle import MaskError, Rle
-from sightbench.sample import Json
+from sightbench.sample import Json, StoredMasks
 from sightbench.scorers.aggregate import by_category, mean_detail, mean_value
-from sightbench.scorers.fields import Fields
+from sightbench.scorers.fields import Fields, decode
 from sightbench.scorers.groups import valued
 from sightbench.scorers.masks.mask_box import hits_box
 from sightbench.scorers.masks.overlap import overlaps
@@ -173,12 +173,29 @@ def ciou(rows: Sequence[Row], profile: str) -> Metric:
 
     Reference: dvlab-research/LISA train_ds.py, validate; ByteDance/Sa2VA projects/sa2va/evaluation.
     """
-    return _summed_up(rows, "cIoU", _ciou, "gIoU", _giou)
+    return _summed_up(with_failures(rows, judge, profile), "cIoU", _ciou, "gIoU", _giou)
 
 
 def giou(rows: Sequence[Row], profile: str) -> Metric:
     """gIoU over all rows in %, by category; below it cIoU, precision at IoU 0.5 to 0.9, both corrected."""
-    return _summed_up(rows, "gIoU", _giou, "cIoU", _ciou)
+    return _summed_up(with_failures(rows, judge, profile), "gIoU", _giou, "cIoU", _ciou)
+
+
+def with_failures(rows: Sequence[Row], judge: Callable[..., Grade], profile: str) -> list[Row]:
+    """The rows; failed requests that count 0 (--on-error zero) as answers without a mask, in their detail."""
+    nothing, context = Extraction((), None, "request failed", unparsed=True), Context(Profile(profile))
+
+    def filled(row: Row) -> Row:
+        gold = row.sample.gold
+        counts = row.score.status == "error" and row.score.value is not None
+        if not counts or gold is None or isinstance(gold, StoredMasks):
+            return row
+        fields = decode(row.sample.meta, ImageFields)
+        grade = judge(nothing, image_truth(gold, fields.ignore), fields, context)
+        detail = {**grade.detail, **row.score.detail, "IoU_corrected": 0.0}
+        return replace(row, score=replace(row.score, detail=detail))
+
+    return [filled(row) for row in rows]
 
 
 Number = Callable[[str, Sequence[Row], str], Metric]

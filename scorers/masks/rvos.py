@@ -15,7 +15,7 @@ union.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -25,8 +25,7 @@ import numpy as np
 from sightbench import rle
 from sightbench.rle import MaskError, Rle
 from sightbench.sample import Json, StoredMasks
-from sightbench.scorers.aggregate import by_category, graded
-from sightbench.scorers.groups import valued
+from sightbench.scorers.aggregate import by_category, detailed, graded
 from sightbench.scorers.masks import scorer as jf
 from sightbench.scorers.masks.breakdowns import breakdowns
 from sightbench.scorers.masks.definitions import DEFINITIONS
@@ -218,11 +217,7 @@ def mean_jf(name: str, rows: Sequence[Row]) -> Metric:
 
 
 def _numbers(rows: Sequence[Row], key: str) -> list[tuple[float, str]]:
-    # A failed request that counts 0 (--on-error zero) has no detail.
-    found = (
-        (row, _detail(row).get(key, 0.0 if row.score.status == "error" else None)) for row, _ in valued(rows)
-    )
-    return [(float(number), row.sample.affinity) for row, number in found if number is not None]
+    return [(number, row.sample.affinity) for row, number in detailed(rows, key)]
 
 
 def _plain(name: str, rows: Sequence[Row]) -> Metric:
@@ -235,10 +230,6 @@ def _rounded(name: str, rows: Sequence[Row], key: str) -> Metric:
     # numpy's rounding, as the references' numbers are numpy's: 44.575 becomes 44.58, and Python's 44.57.
     percent = np.round([100 * number for number, _ in known], 2)
     return mean(name, percent, [video for _, video in known], scale=1.0, bounds=(0.0, 100.0))
-
-
-def _detail(row: Row) -> Mapping[str, Any]:
-    return row.score.detail
 
 
 def rvos_scorer(name: str, help: str, aggregate: Aggregate) -> Scorer[Any, Any, Any]:

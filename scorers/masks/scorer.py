@@ -25,9 +25,8 @@ from sightbench import rle
 from sightbench.mask_text import MaskText
 from sightbench.rle import MaskError, Rle
 from sightbench.sample import Json, LabelTruth, MaskTruth
-from sightbench.scorers.aggregate import averaged
+from sightbench.scorers.aggregate import averaged, detailed
 from sightbench.scorers.fields import Fields
-from sightbench.scorers.groups import valued
 from sightbench.scorers.masks.definitions import DEFINITIONS, DYNBENCH_TOLERANCE
 from sightbench.scorers.masks.jf import ObjectScore, score_object, score_revos
 from sightbench.scorers.masks.truth import Truth, truth_of
@@ -240,10 +239,11 @@ def mean_over_objects(rows: Sequence[Row], profile: str) -> Metric:
 
 
 def _mean_of_detail(name: str, rows: Sequence[Row]) -> Metric:
+    # Of a failed request that counts 0, J and F are 0; whether its object disappears is not known.
     known = [
-        (float(number), row.sample.affinity)
-        for row, _ in valued(rows)
-        if (number := row.score.detail.get(name)) is not None and not math.isnan(number)
+        (number, row.sample.affinity)
+        for row, number in detailed(rows, name)
+        if not math.isnan(number) and (name in ("J", "F") or row.score.status != "error")
     ]
     return mean(name, [number for number, _ in known], [video for _, video in known])
 
