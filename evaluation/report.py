@@ -20,10 +20,11 @@ from sightbench.errors import UsageError
 from sightbench.evaluation.judges.shown import shown_verdicts
 from sightbench.evaluation.judging import scorer_of
 from sightbench.evaluation.run import SCORES, Run
-from sightbench.evaluation.run_record import RunRecord
+from sightbench.evaluation.run_record import DatasetRecord, RunRecord
 from sightbench.evaluation.score import judge_run
 from sightbench.evaluation.studies.compare import compare
 from sightbench.evaluation.studies.curves import shown_masks
+from sightbench.evaluation.studies.repeats import REPEATS
 from sightbench.families import Family, named
 from sightbench.flags import spelled
 from sightbench.program import command_line
@@ -33,6 +34,7 @@ from sightbench.reports.entry import Entry, Fact, Masks, Pairing
 from sightbench.reports.summary import Summary
 from sightbench.rle import MaskError
 from sightbench.sample import Reply, Sample, StoredMasks
+from sightbench.scorers.judged.row import OURS
 from sightbench.scorers.masks.image_iou import CIOU
 from sightbench.scorers.score import Score
 from sightbench.scorers.scorer import Context
@@ -210,45 +212,110 @@ def _facts(record: RunRecord) -> Iterator[Fact]:
 
 def _command(run: Run) -> str:
     """The command that asks the same again, as far as run.json tells."""
+    folder, words = run.folder, _words_of_files(run)
+    if words is None:
+        words = _words_of_requests(run.record)
+        if folder.parent.name == REPEATS:
+            # The first time and its repeats are one command.
+            words += ["--repeats", folder.name]
+            folder = folder.parent.parent
+    return shlex.join([*command_line(), *words, "--out", str(folder)])
+
+
+def _words_of_files(run: Run) -> list[str] | None:
+    """What makes the run of the same answers or masks on disk again; None where it was asked."""
     record = run.record
-    request = dict(record.request)
-    # What a service does not take is settled anew whenever a run starts.
-    request.pop("changes", None)
-    source = request.pop("imported", None)
-    words = [*command_line()]
-    if source is not None:
-        words += ["grade"] if Path(str(source)).is_file() else ["import"]
+    source = record.request.get("imported")
+    if source is None:
+        return None
+    tasks = [word for entry in record.benchmarks for word in _tasks(entry)]
+    if all(dataset.only(masks=False) is None for dataset in run.datasets):
+        words = ["import", *(word for task in tasks for word in ("--task", task)), "--masks", str(source)]
+        scoring: Sequence[str] = ("masks_as",)
+    else:
+        words = ["grade", "--task", ",".join(tasks), "--predictions", str(source)]
+        scoring = ("unparsed", "seed", "box_mode")
+    return [*words, *_data(record), *_profile(record), *_scoring(record, scoring)]
+
+
+def _words_of_requests(record: RunRecord) -> list[str]:
+    """The flags that ask the same, but those of a repeat."""
+    words: list[str] = []
+    if record.servers and record.servers[0].get("endpoint") == "file":
+        words += ["--batch", "file", "--model", record.model]
     elif record.model != EMBEDDED:
-        for server in record.servers:
-            words += ["--endpoint", str(server.get("endpoint", ""))]
-        if record.provider is not None and any(
-            provider_of(str(server.get("endpoint", ""))).name != record.provider for server in record.servers
-        ):
+        urls = [str(server.get("endpoint", "")) for server in record.servers]
+        words += [word for url in urls for word in ("--endpoint", url)]
+        if record.provider is not None and any(provider_of(url).name != record.provider for url in urls):
             words += ["--provider", record.provider]
         words += ["--model", record.model]
-    for entry in record.benchmarks:
-        for task in entry.tasks or (None,):
-            words += [
-                "--task",
-                entry.name if task is None else f"{entry.name}-{'objqa' if task == 'qa' else task}",
-            ]
-    if source is not None:
-        words += ["--predictions" if "grade" in words else "--masks", str(source)]
-    for data in dict.fromkeys(entry.data for entry in record.benchmarks):
-        words += ["--data", data]
+    words += [word for entry in record.benchmarks for task in _tasks(entry) for word in ("--task", task)]
+    words += [*_data(record), *_profile(record)]
     first = record.benchmarks[0] if record.benchmarks else None
-    if first is not None and source is None:
-        words += ["--profile", first.profile] if len({one.profile for one in record.benchmarks}) == 1 else []
+    if first is not None:
+        own = (entry.scorer for entry in record.benchmarks if (path := _path(entry)) and path.is_file())
         asked = {one.prompt_profile for one in record.benchmarks if one.prompt_profile}
         if len(asked) == 1 and asked != {one.profile for one in record.benchmarks}:
             words += ["--prompt-profile", *asked]
-        words += ["--limit", str(first.limit)] if first.limit else []
+        metric = next((scorer for scorer in own if scorer != "choice"), None)
+        for name, value in (("metric", metric), ("control", first.control), ("limit", first.limit)):
+            words += [spelled(name), str(value)] if value else []
+        words += ["--skip-broken"] if first.skip_broken else []
+    request = dict(record.request)
+    # What a service does not take is settled anew whenever a run starts.
+    request.pop("changes", None)
+    number, seed = request.pop("repeat", None), request.get("seed")
+    if isinstance(number, int) and isinstance(seed, int):
+        request["seed"] = seed - (number - 1)
     usual = RequestOptions().request()
     for name, value in request.items():
         if value in (None, {}) or value == usual.get(name) or (name == "family" and value == "default"):
             continue
         words += ["--media" if name == "mode" else spelled(name), _word(value)]
-    return shlex.join([*words, "--out", str(run.folder)])
+    words += _scoring(record, ("on_error", "unparsed", "seed", "box_mode", "masks_as", "tolerance"))
+    if (judge := record.judge) is not None:
+        words += ["--judge-endpoint", judge.endpoint, "--judge-model", judge.model]
+        words += ["--judge-profile", judge.profile] if judge.profile != OURS else []
+    words += ["--deterministic"] if record.deterministic else []
+    return [*words, "--alias", record.alias] if record.alias else words
+
+
+def _path(entry: DatasetRecord) -> Path | None:
+    """Where a set of one's own lies that `--task` names by its path; None for a benchmark of the catalog."""
+    root = Path(entry.data)
+    path = root if root.name == entry.name else root / entry.name
+    return path if entry.scorer is not None and path.exists() else None
+
+
+def _tasks(entry: DatasetRecord) -> list[str]:
+    """What `--task` says for a benchmark."""
+    if path := _path(entry):
+        return [str(path)]
+    return [f"{entry.name}-{'objqa' if task == 'qa' else task}" for task in entry.tasks or ()] or [entry.name]
+
+
+def _data(record: RunRecord) -> list[str]:
+    folders = dict.fromkeys(entry.data for entry in record.benchmarks if _path(entry) is None)
+    return [word for folder in folders for word in ("--data", folder)]
+
+
+def _profile(record: RunRecord) -> list[str]:
+    profiles = {entry.profile for entry in record.benchmarks}
+    return ["--profile", *profiles] if len(profiles) == 1 else []
+
+
+def _scoring(record: RunRecord, names: Sequence[str]) -> list[str]:
+    """The flags of what is scored otherwise than without a word."""
+    told = record.scoring.to_json()
+    if told.get("on_error") == "leave-out":
+        del told["on_error"]
+    flags = {"seed": "--unparsed-seed"}
+    return [
+        word
+        for name in names
+        if name in told
+        for word in (flags.get(name) or spelled(name), _word(told[name]))
+    ]
 
 
 def _text(value: object) -> str | None:

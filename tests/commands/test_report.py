@@ -3,13 +3,16 @@
 import fcntl
 import json
 import os
+import shlex
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from sightbench.client.journal import REPLIES
+from tests.conftest import Command
 from tests.reports.test_page import blocks
 from tests.tasks import formats
 
@@ -116,6 +119,72 @@ def test_two_runs_side_by_side_and_no_more_than_four(answered, run) -> None:
     assert code == 2 and "one to 4" in err
     code, _, err = run("report", answered, answered)
     assert code == 2 and "named twice" in err
+
+
+def repeated(run: Command, folder: Path, page: Path) -> list[str]:
+    """Types the command under "How to repeat it", which has to find every answer kept; gives its words."""
+
+    def kept() -> tuple[bytes, dict[str, Any]]:
+        record = json.loads((folder / "run.json").read_text())
+        same = ("model", "alias", "benchmarks", "request", "scoring", "deterministic")
+        return (folder / REPLIES).read_bytes(), {name: record.get(name) for name in same}
+
+    words = shlex.split(overview(page)["command"])
+    assert words[:2] == ["python", "bench.py"]
+    before = kept()
+    code, out, err = run(*words[2:])
+    assert code != 2, (words, out + err)
+    assert kept() == before, words
+    return words
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--task", "qa", "--control", "shuffled", "--alias", "a model", "--skip-broken", "--deterministic",
+         "--unparsed", "random", "--unparsed-seed", "7"),
+        ("--task", "all", "--masks-as", "davis", "--tolerance", "3", "--on-error", "zero"),
+        ("--task", "qa", "--batch", "file", "--model", "M"),
+        ("--task", "own/mine.jsonl", "--metric", "anls"),
+    ],
+)  # fmt: skip
+def test_how_to_repeat_it_asks_the_same(run: Command, tmp_path: Path, flags: tuple[str, ...]) -> None:
+    run("synth", "--scenes", 1, "--frames", 2, "--out", "data")
+    Image.new("RGB", (64, 48)).save("a.png")
+    row = {"image": str(tmp_path / "a.png"), "question": "What?", "question_id": 1, "answer": "a"}
+    Path("own").mkdir()
+    Path("own/mine.jsonl").write_text(json.dumps(row))
+    data = () if "own/mine.jsonl" in flags else ("--data", "data")
+    code, out, err = run(*flags, *data, "--limit", 3, "--out", "RUN", "--quiet")
+    assert code != 2, out + err
+    repeated(run, Path("RUN"), Path("RUN/report.html"))
+
+
+def test_how_to_repeat_a_repeat_is_the_command_of_the_first_time(run: Command) -> None:
+    run("synth", "--scenes", 1, "--frames", 2, "--out", "data")
+    run("--task", "qa", "--data", "data", "--limit", 2, "--repeats", 2, "--out", "RUN", "--quiet")
+    assert run("report", "RUN/repeats/2")[0] == 0
+    words = repeated(run, Path("RUN/repeats/2"), Path("RUN/repeats/2/report.html"))
+    assert words[-4:] == ["--repeats", "2", "--out", "RUN"]
+
+
+def test_how_to_repeat_it_names_the_judge(run: Command, answered: Path) -> None:
+    record = json.loads((answered / "run.json").read_text())
+    record["judge"] = {"model": "J", "endpoint": "http://h/v1", "profile": "reference"}
+    (answered / "run.json").write_text(json.dumps(record))
+    assert run("report", answered)[0] == 0
+    command = overview(answered / "report.html")["command"]
+    assert " --judge-endpoint http://h/v1 --judge-model J --judge-profile reference " in command
+
+
+def test_how_to_repeat_an_import_says_whose_way_of_reading_masks(run: Command) -> None:
+    run("synth", "--layout", "revos", "--scenes", 1, "--frames", 2, "--out", "R")
+    run("--task", "revos", "--data", "R", "--limit", 2, "--out", "ASKED", "--quiet")
+    run("export", "ASKED", "--format", "results", "--out", "E")
+    masks = ("--masks", "E/revos-results.json", "--profile", "visa", "--out", "THEIRS")
+    run("import", "--task", "revos", "--data", "R", *masks)
+    words = repeated(run, Path("THEIRS"), Path("THEIRS/report.html"))
+    assert words[2] == "import" and "visa" in words
 
 
 def test_graded_answers_without_media_have_a_page(run, tmp_path) -> None:
