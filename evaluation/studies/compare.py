@@ -51,8 +51,14 @@ def compare(
     found: list[Comparison] = []
     for name, base in baseline.items():
         others = [candidate[name] for candidate in candidates if name in candidate]
-        if others:
-            found += against(base, others, margin=margin, flips=flips, seed=seed)
+        compared_with_base = against(base, others, margin=margin, flips=flips, seed=seed)
+        for other, one in zip(others, compared_with_base, strict=True):
+            if one is None:
+                title = base.dataset.selection.benchmark.name
+                raise UsageError(
+                    f"{title}: {base.run.folder} and {other.run.folder} share too few graded answers"
+                )
+            found.append(one)
     if not found:
         raise UsageError("the runs have no benchmark in common")
     return tuple(found)
@@ -122,11 +128,9 @@ def answered(one: Judged) -> set[str]:
 
 def against(
     base: Judged, others: Sequence[Judged], *, margin: float = MARGIN, flips: int = FLIPS, seed: int = 0
-) -> Iterator[Comparison]:
-    """Each of the others against `base` on one benchmark, their p adjusted together.
-
-    Raises UsageError where one shares no graded answers with it.
-    """
+) -> Iterator[Comparison | None]:
+    """Each of the others against `base` on one benchmark, their p adjusted together; None for one that shares
+    too few graded answers with it."""
     trees = [paired(base, other) for other in others]
     ours = answered(base)
     for other, differences in zip(
@@ -135,9 +139,8 @@ def against(
         theirs = answered(other)
         benchmark = base.dataset.selection.benchmark
         if not differences:
-            raise UsageError(
-                f"{benchmark.name}: {base.run.folder} and {other.run.folder} share too few graded answers"
-            )
+            yield None
+            continue
         yield Comparison(
             benchmark.name,
             benchmark.title,

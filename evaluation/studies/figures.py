@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import orjson
+import msgspec
 
 from sightbench.errors import RunFolderError, UsageError
+from sightbench.evaluation.judging import scorer_of
 from sightbench.evaluation.report import labels
 from sightbench.evaluation.run import Run
 from sightbench.evaluation.studies.compare import compare, judged
+from sightbench.json_record import from_json
 from sightbench.reports.studies import figures
 from sightbench.reports.studies.figures import Point, Series
 from sightbench.reports.summary import BenchmarkSummary
@@ -30,36 +31,52 @@ def draw(kind: str, runs: Sequence[Run], path: Path, benchmark: str | None = Non
 
 def draw_curve(sweep: Path, path: Path, benchmark: str | None = None) -> None:
     """Writes the curves of a sweep's folder. Raises RunFolderError where there is no sweep.json."""
+    place = sweep / "sweep.json"
     try:
-        entries: list[Mapping[str, Any]] = orjson.loads((sweep / "sweep.json").read_bytes())
-    except (OSError, ValueError):
+        entries = from_json(place.read_bytes(), list[_Swept])
+    except OSError:
         raise RunFolderError(f"{sweep} holds no sweep.json: the command `sweep` leaves one") from None
-    names = list(dict.fromkeys(entry["benchmark"] for entry in entries))
-    name = benchmark or names[0]
-    own = [
-        entry for entry in entries if entry["benchmark"] == name and entry["headline"]["value"] is not None
-    ]
+    except ValueError as error:
+        raise RunFolderError(f"{place}: damaged ({error}); the command `sweep` writes it again") from None
+    names = list(dict.fromkeys(entry.benchmark for entry in entries))
+    name = benchmark or next(iter(names), "any benchmark")
+    own = [entry for entry in entries if entry.benchmark == name and entry.headline.value is not None]
     if not own:
-        raise UsageError(f"{sweep} has no numbers of {name}; it has {', '.join(names)}")
+        raise UsageError(f"{sweep} has no numbers of {name}; it has {', '.join(names) or 'none'}")
     # A point without a number to lie at (the base model) is left to bars and tables.
-    placed = [entry for entry in own if entry["x"] is not None]
+    placed = [entry for entry in own if entry.x is not None]
     drawn = placed if len(placed) > 1 else own
     series = [
-        Series(curve, tuple(_placed(entry) for entry in drawn if entry["series"] == curve))
-        for curve in dict.fromkeys(entry["series"] for entry in drawn)
+        Series(curve, tuple(_placed(entry) for entry in drawn if entry.series == curve))
+        for curve in dict.fromkeys(entry.series for entry in drawn)
     ]
     if not placed:
         series = [Series("", tuple(_placed(entry) for entry in own))]
-    headline = own[0]["headline"]
-    along = _along([str(entry["label"]) for entry in drawn])
-    figures.curves(path, name, f"{headline['name']} ({headline['unit']})", along, series)
+    headline = own[0].headline
+    along = _along([entry.label for entry in drawn])
+    figures.curves(path, name, f"{headline.name} ({headline.unit})", along, series)
 
 
-def _placed(entry: Mapping[str, Any]) -> Point:
-    headline = entry["headline"]
-    interval = headline.get("interval")
-    ends = None if interval is None else (float(interval[0]), float(interval[1]))
-    return Point(entry["label"], headline["value"], ends, entry["x"])
+class _Headline(msgspec.Struct):
+    name: str
+    unit: str
+    value: float | None
+    interval: tuple[float, float] | None = None
+
+
+class _Swept(msgspec.Struct):
+    """A line of sweep.json, as far as it is drawn."""
+
+    benchmark: str
+    label: str
+    series: str
+    x: float | None
+    headline: _Headline
+
+
+def _placed(entry: _Swept) -> Point:
+    assert entry.headline.value is not None
+    return Point(entry.label, entry.headline.value, entry.headline.interval, entry.x)
 
 
 def _along(names: Sequence[str]) -> str:
@@ -92,7 +109,12 @@ def _histogram(runs: Sequence[Run], path: Path, name: str) -> None:
         one = judged(run)[name]
         masks = [sample for sample in one.samples if sample.wants == "masks"]
         scores = [one.scores[sample.id] for sample in masks or one.samples]
-        known = [100 * score.value for score in scores if score.value is not None and score.status != "error"]
+        best = scorer_of(one.dataset.selection.benchmark, "masks" if masks else "text").full_marks
+        known = [
+            100 * score.value / best
+            for score in scores
+            if score.value is not None and score.status != "error"
+        ]
         if not known:
             raise UsageError(f"{run.folder}: no sample of {name} has a score")
         values.append((label, known))

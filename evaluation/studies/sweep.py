@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 
 from sightbench.client.sampling import RequestOptions
-from sightbench.errors import SightbenchError, UsageError
+from sightbench.errors import SightbenchError
 from sightbench.evaluation.evaluate import OnProgress, evaluate
 from sightbench.evaluation.run import Run, open_run
 from sightbench.evaluation.selection import Dataset
@@ -121,12 +121,10 @@ def steps(grid: Sequence[Point], swept: Swept) -> Iterator[Step]:
     base = scored[0] if scored and swept.done[0][0] is grid[0] else {}
     for name, first in base.items():
         others = [at for at in range(1, len(scored)) if name in scored[at]]
-        try:
-            found = list(against(first, [scored[at][name] for at in others]))
-        except UsageError:
-            # No answer in common: the table shows no gain there, and how many were answered.
-            continue
-        gains |= {(at, name): one.differences[0] for at, one in zip(others, found, strict=True)}
+        found = against(first, [scored[at][name] for at in others])
+        # Without answers in common the table shows no gain, and how many were answered.
+        known = ((at, one) for at, one in zip(others, found, strict=True) if one is not None)
+        gains |= {(at, name): one.differences[0] for at, one in known}
     for at, (point, one) in enumerate(swept.done):
         summary = one.summary
         for benchmark in summary.benchmarks:

@@ -33,10 +33,8 @@ def prediction_powered(raw: Metric, moved: Metric) -> Metric:
     name = f"{raw.name}, equated"
     if raw.value is None or moved.value is None:
         return Metric(name, None, raw.n, raw.unit, note="nothing to equate")
-    value = raw.value + moved.value
-    whole = Metric(
-        name, _within(value, raw.bounds), raw.n, raw.unit, clusters=raw.clusters, bounds=raw.bounds
-    )
+    value = _within(raw.value + moved.value, raw.bounds)
+    whole = Metric(name, value, raw.n, raw.unit, clusters=raw.clusters, bounds=raw.bounds)
     if raw.stderr is None or moved.stderr is None:
         return whole
     error = math.hypot(raw.stderr, moved.stderr)

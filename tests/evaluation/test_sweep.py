@@ -169,3 +169,18 @@ def test_answers_to_other_data_are_no_repeats(tmp_path: Path) -> None:
         runs.append(score(imported.run))
     with pytest.raises(UsageError, match="were not asked the same questions of MMStar"):
         runs_together(runs)
+
+
+async def test_a_point_without_an_answer_costs_no_other_its_gain(tmp_path: Path) -> None:
+    data = formats.make("MMStar", tmp_path / "data")
+
+    def script(request: Request, number: int) -> Response:
+        return error(400, "no") if request.json["temperature"] == 0.5 else Response(body=completion("B"))
+
+    async with serving(script) as server:
+        options = sightbench.Options(
+            endpoint=server.url, model="tiny", task="MMStar", data=data, out=tmp_path / "sweep"
+        )
+        grid = points(options, ["temperature=0,0.5,1"])
+        swept = await asyncio.to_thread(run, grid)
+    assert [step.gain is not None for step in steps(grid, swept)] == [False, False, True]

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from sightbench.errors import RunFolderError, UsageError
+from sightbench.evaluation.imports import import_predictions
 from sightbench.evaluation.rescore import score
 from sightbench.evaluation.run import Run, open_run
 from sightbench.evaluation.studies.figures import KINDS, draw, draw_curve
 from sightbench.files import replace_file
 from sightbench.reports.studies.sweep import Line, to_json
 from sightbench.scorers.score import Metric
+from sightbench.tasks import catalog
 from tests.evaluation.test_compare import data, run
+from tests.tasks import formats
 
 pytest.importorskip("matplotlib")
 
@@ -67,6 +72,27 @@ def test_curves_are_drawn_from_what_a_sweep_left(tmp_path: Path) -> None:
         draw_curve(tmp_path, tmp_path / "curve.svg", "C")
     with pytest.raises(RunFolderError, match=r"sweep\.json"):
         draw_curve(tmp_path / "nowhere", tmp_path / "curve.svg")
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", "[1]", "null", "nonsense", '[{"benchmark": "B"}]'])
+def test_a_sweep_that_holds_nothing_to_draw_is_one_line(content: str, tmp_path: Path) -> None:
+    (tmp_path / "sweep.json").write_text(content)
+    with pytest.raises((UsageError, RunFolderError), match=re.escape(str(tmp_path))):
+        draw_curve(tmp_path, tmp_path / "curve.svg")
+
+
+def test_marks_out_of_eighty_lie_on_the_histograms_scale(tmp_path: Path) -> None:
+    tree = formats.make("vlabench", tmp_path / "data")
+    (selection,) = catalog.resolve(["vlabench"])
+    steps = [{"name": name, "params": {"target_entity_name": 1}} for name in ("pick", "place")]
+    said = f"```json\n{json.dumps(steps)}\n```"
+    rows = [{"id": sample.id, "prediction": said} for sample in catalog.read(selection, tree)]
+    file = formats.lines(tmp_path / "answers.jsonl", rows)
+    one = score(import_predictions("vlabench", tree, file, tmp_path / "run", None).run)
+    with warnings.catch_warnings():
+        # What lies far off its axes leaves no room for them, and matplotlib says so.
+        warnings.simplefilter("error")
+        draw("histogram", [one], tmp_path / "histogram.png")
 
 
 def test_what_cannot_be_drawn_is_one_line(runs: list[Run], tmp_path: Path) -> None:

@@ -58,6 +58,14 @@ def test_kappa_of_what_has_none() -> None:
     assert cohens_kappa([1, 1], [1, 1]) is None
 
 
+def test_a_mean_that_is_moved_off_its_scale_has_an_interval_on_it() -> None:
+    raw = mean("accuracy", [1.0] * 99 + [0.0])
+    moved = mean("shift", [6.0, 6.2, 5.8, 6.1] * 5, scale=1.0, unit="", bounds=None)
+    equated = prediction_powered(raw, moved)
+    assert equated.value == 100 and equated.interval is not None
+    assert equated.interval[0] < equated.value == equated.interval[1]
+
+
 def test_a_prediction_powered_interval_covers_the_references_mean() -> None:
     """A judge that is generous by 0.15 and noisy; the reference's mean over the run is what is sought."""
     rng = np.random.default_rng(1)
