@@ -123,9 +123,12 @@ def _as_characters(words: Sequence[str], letters: dict[str, str]) -> str:
     return "".join(letters.setdefault(word, chr(len(letters))) for word in words)
 
 
-def caption_scores(answers: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, float]:
+def caption_scores(
+    answers: Sequence[str], references: Sequence[Sequence[str]], *, tokenize: bool = True
+) -> dict[str, float]:
     """CIDEr, Bleu_1..4 and ROUGE_L of raw captions (tokenised here), as COCOEvalCap prints them."""
-    answers, references = tokenized(answers, references)
+    if tokenize:
+        answers, references = tokenized(answers, references)
     if not answers:
         raise ValueError("rows: no captions to score")
     scores = {"CIDEr": float(np.mean(cider_d(answers, references)))}
@@ -144,13 +147,14 @@ def tokenized(
 
 
 def corpus_metrics(
-    answers: Sequence[str], references: Sequence[Sequence[str]], *, java: bool
+    answers: Sequence[str], references: Sequence[Sequence[str]], *, java: bool, tokenize: bool = True
 ) -> tuple[Metric, ...]:
     """CIDEr, BLEU-1..4, ROUGE-L, and with `java` METEOR and SPICE, of raw captions, each x100.
 
     CIDEr's error is a bootstrap over images with the document frequencies held fixed.
     """
-    answers, references = tokenized(answers, references)
+    if tokenize:
+        answers, references = tokenized(answers, references)
     if not answers:
         return (Metric("CIDEr", None, 0, "", note="nothing to average"),)
     images = range(len(answers))
@@ -216,17 +220,22 @@ def _through(
         return Metric(name, None, 0, note=f"n/a: pycocoevalcap failed ({type(error).__name__}: {why})")
 
 
+def _tokenizes(profile: str) -> bool:
+    """VLMEvalKit hands captions to pycocoevalcap as they are, capitals and full stops included."""
+    return profile != Profile.VLMEVALKIT
+
+
 def _judge(extraction: Extraction, golds: list[str], fields: Fields, context: Context) -> Grade:
-    scores = caption_scores([extraction.answer], [golds])
+    scores = caption_scores([extraction.answer], [golds], tokenize=_tokenizes(context.profile))
     return Grade(scores["ROUGE_L"], extraction.answer, rule="ROUGE-L: one image has no CIDEr", detail=scores)
 
 
 def _judge_corpus(members: Sequence[Member[str, list[str], Fields]], profile: Profile) -> Grade:
-    answers = [member.prediction for member in members]
+    answers = [str(member.grade.parsed) for member in members]
     references = [member.gold for member in members if member.gold is not None]
     if len(references) < len(answers):
         raise ValueError("rows: each needs a `gold`, the reference captions")
-    scores = caption_scores(answers, references)
+    scores = caption_scores(answers, references, tokenize=_tokenizes(profile))
     return Grade(scores["CIDEr"], answers, rule="corpus CIDEr of the rows", detail=scores)
 
 
@@ -236,21 +245,23 @@ def _aggregate(rows: Sequence[Row], profile: str) -> Metric:
     A category's CIDEr takes its own images as the corpus, as the NoCaps domains are reported.
     """
     known = graded(rows)
-    headline, *others = _corpus(known, java=True)
+    headline, *others = _corpus(known, profile, java=_tokenizes(profile))
     lengths = [float(len(_caption(row).split())) for row in known]
     others.append(mean("caption length", lengths, scale=1.0, unit="words", bounds=None))
     categories: dict[str, list[Row]] = {}
     for row in known:
         categories.setdefault(row.sample.category, []).append(row)
     if len(categories) > 1:
-        others += [replace(_corpus(group, java=False)[0], name=name) for name, group in categories.items()]
+        others += [
+            replace(_corpus(group, profile, java=False)[0], name=name) for name, group in categories.items()
+        ]
     return replace(headline, parts=tuple(others))
 
 
-def _corpus(rows: Sequence[Row], *, java: bool) -> tuple[Metric, ...]:
-    return corpus_metrics(
-        [_caption(row) for row in rows], [strings(row.sample.gold) for row in rows], java=java
-    )
+def _corpus(rows: Sequence[Row], profile: str, *, java: bool) -> tuple[Metric, ...]:
+    tokenize = _tokenizes(profile)
+    references = [strings(row.sample.gold, listed=not tokenize) for row in rows]
+    return corpus_metrics([_caption(row) for row in rows], references, java=java, tokenize=tokenize)
 
 
 def _caption(row: Row) -> str:
@@ -264,12 +275,12 @@ CAPTION: Scorer[str, list[str], Fields] = Scorer(
     judge=_judge,
     judge_set=_judge_corpus,
     aggregate=_aggregate,
-    profiles=(Profile.OFFICIAL,),
+    profiles=(Profile.OFFICIAL, Profile.VLMEVALKIT),
     gold_help="the reference captions: a list of strings, or of objects with `caption`",
     rows_help="a whole corpus, instead of prediction and gold: a list of {prediction, gold}",
-    help="Captions after Penn Treebank tokenisation. With rows, the score is the corpus's CIDEr (about 0-10; "
-    "0.95 is what reports call 95) and detail holds Bleu_1..4 and ROUGE_L. Alone, an image has no CIDEr: the "
-    "score is its ROUGE-L.",
+    help="Captions after Penn Treebank tokenisation (vlmevalkit: none). With rows, the score is the corpus's "
+    "CIDEr (about 0-10; 0.95 is what reports call 95), detail holds Bleu_1..4 and ROUGE_L. Alone, an image "
+    "has no CIDEr: the score is its ROUGE-L.",
     axes=("category",),
     whole_set=True,
 )

@@ -25,7 +25,7 @@ def _captions(name: str, title: str, file: str, *image_folders: str) -> Benchmar
         files=needed(layouts, *image_folders),
         profiles=("internvl", "vlmevalkit"),
         profile="internvl",
-        scoring={"internvl": "official", "vlmevalkit": "official"},
+        scoring={"internvl": "official"},
         max_tokens=30,
         whole=True,
     )

@@ -50,6 +50,24 @@ def test_eighty_coco_images_left_one_out() -> None:
     assert part(report, "METEOR").value is not None or part(report, "METEOR").note.startswith("n/a")
 
 
+def test_vlmevalkit_takes_captions_as_they_are() -> None:
+    """vlmeval/dataset/image_caption.py calls Bleu, Rouge and Cider without a tokenizer."""
+    items = [
+        {"prediction": "A Cat sits.", "gold": ["a cat sits"]},
+        {"prediction": "two dogs run", "gold": ["two dogs run"]},
+        {"prediction": "", "gold": ["a nan"]},
+    ]
+    official, vlmevalkit = (
+        CAPTION.aggregate(rows(CAPTION, profile, items), profile) for profile in ("official", "vlmevalkit")
+    )
+    assert part(official, "Bleu_1").value == pytest.approx(100 * np.exp(1 - 8 / 6))
+    assert part(vlmevalkit, "Bleu_1").value == pytest.approx(100 * 4 / 7 * np.exp(1 - 8 / 7))
+    assert official.value is not None and vlmevalkit.value is not None and official.value > vlmevalkit.value
+    line = CAPTION.grade("", None, {"rows": items}, "vlmevalkit")
+    assert line.value == pytest.approx(vlmevalkit.value / 100)
+    assert not [each for each in vlmevalkit.parts if each.name in ("METEOR", "SPICE")]
+
+
 def test_without_java_meteor_and_spice_say_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     report = CAPTION.aggregate(rows(CAPTION, "official", [{"prediction": "a", "gold": ["a"]}]), "official")
