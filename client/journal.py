@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from sightbench.client.lines import LineError, from_line, head, pieces, sample_in
+from sightbench.client.lines import Head, LineError, from_line, head, pieces, sample_in
 from sightbench.client.transport.failures import TAKEN_BACK
 from sightbench.errors import RunFolderError
 from sightbench.sample import Json, Reply
@@ -163,13 +163,13 @@ class Journal:
         os.close(self._descriptor)
 
     def index(self) -> Mapping[str, Place]:
-        """Sample id -> the place of its newest ok reply, else of its newest error. Scans the file once."""
+        """Sample id -> the place of its newest ok reply, else of its newest error; of the error where another
+        request was made since (the frames have changed) and failed. Scans the file once."""
         if self._index is None:
             index: dict[str, Place] = {}
             for offset, line in self._scan(head):
                 before = index.get(line.sample)
-                taken_back = line.error is not None and line.error.kind == TAKEN_BACK
-                if before is None or line.status == "ok" or not before.ok or taken_back:
+                if before is None or line.status == "ok" or not before.ok or _outdated(before, line):
                     index[line.sample] = Place(offset, line.status == "ok", line.ask.encode())
             self._index = index
             if self._lock is None:
@@ -183,7 +183,7 @@ class Journal:
             yield reply
 
     def read(self, sample: str) -> Reply | None:
-        """The newest ok reply to a sample, else its newest error, else None."""
+        """The reply to a sample that counts (`index`), None if there is none."""
         place = self.index().get(sample)
         return None if place is None else self.at(place)
 
@@ -264,6 +264,14 @@ def merge(folders: Sequence[Path], out: Path) -> Merged:
         for journal in journals:
             journal.close()
     return Merged(len(taken), duplicates)
+
+
+def _outdated(answer: Place, error: Head) -> bool:
+    """Whether an error that came later leaves nothing of an answer: it was taken back, or was to another
+    request than the one that failed. An error without a fingerprint tells of no request."""
+    if error.error is not None and error.error.kind == TAKEN_BACK:
+        return True
+    return bool(error.ask and answer.fingerprint) and error.ask.encode() != answer.fingerprint
 
 
 def _check_same(sample: str, one: tuple[Journal, Place], other: tuple[Journal, Place]) -> None:

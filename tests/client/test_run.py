@@ -19,7 +19,7 @@ from sightbench.client.order import by_video, mine, shard_of, units
 from sightbench.client.progress import Progress, line, shown
 from sightbench.client.run import ask
 from sightbench.sample import Sample, Text, Turn, Video
-from tests.client.samples import about, run, text, texts, to
+from tests.client.samples import about, picture, run, text, texts, to
 from tests.faults.server import Request, Response, completion, error, healthy, serving
 from tests.paths import ROOT
 
@@ -43,6 +43,32 @@ async def test_errors_are_asked_again_by_the_next_run(tmp_path: Path) -> None:
         second, replies = await run(tmp_path, to(server.url), texts(5))
     assert (first.failed, second.answered, second.kept) == (5, 5, 0)
     assert all(reply.status == "ok" for reply in replies.values())
+
+
+async def test_an_answer_to_an_earlier_question_is_none_once_the_present_one_has_failed(
+    tmp_path: Path,
+) -> None:
+    async with serving() as server:
+        _, first = await run(tmp_path, to(server.url), [text("a", "the frames as they were")])
+        server.script = lambda request, number: error(400)
+        outcome, second = await run(tmp_path, to(server.url), [text("a", "the frames as they are")])
+        assert (first["a"].status, second["a"].status, outcome.failed) == ("ok", "error", 1)
+        server.script = healthy
+        outcome, third = await run(tmp_path, to(server.url), [text("a", "the frames as they are")])
+    assert third["a"].status == "ok" and third["a"].fingerprint == second["a"].fingerprint
+
+
+async def test_a_file_that_cannot_be_read_for_once_costs_no_answer(tmp_path: Path) -> None:
+    """A disk that is away tells nothing of the request: the answer is there when it is back."""
+    image = frame(tmp_path)
+    sample = picture("a", image)
+    async with serving() as server:
+        await run(tmp_path / "run", to(server.url), [sample])
+        away = image.rename(tmp_path / "away")
+        _, without = await run(tmp_path / "run", to(server.url), [sample])
+        away.rename(image)
+        outcome, _ = await run(tmp_path / "run", to(server.url), [sample])
+    assert without["a"].status == "ok" and (outcome.kept, outcome.asked) == (1, 0)
 
 
 def conversation(length: int, name: str = "talk") -> list[Sample]:
