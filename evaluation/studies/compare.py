@@ -56,7 +56,8 @@ def compare(
             if one is None:
                 title = base.dataset.selection.benchmark.name
                 raise UsageError(
-                    f"{title}: {base.run.folder} and {other.run.folder} share too few graded answers"
+                    f"{title}: {base.run.folder} and {other.run.folder} share too few graded answers: those "
+                    "about two videos or images are the least"
                 )
             found.append(one)
     if not found:

@@ -61,6 +61,8 @@ def repeats(runs: Sequence[Run]) -> dict[str, Repeats]:
         raise UsageError(
             "repeats need a run that was asked with --repeats, or two runs of the same questions"
         )
+    if len({run.folder.resolve() for run in runs}) < len(runs):
+        raise UsageError("one of these runs stands there twice: its answers are no second try")
     if len({run.record.model for run in runs}) > 1:
         raise UsageError("these runs are of different models; `compare` is for those")
     asked = [{**run.record.request, "seed": None, "repeat": None} for run in runs]

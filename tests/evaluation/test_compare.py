@@ -86,6 +86,17 @@ def test_scores_with_a_line_twice_are_compared_on_neither_side(tmp_path: Path) -
             compare(pair)
 
 
+def test_runs_about_one_video_are_refused_with_the_reason(tmp_path: Path) -> None:
+    tree = formats.make("dynbench", tmp_path / "data")
+    runs = []
+    for letter in "AB":
+        rows = [{"id": f"davis/cow/{task}/0", "prediction": letter} for task in ("cameraqa", "qa", "sceneqa")]
+        file = formats.lines(tmp_path / f"{letter}.jsonl", rows)
+        runs.append(score(import_predictions("qa", tree, file, tmp_path / letter, None).run))
+    with pytest.raises(UsageError, match="share too few graded answers: those about two videos or images"):
+        compare(runs)
+
+
 def test_a_published_file_is_one_more_run(tmp_path: Path) -> None:
     data(tmp_path / "data")
     base = run(tmp_path, "base", {at: "A" for at in range(60)})

@@ -15,6 +15,7 @@ import sightbench
 from sightbench.errors import UsageError
 from sightbench.evaluation.imports import import_predictions
 from sightbench.evaluation.rescore import score
+from sightbench.evaluation.run import open_run
 from sightbench.evaluation.studies.checkpoints import natural
 from sightbench.evaluation.studies.grid import points
 from sightbench.evaluation.studies.repeats import ask_repeats, with_repeats
@@ -169,6 +170,8 @@ def test_answers_to_other_data_are_no_repeats(tmp_path: Path) -> None:
         runs.append(score(imported.run))
     with pytest.raises(UsageError, match="were not asked the same questions of MMStar"):
         runs_together(runs)
+    with pytest.raises(UsageError, match="stands there twice"):
+        runs_together([runs[0], open_run(tmp_path / "two" / ".." / "run-one")])
 
 
 async def test_a_point_without_an_answer_costs_no_other_its_gain(tmp_path: Path) -> None:
