@@ -27,8 +27,9 @@ def main() -> None:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((options.host, options.port))
-    except OSError as error:
-        sys.exit(f"cannot listen on {options.host}:{options.port}: {error.strerror}")
+    except (OSError, OverflowError) as error:
+        reason = (isinstance(error, OSError) and error.strerror) or error
+        sys.exit(f"cannot listen on {options.host}:{options.port}: {reason}")
     listener.listen(128)
     host = f"[{options.host}]" if ":" in options.host else options.host
 

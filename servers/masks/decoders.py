@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import multiprocessing
 import threading
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,8 @@ from PIL import Image
 
 from sightbench.servers.masks.asked import Asked, Cancelled, Drawn, Frame
 from sightbench.servers.masks.checkpoint import Model
+
+log = logging.getLogger("sightbench.masks")
 
 LEAD = 2
 """So many requests more than another decoder has in hand before a video's own decoder is passed over."""
@@ -39,7 +42,7 @@ class DecoderPlan:
 
 class Decoders:
     """The gateway's `DrawMasks` over several processes. Requests about one video go to one of them, which has
-    its features, unless it has more to do than another."""
+    its features, unless it has more to do than another, or has ended."""
 
     def __init__(self, plans: Sequence[DecoderPlan], at_once: int) -> None:
         self._processes = [_Process(plan, at_once) for plan in plans]
@@ -51,9 +54,13 @@ class Decoders:
     def __call__(self, asked: Asked) -> Drawn:
         """The masks. Raises RuntimeError with a process's own words where it fails."""
         with self._lock:
+            there = [index for index, process in enumerate(self._processes) if not process.ended]
+            if not there:
+                raise RuntimeError("all decoder processes ended")
             home = int.from_bytes(asked.frames[0].key[:8], "big") % len(self._processes)
-            least = min(range(len(self._in_hand)), key=self._in_hand.__getitem__)
-            at = least if self._in_hand[home] >= self._in_hand[least] + LEAD else home
+            least = min(there, key=self._in_hand.__getitem__)
+            stays = home in there and self._in_hand[home] < self._in_hand[least] + LEAD
+            at = home if stays else least
             self._in_hand[at] += 1
         try:
             return self._processes[at].draw(asked)
@@ -72,6 +79,7 @@ class _Process:
         self._process = spawn.Process(target=_decode, args=(theirs, plan, at_once), daemon=True)
         self._process.start()
         theirs.close()
+        self.ended = False
         self._sending = threading.Lock()
         self._numbers = itertools.count(1)
         self.ready: Future[Any] = Future()
@@ -122,6 +130,9 @@ class _Process:
             self._gone()
 
     def _gone(self) -> None:
+        if not self.ended:
+            self.ended = True
+            log.error("a decoder process ended")
         for number in list(self._waiting):
             if (future := self._waiting.pop(number, None)) is not None:
                 future.set_exception(RuntimeError("a decoder process ended"))
@@ -174,8 +185,8 @@ def _decode(pipe: Connection, plan: DecoderPlan, at_once: int) -> None:
                 frames = [Frame(key, partial(_load, squares, index)) for index, key in enumerate(keys)]
                 asked[number] = Asked(frames, *how)
                 pool.submit(draw, number)
-            elif number in asked:
-                asked[number].cancelled.set()
+            elif (waiting := asked.get(number)) is not None:
+                waiting.cancelled.set()
 
 
 def _load(squares: Mapping[int, NDArray[np.uint8]], index: int) -> Image.Image:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from sightbench.servers import launch
 from sightbench.servers.engines import Wish
 from sightbench.servers.mask_engine import shares
 from sightbench.servers.masks.checkpoint import CheckpointError, load_model, split
@@ -166,3 +167,15 @@ def test_tasks_of_one_node_get_ports_of_their_own(tmp_path: Path) -> None:
         for rank in range(8)
     ]
     assert len(set(made)) == 8 and all(1024 < port < 65000 for port in made)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--max-queue", "0"), ("--max-frames", "-1"), ("--cache-gb", "nan"), ("--engine-timeout", "soon")],
+)
+def test_a_limit_that_bounds_nothing_is_refused_before_anything_is_loaded(
+    words: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        launch.main(["ByteDance/Sa2VA-4B", *words, "--dry-run"])
+    assert caught.value.code == 2 and f"argument {words[0]}: {words[1]}: a" in capsys.readouterr().err

@@ -8,6 +8,7 @@ Needs torch and transformers: this python's, or (SIGHTBENCH_VLLM set) those of t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import hashlib
 import io
@@ -330,6 +331,14 @@ def test_several_decoder_processes_draw_what_one_draws(folders: dict[str, Path])
         assert drawn.rles == made.rles(frames(7, number % 3), states(1, number), True, (24, 32))
     with pytest.raises(RuntimeError, match="RuntimeError"):
         drawing(Asked(videos[0].squares(), np.zeros((1, 5), np.float32), True, (24, 32)))
+    # One that ends (here the home of all three) takes with it what it has in hand, and nothing more.
+    ended = min(multiprocessing.active_children(), key=lambda child: child.pid or 0)
+    ended.kill()
+    ended.join()
+    for number in range(3):
+        with contextlib.suppress(RuntimeError):
+            ask(number)
+    assert [ask(number).rles for number in range(3)] == [drawn.rles for drawn in answers[:3]]
 
 
 def test_one_request_that_cannot_be_drawn_takes_no_other_with_it(folders: dict[str, Path]) -> None:
