@@ -238,6 +238,23 @@ async def some(count: int, size: int) -> AsyncIterator[bytes]:
         yield b" " * size
 
 
+@pytest.mark.parametrize(
+    ("before", "value", "after"),
+    [
+        (b'{"messages":[', b'{"role":"user"},', b'{"role":"user"}]}'),
+        (b'{"messages":[{"role":"user","content":"x","more":[', b"{},", b"{}]}]}"),
+        (b'{"messages":[{"role":"user","content":"x"}],"stop_token_ids":[', b"1,", b"1]}"),
+    ],
+)
+def test_a_body_of_very_many_values_is_413_before_they_are_made(
+    before: bytes, value: bytes, after: bytes
+) -> None:
+    with pytest.raises(Refusal) as caught:
+        read(before + value * 1_000_001 + after)
+    assert caught.value.status == 413
+    assert read(before + value * 1000 + after).messages
+
+
 @pytest.mark.parametrize("pieces", [endless, trickle])
 async def test_a_body_that_never_ends_is_408(pieces: Any) -> None:
     bodies = Bodies(100_000, 100_000, idle_s=0.05, whole_s=0.2)
