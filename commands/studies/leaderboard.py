@@ -38,12 +38,18 @@ def leaderboard(
     from sightbench.reports.studies.leaderboard import FORMS
 
     names = dict(_alias(text) for text in alias)
-    opened = []
-    for run in (open_run(folder, data) for folder in runs):
+    opened = [open_run(folder, data) for folder in runs]
+    known = {name for run in opened for name in (run.folder.name, run.record.shown_as)}
+    if unknown := names.keys() - known:
+        raise UsageError(
+            f"--alias {min(unknown)}: no run here is called so; there are {', '.join(sorted(known))}"
+        )
+    named = []
+    for run in opened:
         # A folder's name goes before a model's: it tells two runs of one model apart.
         shown = names.get(run.folder.name) or names.get(run.record.shown_as)
-        opened.append(replace(run, record=replace(run.record, alias=shown)) if shown else run)
-    say(FORMS[form](board(opened, flips=flips, seed=seed)), end="")
+        named.append(replace(run, record=replace(run.record, alias=shown)) if shown else run)
+    say(FORMS[form](board(named, flips=flips, seed=seed)), end="")
 
 
 def _alias(text: str) -> tuple[str, str]:

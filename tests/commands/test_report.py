@@ -187,6 +187,13 @@ def test_how_to_repeat_an_import_says_whose_way_of_reading_masks(run: Command) -
     assert words[2] == "import" and "visa" in words
 
 
+def test_an_alias_of_a_leaderboard_names_a_run_that_is_there(run: Command, answered: Path) -> None:
+    assert "| A model |" in run("leaderboard", answered, "--alias", "RUN=A model")[1]
+    code, _, err = run("leaderboard", answered, "--alias", "runs/RUN=A model")
+    said = "--alias runs/RUN: no run here is called so; there are RUN, pixel-baseline"
+    assert (code, said in err) == (2, True), err
+
+
 def test_graded_answers_without_media_have_a_page(run, tmp_path) -> None:
     data = formats.make("MMStar", tmp_path / "data")
     predictions = tmp_path / "answers.jsonl"
