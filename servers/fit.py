@@ -170,14 +170,15 @@ def _memory(
 
 
 def _bytes_per_token(config: Mapping[str, object]) -> int | None:
-    """Of the key-value cache, in bfloat16."""
+    """Of the key-value cache, in bfloat16; None where the configuration does not tell."""
     numbers = [config.get(name) for name in ("num_hidden_layers", "num_attention_heads", "hidden_size")]
     layers, heads, hidden = (number if isinstance(number, int) else 0 for number in numbers)
     if not (layers and heads and hidden):
         return None
     key_heads, width = config.get("num_key_value_heads"), config.get("head_dim")
     kept = key_heads if isinstance(key_heads, int) else heads
-    return 2 * 2 * layers * kept * (width if isinstance(width, int) else hidden // heads)
+    size = 2 * 2 * layers * kept * (width if isinstance(width, int) else hidden // heads)
+    return size if 0 < size < 2**40 else None
 
 
 def _config(folder: Path | None) -> Mapping[str, object]:

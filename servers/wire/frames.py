@@ -40,6 +40,8 @@ def contents(message: Message, limits: Limits) -> tuple[tuple[bytes, ...], tuple
         return (), (message.content or "",)
     frames: list[bytes] = []
     texts: list[str] = []
+    # Of files, which no limit of a body bounds: what a picture takes that is not compressed.
+    room = 3 * limits.all_pixels
     for part in message.content:
         if isinstance(part, TextPart):
             texts.append(part.text)
@@ -49,7 +51,8 @@ def contents(message: Message, limits: Limits) -> tuple[tuple[bytes, ...], tuple
         for payload in (text,) if isinstance(part, ImagePart) else _frame_list(text):
             if len(frames) == limits.frames:
                 raise Refusal(f"more than {limits.frames} frames in one request", param="messages")
-            frames.append(_frame(payload, len(frames), limits))
+            frames.append(_frame(payload, len(frames), limits, min(room, 4 * limits.pixels)))
+            room -= len(frames[-1])
     return tuple(frames), tuple(texts)
 
 
@@ -131,10 +134,10 @@ def _frame_list(url: str) -> Iterator[str]:
         start = end + 1
 
 
-def _frame(url: str, index: int, limits: Limits) -> bytes:
+def _frame(url: str, index: int, limits: Limits, room: int) -> bytes:
     scheme = url.split(":", 1)[0].lower()
     if scheme == "file" and limits.media_root is not None:
-        return _file(url, index, limits.media_root)
+        return _file(url, index, limits.media_root, room)
     if scheme != "data":
         what = "data: URLs and files under the allowed folder" if limits.media_root else "data: URLs"
         raise Refusal(f"frame {index}: only {what} are accepted, nothing is fetched", param="messages")
@@ -150,10 +153,14 @@ def _frame(url: str, index: int, limits: Limits) -> bytes:
     return data
 
 
-def _file(url: str, index: int, root: Path) -> bytes:
+def _file(url: str, index: int, root: Path, room: int) -> bytes:
     try:
         path = Path(unquote(urlsplit(url).path)).resolve()
         if path.is_relative_to(root.resolve()) and path.is_file():
+            if path.stat().st_size > room:
+                raise Refusal(
+                    f"frame {index}: its file is too large, alone or with those before it", param="messages"
+                )
             return path.read_bytes()
     except (OSError, ValueError):
         pass

@@ -80,6 +80,17 @@ def test_what_does_not_fit_is_refused_before_anything_starts(tmp_path: Path) -> 
         lines(replace(VIDEO, frames=400), 8, 1)
 
 
+@pytest.mark.parametrize(
+    "odd", [{"num_key_value_heads": 0}, {"hidden_size": 10**400}, {"num_hidden_layers": -1}]
+)
+def test_a_configuration_that_tells_no_cache_is_said_to(tmp_path: Path, odd: dict[str, int]) -> None:
+    config = {"num_hidden_layers": 28, "num_attention_heads": 28, "hidden_size": 3584, **odd}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    made = target("Qwen/Qwen2.5-VL-7B-Instruct", tmp_path)
+    lines = fit(VIDEO, made, "vllm", 1, tiles=None, pixels=None, memory_gb=80).lines
+    assert "cannot be told" in "\n".join(lines)
+
+
 def test_the_launcher_reads_the_benchmark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = formats.make("MMStar", tmp_path / "data")
     model = "Qwen/Qwen2.5-VL-7B-Instruct"

@@ -20,7 +20,7 @@ from starlette.requests import Request
 
 from sightbench.servers.masks.frame_store import FrameStore
 from sightbench.servers.masks.request import video_request
-from sightbench.servers.wire.frames import Limits, mask_size
+from sightbench.servers.wire.frames import Limits, contents, mask_size
 from sightbench.servers.wire.http import Bodies
 from sightbench.servers.wire.refusal import Refusal
 from sightbench.servers.wire.request import MaskOptions, read
@@ -212,6 +212,22 @@ def test_files_outside_the_allowed_folder_are_400(path: str, tmp_path: Path) -> 
     body["messages"][1]["content"][0]["image_url"]["url"] = f"file://{path}"
     with pytest.raises(Refusal, match="not a file under the allowed folder"):
         video_request(read(json.dumps(body).encode()), Limits(media_root=tmp_path), 9)
+
+
+def test_files_are_bounded_by_their_size_together(tmp_path: Path) -> None:
+    with (tmp_path / "video").open("wb") as file:
+        file.truncate(2**40)
+    (tmp_path / "frame").write_bytes(bytes(250))
+    limits = Limits(pixels=100, all_pixels=200, media_root=tmp_path)
+    for name, count, refused in (("video", 1, 0), ("frame", 2, None), ("frame", 3, 2)):
+        part = {"type": "image_url", "image_url": f"file://{tmp_path}/{name}"}
+        body = json.dumps({"messages": [{"role": "user", "content": [part] * count}]}).encode()
+        (message,) = read(body).messages
+        if refused is None:
+            assert len(contents(message, limits)[0]) == count
+            continue
+        with pytest.raises(Refusal, match=f"frame {refused}: its file is too large"):
+            contents(message, limits)
 
 
 def upload(pieces: AsyncIterator[bytes]) -> Request:
