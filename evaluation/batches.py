@@ -19,7 +19,7 @@ from sightbench.client.journal import Journal
 from sightbench.client.providers import provider
 from sightbench.client.settings import Settings, Target
 from sightbench.client.transport.credential import Credential
-from sightbench.errors import RunFolderError
+from sightbench.errors import RunFolderError, UsageError
 from sightbench.evaluation.settings import target
 
 NOWHERE = "http://localhost/v1"
@@ -41,6 +41,18 @@ class Standing:
         minutes = (time.time() - self.batch.at) / 60
         what = f"batch {self.batch.number}: {self.batch.items} requests, {self.batch.state}"
         return f"{what} for {minutes:.0f} min" + (f" ({told})" if told else "")
+
+
+def refuse_open(folder: Path) -> None:
+    """Raises UsageError where batches of the run are open: what is in them would be paid twice."""
+    waiting = [batch for batch in Ledger(folder) if batch.open]
+    if waiting:
+        count = sum(batch.items for batch in waiting)
+        kind = "file" if waiting[0].service == "file" else "api"
+        raise UsageError(
+            f"{folder}: what waits in its batches (requests: {count}) would be paid twice: go on with "
+            f"--batch {kind}, or end them first with `batch cancel {folder}` and `batch collect {folder}`"
+        )
 
 
 def status(

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sightbench.client.batches.ledger import LEDGER
 from sightbench.client.batches.service import Exchange
 from sightbench.client.hosted.preparation import described
 from sightbench.client.hosted.prices import prices
@@ -124,6 +125,10 @@ def _prepare(begun: Begun, servers: Servers, stack: ExitStack, note: Note) -> _R
     journal = stack.enter_context(Journal.open(folder))
     for line in journal.notes():
         note(line)
+    if options.batch is None and (folder / LEDGER).exists():
+        from sightbench.evaluation.batches import refuse_open
+
+        refuse_open(folder)
     record = _record(options, datasets, servers, tuple(notes), begun)
     if run_record.exists(folder):
         before = run_record.read(folder)

@@ -44,10 +44,14 @@ class FileBatches:
         answers = answers_to(self._folder / batch)
         if answers.exists():
             return Progress("ended", f"{answers.name} is there")
+        if not (self._folder / batch).exists():
+            return Progress("cancelled", f"{batch} is gone")
         return Progress("running", f"waits for {answers}")
 
     async def results(self, batch: str, read: Read) -> AsyncIterator[Result]:
         path = answers_to(self._folder / batch)
+        if not path.exists():
+            return
         try:
             with path.open("rb") as lines:
                 for result in results(lines, openai, read):

@@ -203,6 +203,8 @@ async def test_a_batch_is_looked_at_ended_and_collected_the_next_day(
         (standing,) = await asyncio.to_thread(batches.status, folder)
         assert standing.progress is not None and standing.progress.status == "running"
         assert "requests, running" in str(standing)
+        with pytest.raises(UsageError, match=r"requests: 1\) would be paid twice.*--batch api"):
+            await evaluate_async(options(server, "openai", tmp_path))
         notes: list[str] = []
         books.seconds = 0
         found = await asyncio.to_thread(batches.collect, folder, None, notes.append)
@@ -231,6 +233,23 @@ async def test_files_stand_in_for_a_network(tmp_path: Path) -> None:
     assert run.summary.benchmarks[0].coverage.complete
     with pytest.raises(UsageError, match="--model"):
         await evaluate_async(replace(asked, model=None))
+
+
+async def test_files_that_nobody_answers_are_ended_and_asked_live(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    folder = tmp_path / "run"
+    async with hosted("openai") as (server, _):
+        asked = options(server, "openai", tmp_path)
+        await evaluate_async(replace(asked, batch="file"))
+        with pytest.raises(UsageError, match="--batch file"):
+            await evaluate_async(asked)
+        await asyncio.to_thread(batches.cancel, folder)
+        found = await asyncio.to_thread(batches.collect, folder)
+        assert (found.answered, found.failed, found.waiting) == (0, 0, 0)
+        run = await evaluate_async(asked)
+    assert run.outcome is not None and run.outcome.answered == 3
 
 
 async def test_the_bill_is_known_before_and_its_samples_are_not_asked_again(
