@@ -36,11 +36,12 @@ from sightbench.scorers.text.containment import OCRBENCH, TINY_LVLM
 from sightbench.scorers.text.exact import EXACT_MATCH, GQA
 from sightbench.scorers.text.planning import VLABENCH
 from sightbench.scorers.text.relaxed import RELAXED_ACCURACY
-from sightbench.scorers.text.vqa import VQA_ACCURACY
+from sightbench.scorers.text.vqa import VIZWIZ_ACCURACY, VQA_ACCURACY
 
 _ALL: tuple[Scorer[Any, Any, Any], ...] = (
         # free text
-        VQA_ACCURACY, ANLS, RELAXED_ACCURACY, EXACT_MATCH, GQA, CAPTION, OCRBENCH, TINY_LVLM, MMSCAN,
+        VQA_ACCURACY, VIZWIZ_ACCURACY, ANLS, RELAXED_ACCURACY, EXACT_MATCH, GQA, CAPTION, OCRBENCH, TINY_LVLM,
+        MMSCAN,
         # choices, yes and no, mixed
         *multiple_choice.SCORERS, *abcd.SCORERS, *yesno.SCORERS, *hallusionbench.SCORERS, *mmmu.SCORERS,
         *cmmmu.SCORERS, *mathvista.SCORERS, *mlvu.SCORERS, *ost.SCORERS, *dynbench.SCORERS,

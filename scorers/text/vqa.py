@@ -7,13 +7,16 @@ Four programs compute it, each with its own normalisation:
 - `official`: GT-Vision-Lab/VQA vqaEval.py, which compares raw answers when all golds are identical;
 - `vlmevalkit`: vlmeval/dataset/utils/vqa_eval.py, which keeps the period of "2.";
 - `lmms_eval`: lmms-eval's vqav2 task: the official rule without the exception for identical golds.
+
+VizWiz's own program (vqaEval.py of its API) is a fifth: it normalises the answer, always, and no gold ever.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from sightbench.sample import Json
@@ -115,11 +118,13 @@ def normalized_lmms_eval(text: str) -> str:
 
 
 class _Rule(NamedTuple):
-    """`raw_if_unanimous`: identical golds are compared as written; `golds`: how many there must be."""
+    """`raw_if_unanimous`: identical golds are compared as written; `golds`: how many there must be;
+    `raw_golds`: the answer alone is normalised."""
 
     normalized: Callable[[str], str]
     raw_if_unanimous: bool = False
     golds: int | None = None
+    raw_golds: bool = False
 
 
 _RULES = {
@@ -128,6 +133,7 @@ _RULES = {
     Profile.VLMEVALKIT: _Rule(normalized_vlmevalkit),
     Profile.LMMS_EVAL: _Rule(normalized_lmms_eval),
 }
+_VIZWIZ = {**_RULES, Profile.OFFICIAL: _Rule(normalized_official, raw_golds=True)}
 
 
 def soft_accuracy(answer: str, golds: Sequence[str]) -> float:
@@ -149,13 +155,21 @@ def _golds(gold: Json, fields: Fields, profile: Profile) -> list[str]:
     return golds
 
 
-def _judge(extraction: Extraction, golds: list[str], fields: Fields, context: Context) -> Grade:
-    normalize, raw_if_unanimous, _ = _RULES[context.profile]
+def _judge(
+    extraction: Extraction,
+    golds: list[str],
+    fields: Fields,
+    context: Context,
+    *,
+    rules: Mapping[Profile, _Rule] = _RULES,
+) -> Grade:
+    normalize, raw_if_unanimous, _, raw_golds = rules[context.profile]
     rule = "normalised"
     if raw_if_unanimous and len({one_line(answer) for answer in golds}) == 1:
         normalize, rule = one_line, "unanimous golds: raw comparison"
     answer = normalize(extraction.answer)
-    return Grade(soft_accuracy(answer, [normalize(each) for each in golds]), answer, rule=rule)
+    accepted = golds if raw_golds else [normalize(each) for each in golds]
+    return Grade(soft_accuracy(answer, accepted), answer, rule=rule)
 
 
 VQA_ACCURACY: Scorer[str, list[str], Fields] = Scorer(
@@ -167,4 +181,11 @@ VQA_ACCURACY: Scorer[str, list[str], Fields] = Scorer(
     profiles=tuple(_RULES),
     gold_help="the ten answers: a list of strings, or of objects with `answer`",
     help="Soft accuracy over ten human answers, each left out in turn (VQAv2, OKVQA, TextVQA, VizWiz).",
+)
+
+VIZWIZ_ACCURACY: Scorer[str, list[str], Fields] = replace(
+    VQA_ACCURACY,
+    name="vizwiz_accuracy",
+    judge=partial(_judge, rules=_VIZWIZ),
+    help="Soft accuracy as VizWiz has it: officially the answer alone is normalised, the golds are already.",
 )

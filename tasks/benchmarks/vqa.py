@@ -22,6 +22,7 @@ from sightbench.tasks.readers.files.layout import Layout, needed, reader_of
 
 METRICS = {
     "vqa_accuracy": "soft accuracy against ten annotators: 0.3 for each that agrees, at most 1",
+    "vizwiz_accuracy": "soft accuracy against ten annotators: 0.3 for each that agrees, at most 1",
     "anls": "1 - normalised edit distance to the nearest gold answer, 0 below one half",
     "relaxed_accuracy": "a number within 5 %, else the same text",
     "exact_match": "the same text, white space around it and case aside",
@@ -91,14 +92,14 @@ SPLITS = (
         aliases=("textvqa_val_ocr",),
     ),
     Split(
-        *("vqa-vizwiz-val", "VizWiz val", "vizwiz/vizwiz_val.jsonl"),
+        *("vqa-vizwiz-val", "VizWiz val", "vizwiz/vizwiz_val.jsonl", "vizwiz_accuracy"),
         gold=("vizwiz/vizwiz_val_annotations.json",),
         prompt=prompts.vizwiz,
         scoring=AS_INTERNVL,
         aliases=("vizwiz_val", "vizwiz"),
     ),
     Split(
-        *("vqa-vizwiz-test", "VizWiz test", "vizwiz/vizwiz_test.jsonl"),
+        *("vqa-vizwiz-test", "VizWiz test", "vizwiz/vizwiz_test.jsonl", "vizwiz_accuracy"),
         prompt=prompts.vizwiz,
         hidden=True,
         submission="vizwiz",

@@ -41,6 +41,7 @@ MASK = {"size": [2, 2], "counts": [0, 4]}
 LINES: dict[str, dict[str, Any]] = {
     "caption": {"prediction": "a dog runs", "gold": ["a dog runs", "the dog"]},
     "vqa_accuracy": {"prediction": "2", "gold": ["2"] * 10},
+    "vizwiz_accuracy": {"prediction": "2", "gold": ["2"] * 10},
     "crpe": {"prediction": "A", "gold": "A. man"},
     "cmmmu": {"prediction": "A", "gold": "A", "type": "选择", "choices": ["x", "y", "z", "w"]},
     "mathvista": {"prediction": "2", "gold": "2", "question_type": "free_form", "answer_type": "integer"},

@@ -22,6 +22,7 @@ PLAN = [{"name": "pick", "params": {"target_entity_name": "1"}}, {"name": "lift"
 TYPES = {"type": "AO_distance(option)", "option": ["near", "far"]}
 LINES: dict[str, dict[str, Any]] = {
     "vqa_accuracy": {"gold": ["red", {"answer": "blue"}] * 5},
+    "vizwiz_accuracy": {"gold": ["red", {"answer": "blue"}] * 5},
     "caption": {"gold": ["a cat", {"caption": "a dog"}]},
     "ocrbench": {"gold": ["x+1"], "category": "Handwritten Mathematical Expression Recognition"},
     **{

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightbench.sample import NO_VALUE
-from sightbench.scorers.text.vqa import VQA_ACCURACY
+from sightbench.scorers.text.vqa import VIZWIZ_ACCURACY, VQA_ACCURACY
 from tests.scorers.rows import rows
 
 PROFILES = VQA_ACCURACY.profiles
@@ -86,6 +86,24 @@ def test_official_compares_raw_text_when_all_golds_are_the_same() -> None:
     assert score("yes", ["Yes"] * 9 + ["no"], "official") == 1.0
     for other in ("internvl", "vlmevalkit", "lmms_eval"):
         assert score("yes", ["Yes"] * 10, other) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("answer", "golds", "value"),
+    [
+        ("Unanswerable.", ["unanswerable"] * 10, 1.0),
+        ("two", ["2"] * 3 + ["two"] * 7, 0.9),
+        ("The dog", ["dog"] * 10, 1.0),
+        ("the dog", ["the dog"] * 10, 0.0),
+    ],
+)
+def test_vizwiz_normalises_the_answer_and_never_the_golds(
+    answer: str, golds: list[str], value: float
+) -> None:
+    assert VIZWIZ_ACCURACY.grade(answer, golds, {}, "official").value == pytest.approx(value)
+    for profile in ("internvl", "vlmevalkit", "lmms_eval"):
+        same = VQA_ACCURACY.grade(answer, golds, {}, profile)
+        assert VIZWIZ_ACCURACY.grade(answer, golds, {}, profile) == same
 
 
 def test_gold_may_be_coco_objects_or_a_spelled_list() -> None:
