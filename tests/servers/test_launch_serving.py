@@ -201,6 +201,18 @@ def test_the_engine_is_told_to_end_where_the_launcher_is_killed(home, launched) 
     os.kill(int((home / f"worker-{server.port}").read_text()), signal.SIGKILL)
 
 
+def test_under_nohup_a_hangup_ends_nothing(launched) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        server = launched()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    server.ready()
+    server.process.send_signal(signal.SIGHUP)
+    server.process.send_signal(signal.SIGTERM)
+    assert server.ended() == (143, "")
+
+
 def test_a_signal_while_loading_stops_it_too(home, launched) -> None:
     (home / "loading").touch()
     server = launched()
