@@ -231,6 +231,7 @@ def _words_of_files(run: Run) -> list[str] | None:
     tasks = [word for entry in record.benchmarks for word in _tasks(entry)]
     if all(dataset.only(masks=False) is None for dataset in run.datasets):
         words = ["import", *(word for task in tasks for word in ("--task", task)), "--masks", str(source)]
+        words += ["--model", record.model]
         scoring: Sequence[str] = ("masks_as",)
     else:
         words = ["grade", "--task", ",".join(tasks), "--predictions", str(source)]

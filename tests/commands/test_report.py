@@ -181,7 +181,7 @@ def test_how_to_repeat_an_import_says_whose_way_of_reading_masks(run: Command) -
     run("synth", "--layout", "revos", "--scenes", 1, "--frames", 2, "--out", "R")
     run("--task", "revos", "--data", "R", "--limit", 2, "--out", "ASKED", "--quiet")
     run("export", "ASKED", "--format", "results", "--out", "E")
-    masks = ("--masks", "E/revos-results.json", "--profile", "visa", "--out", "THEIRS")
+    masks = ("--masks", "E/revos-results.json", "--profile", "visa", "--model", "theirs", "--out", "THEIRS")
     run("import", "--task", "revos", "--data", "R", *masks)
     words = repeated(run, Path("THEIRS"), Path("THEIRS/report.html"))
     assert words[2] == "import" and "visa" in words
