@@ -69,6 +69,25 @@ def _held(host: str, port: int) -> Iterator[None]:
             reason = (isinstance(error, OSError) and error.strerror) or str(error)
             raise UsageError(f"cannot listen on port {port} of {host or 'all'}: {reason}") from None
         _share(tried)
+        with _claimed(host, port):
+            yield
+
+
+@contextlib.contextmanager
+def _claimed(host: str, port: int) -> Iterator[None]:
+    """Refuses another launch that holds the port: both are bound, and neither listens while its model loads.
+
+    By a name of the kernel's, which belongs to the same network as the port and ends with its process.
+    """
+    if not _SHARED:
+        yield
+        return
+    with socket.socket(socket.AF_UNIX) as claim:
+        try:
+            claim.bind(f"\0sightbench-{port}-{host}"[:100])
+        except OSError:
+            why = "by a server that is starting or stopping"
+            raise UsageError(f"port {port} is taken {why}: choose another with --port") from None
         yield
 
 

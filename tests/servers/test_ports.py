@@ -83,6 +83,14 @@ def test_a_port_of_something_that_speaks_no_http_is_taken_too() -> None:
         saying.join()
 
 
+def test_two_launches_do_not_hold_the_same_port() -> None:
+    taken = "is taken by a server that is starting or stopping"
+    with held_free() as port, held(HOST, [port]), pytest.raises(UsageError, match=taken):
+        held(HOST, [port]).__enter__()
+    with held(HOST, [port]):
+        pass
+
+
 @pytest.mark.parametrize("host", ["192.0.2.99", "no such host", "a" * 64 + ".example"])
 def test_an_address_that_is_not_this_machines_is_no_taken_port(host: str) -> None:
     with pytest.raises(UsageError, match=f"cannot listen on port 8000 of {host}: "), held(host, [8000]):
