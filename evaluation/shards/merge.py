@@ -103,9 +103,12 @@ def _record(shards: Sequence[Path]) -> RunRecord:
     for folder, record in zip(shards[1:], records[1:], strict=True):
         refuse_other_run(folder, records[0], record, same_model=True)
     servers = {repr(server): server for record in records for server in record.servers}
+    benchmarks = _benchmarks(records)
+    there = {entry.name for entry in benchmarks}
     return replace(
         records[0],
-        benchmarks=_benchmarks(records),
+        benchmarks=benchmarks,
+        absent=tuple(name for name in records[0].absent if name not in there),
         shard=None,
         servers=tuple(servers.values()),
         merged=tuple(str(folder) for folder in shards),
