@@ -92,8 +92,11 @@ def remarks(benchmark: BenchmarkSummary, *, imported: bool = False) -> list[tupl
     lines = []
     if sure := precision(benchmark.headline):
         lines.append((f"{benchmark.title}: {sure}.", "dim"))
-    if benchmark.headline.clusters is not None and benchmark.headline.clusters < FEW_CLUSTERS:
-        few = f"{benchmark.headline.clusters} independent clusters (videos) only"
+    clusters = benchmark.headline.clusters
+    if clusters == 1:
+        lines.append((f"{benchmark.title}: one cluster (video) only: its error is not known.", "yellow"))
+    elif clusters is not None and clusters < FEW_CLUSTERS:
+        few = f"{clusters} independent clusters (videos) only"
         lines.append((f"{benchmark.title}: {few}: take the interval as a rough guess.", "yellow"))
     if benchmark.extras and benchmark.baselines is not None:
         told = "   ".join(f"{extra.name} {value(extra)}" for extra in benchmark.extras)

@@ -67,6 +67,13 @@ def test_a_complete_run_prints_no_remark() -> None:
     assert "Failed requests" not in printed
 
 
+def test_a_number_of_one_video_is_said_to_have_no_error_and_no_interval_is_spoken_of() -> None:
+    assert "2 independent clusters (videos) only: take the interval" in text(summary(ROWS[:4]))
+    printed = text(summary(ROWS[:2]))
+    assert "Dyn-Bench: one cluster (video) only: its error is not known." in printed
+    assert "interval" not in printed
+
+
 def test_numbers_show_value_error_and_n() -> None:
     assert number(Metric("x", 63.21, 120, stderr=1.44)) == "63.2 ±1.4 (120)"
     assert number(Metric("x", None, 0)) == "n/a"
