@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sightbench.sample import Json, Kind, Reply, Sample, StoredMasks
+from sightbench.sample import NO_VALUE, Json, Kind, Reply, Sample, StoredMasks
 from sightbench.scorers.answer import boxed_or_rest, final_answer, set_aside_reasoning, tagged_or_rest
 from sightbench.scorers.scorer import Context, Profile, Record, Scorer
 from sightbench.scorers.scoring_options import ScoringOptions
@@ -51,6 +51,12 @@ def answer_of(sample: Sample, reply: Reply, options: ScoringOptions, *, strict: 
     text, _ = set_aside_reasoning(reply.text or "")
     marked = sample.meta.get("cot")
     return final_answer(text, str(marked)) if marked else text
+
+
+def as_saved(answer: str, rule: Profile) -> str:
+    """What a rule judges of a run's answer. VLMEvalKit saves answers in a table and reads it with pandas, to
+    which some words are no value, and no value is the text "nan"."""
+    return "nan" if rule is Profile.VLMEVALKIT and answer in NO_VALUE else answer
 
 
 def extracted(benchmark: Benchmark, sample: Sample, reply: Reply | None, context: Context) -> Any:

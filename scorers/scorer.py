@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from sightbench.errors import FieldError
-from sightbench.sample import NO_VALUE, Json, Kind, Sample
+from sightbench.sample import Json, Kind, Sample
 from sightbench.scorers.fields import Fields, decode
 from sightbench.scorers.masks.truth import TruthOf, truth_of
 from sightbench.scorers.score import Grade, Metric, Row
@@ -190,13 +190,7 @@ class Scorer(Generic[P, G, F]):
             raise FieldError(str(error)) from error
 
     def grade_record(self, prediction: P, record: Record[G, F], context: Context) -> Grade:
-        """The grade of one answer; where the gold is hidden, what was read in it, `ungraded`.
-
-        VLMEvalKit saves answers in a table and reads it with pandas, to which some words are no value, and no
-        value is the text "nan".
-        """
-        if context.profile is Profile.VLMEVALKIT and self.needs_gold and prediction in NO_VALUE:
-            prediction = "nan"  # type: ignore[assignment]
+        """The grade of one answer; where the gold is hidden, what was read in it, `ungraded`."""
         extraction = self.extract(prediction, record.fields, context)
         if record.gold is None and self.needs_gold:
             rule = extraction.rule or "no gold"

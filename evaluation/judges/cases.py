@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from sightbench.errors import UsageError
-from sightbench.evaluation.judging import answer_of, columns_of, rule_of, scorer_of
+from sightbench.evaluation.judging import answer_of, as_saved, columns_of, rule_of, scorer_of
 from sightbench.sample import Gold, Reply, Sample
 from sightbench.scorers.fields import Fields
 from sightbench.scorers.judged.form import Case, Form, text_of
@@ -57,7 +57,7 @@ def cases(benchmark: Benchmark, profile: str, options: ScoringOptions, wanted: s
         answer = answer_of(sample, reply, options, strict=scorer.strict)
         record = scorer.read(sample.gold, columns_of(sample), context.profile)
         if judge.undecided is not None:
-            grade = scorer.grade_record(answer, record, context)
+            grade = scorer.grade_record(as_saved(answer, context.profile), record, context)
             if not judge.undecided(grade, record.fields, context.profile):
                 return None
         return form, Case(sample, answer, _options(sample.gold, record.fields))

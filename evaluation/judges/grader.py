@@ -10,7 +10,7 @@ from typing import Any
 from sightbench.errors import DatasetError, FieldError
 from sightbench.evaluation.judges.cases import cases
 from sightbench.evaluation.judges.verdicts import Verdict, Verdicts
-from sightbench.evaluation.judging import answer_of, columns_of, rule_of, scorer_of
+from sightbench.evaluation.judging import answer_of, as_saved, columns_of, rule_of, scorer_of
 from sightbench.rle import MaskError
 from sightbench.sample import Reply, Sample
 from sightbench.scorers.judged.form import NOTHING, Case, Form
@@ -57,7 +57,8 @@ def grader(
                 return judged(verdicts.of(*asked), *asked, scorer, context)
             prediction: Any = reply.masks
             if scorer.kind != "masks":
-                prediction = answer_of(sample, reply, options, strict=scorer.strict)
+                answer = answer_of(sample, reply, options, strict=scorer.strict)
+                prediction = as_saved(answer, context.profile)
             record = scorer.read(sample.gold, columns_of(sample), context.profile)
             return scorer.grade_record(prediction, record, context)
         except FieldError as error:
@@ -80,7 +81,7 @@ def judged(
     sample, columns = case.sample, columns_of(case.sample)
     if form.use == "beside":
         record = scorer.read(sample.gold, columns, context.profile)
-        grade = scorer.grade_record(case.answer, record, context)
+        grade = scorer.grade_record(as_saved(case.answer, context.profile), record, context)
         points = (
             None if verdict.text is None else MMSCAN_JUDGE.grade(verdict.text, None, {}, Profile.OFFICIAL)
         )
@@ -95,7 +96,7 @@ def judged(
         grade = Grade(0.0, None, "unparsed", "there is no answer in it")
     elif form.use == "extraction":
         record = scorer.read(sample.gold, {**columns, "extraction": verdict.text}, context.profile)
-        grade = scorer.grade_record(case.answer, record, context)
+        grade = scorer.grade_record(as_saved(case.answer, context.profile), record, context)
     else:
         record = scorer.read(sample.gold, columns, context.profile)
         grade = scorer.grade_record(verdict.text, record, context)

@@ -182,8 +182,11 @@ def _extract(prediction: str, fields: OstFields, context: Context) -> Extraction
     name = fields.name
     if name is None:
         return Extraction(prediction, rule="type not evaluated", unparsed=True)
-    vlmevalkit = context.profile is Profile.VLMEVALKIT
-    left_out = "Failed" in prediction if vlmevalkit else not prediction
+    if context.profile is Profile.VLMEVALKIT:
+        prediction = prediction or "nan"
+        left_out = "Failed" in prediction
+    else:
+        left_out = not prediction
     answer = answer_text(prediction)
     detail: dict[str, Any] = {"type": name, **({"left_out": True} if left_out else {})}
     match _kind(name):

@@ -11,6 +11,7 @@ from sightbench.errors import DatasetError, UsageError
 from sightbench.evaluation.imports import import_predictions
 from sightbench.evaluation.rescore import score
 from sightbench.evaluation.selection import check, select
+from sightbench.scorers.table import SCORERS
 from tests.tasks import formats
 
 TASK = "vqa-textvqa-val"
@@ -71,3 +72,23 @@ def test_an_option_that_means_nothing_is_a_usage_error_and_loses_nothing(
         with pytest.raises(UsageError):
             score(run, **nonsense)  # type: ignore[arg-type]
     assert run.summary == before
+
+
+@pytest.mark.parametrize("answer", ["", "None", "N/A", "null"])
+def test_what_vlmevalkits_table_takes_for_no_value_is_the_text_nan(tmp_path: Path, answer: str) -> None:
+    """pandas: DataFrame({"prediction": [answer]}).to_excel(path); str(read_excel(path)["prediction"][0])."""
+    data = tmp_path / "data"
+    formats.make("TextVQA_VAL", data)
+    table = data / "TextVQA_VAL.tsv"
+    header, first, *_ = (line.split("\t") for line in table.read_text().splitlines())
+    first[header.index("answer")] = str([answer.lower()] * 10)
+    table.write_text("\n".join("\t".join(line) for line in (header, first)) + "\n")
+    given = formats.put(tmp_path / "answers.json", {first[header.index("index")]: answer})
+    values = {}
+    for profile in ("vlmevalkit", "internvl"):
+        run = import_predictions("TextVQA_VAL", data, given, tmp_path / profile, profile).run
+        ((_, _, row),) = score(run)
+        values[profile] = row.value
+    assert values == {"vlmevalkit": 0.0, "internvl": 1.0}
+    # A line of `grade` is what the metric itself makes of an answer.
+    assert SCORERS["vqa_accuracy"].grade(answer, [answer.lower()] * 10, {}, "vlmevalkit").value == 1.0

@@ -12,6 +12,7 @@ from sightbench.scorers.text.exact import EXACT_MATCH, GQA
     [
         (" A\n", "a", 1.0),
         ("B", ["a", "b"], 1.0),
+        ("", "", 1.0),
         ("", "x", 0.0),
         ("42", 42, 1.0),
     ],

@@ -34,6 +34,7 @@ def right(prediction: str, gold: object, profile: str) -> bool:
         ("-5", "5", False, False),
         ("nan", "nan", False, False),
         ("inf", "inf", False, False),
+        ("", "", True, True),
         ("", "5", False, False),
         ("5", 5, True, True),
         ("blue", ["red", "blue"], True, True),

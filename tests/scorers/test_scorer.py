@@ -35,27 +35,6 @@ def test_a_draw_depends_on_seed_and_sample_only() -> None:
     assert draws(42) == draws(42) != draws(43)
 
 
-@pytest.mark.parametrize(
-    ("metric", "answer", "gold", "columns", "vlmevalkit", "other"),
-    [
-        ("vqa_accuracy", "None", ["none"] * 10, {}, 0.0, 1.0),
-        ("vqa_accuracy", "none", ["none"] * 10, {}, 1.0, 1.0),
-        ("exact_match", "N/A", "n/a", {}, 0.0, 1.0),
-        ("anls", "", "Jan", {}, 2 / 3, 0.0),
-        ("relaxed_accuracy", "", "", {}, 0.0, 1.0),
-        ("choice", "", "B", {"choices": ["on", "a", "off"]}, 1.0, 0.0),
-        ("ocrbench", "null", "NA", {}, 1.0, 0.0),
-    ],
-)
-def test_vlmevalkit_reads_some_answers_back_from_its_table_as_nan(
-    metric: str, answer: str, gold: object, columns: dict[str, object], vlmevalkit: float, other: float
-) -> None:
-    """pandas: DataFrame({"prediction": [answer]}).to_excel(path); str(read_excel(path)["prediction"][0])."""
-    scorer = SCORERS[metric]
-    assert scorer.grade(answer, gold, columns, "vlmevalkit").value == pytest.approx(vlmevalkit)
-    assert scorer.grade(answer, gold, columns, "internvl").value == other
-
-
 @pytest.mark.parametrize("name", [name for name, scorer in SCORERS.items() if scorer.needs_gold])
 def test_a_hidden_gold_is_no_number_and_no_error(name: str) -> None:
     scorer = SCORERS[name]
