@@ -38,6 +38,8 @@ def leaderboard(runs: Sequence[Run], *, flips: int = FLIPS, seed: int = 0) -> Bo
     for name in titles:
         entries = {model: row[name] for model, row in rows.items() if name in row}
         ranks = _ranks(entries, flips, seed)
+        # A run of a part stands beside whole ones: the table has to show that it is one.
+        asked = max(len(one.scores) for one in entries.values())
         for model, one in entries.items():
             scored = [Row(sample, one.scores[sample.id]) for sample in one.samples]
             metric = headline(one.dataset, scored, one.run.record.scoring)
@@ -48,7 +50,7 @@ def leaderboard(runs: Sequence[Run], *, flips: int = FLIPS, seed: int = 0) -> Bo
                 metric.unit,
                 None if metric.value is None else ranks[model],
                 answered,
-                len(one.scores),
+                asked,
             )
     return Board(tuple(rows), tuple(titles.items()), cells)
 

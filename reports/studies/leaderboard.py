@@ -12,7 +12,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Cell:
     """One model on one benchmark. `rank` is shared by models that the tests cannot tell apart; None without a
-    value."""
+    value. `asked` are the most samples that any of the models was asked."""
 
     value: float | None
     interval: tuple[float, float] | None

@@ -11,6 +11,7 @@ import orjson
 import pytest
 from openpyxl import Workbook
 
+import sightbench
 from sightbench.errors import RunFolderError, UsageError
 from sightbench.evaluation.imports import import_predictions
 from sightbench.evaluation.rescore import score
@@ -20,6 +21,7 @@ from sightbench.evaluation.studies.compare import compare
 from sightbench.evaluation.studies.leaderboard import leaderboard
 from sightbench.evaluation.studies.published import graded
 from sightbench.reports.studies.leaderboard import FORMS
+from tests.faults.server import healthy, serving
 from tests.paths import ROOT
 from tests.tasks import formats
 
@@ -143,6 +145,19 @@ def test_a_model_without_an_answer_has_no_rank(tmp_path: Path) -> None:
     board = leaderboard(runs)
     assert [board.cells[model, "MMStar"].rank for model in ("good", "away")] == [1, None]
     assert FORMS["csv"](board).splitlines()[2] == "away,MMStar,,%,,,,0,8"
+
+
+async def test_a_run_of_a_part_shows_it_beside_a_whole_one(tmp_path: Path) -> None:
+    whole = run(data(tmp_path / "data", 8).parent, "whole", {at: "A" for at in range(8)})
+    async with serving(healthy) as server:
+        options = sightbench.Options(
+            endpoint=server.url, model="tiny", task="MMStar", data=tmp_path / "data", limit=2,
+            out=tmp_path / "part",
+        )  # fmt: skip
+        part = await sightbench.evaluate_async(options)
+    board = leaderboard([whole, part])
+    assert [(cell.answered, cell.asked) for cell in board.cells.values()] == [(8, 8), (2, 8)]
+    assert "[1] 2/8 |" in FORMS["markdown"](board)
 
 
 @pytest.mark.parametrize("letters", ["A", "B"])
