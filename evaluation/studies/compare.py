@@ -56,8 +56,8 @@ def compare(
             if one is None:
                 title = base.dataset.selection.benchmark.name
                 raise UsageError(
-                    f"{title}: {base.run.folder} and {other.run.folder} share too few graded answers: those "
-                    "about two videos or images are the least"
+                    f"{title}: {base.run.folder} and {other.run.folder} share too few graded answers: it "
+                    "takes some about two videos or images"
                 )
             found.append(one)
     if not found:

@@ -95,7 +95,7 @@ def test_runs_about_one_video_are_refused_with_the_reason(tmp_path: Path) -> Non
         rows = [{"id": f"davis/cow/{task}/0", "prediction": letter} for task in ("cameraqa", "qa", "sceneqa")]
         file = formats.lines(tmp_path / f"{letter}.jsonl", rows)
         runs.append(score(import_predictions("qa", tree, file, tmp_path / letter, None).run))
-    with pytest.raises(UsageError, match="share too few graded answers: those about two videos or images"):
+    with pytest.raises(UsageError, match="share too few graded answers: it takes some about two videos"):
         compare(runs)
 
 
