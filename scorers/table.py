@@ -33,15 +33,15 @@ from sightbench.scorers.text.anls import ANLS
 from sightbench.scorers.text.boxes import BOX_IOU
 from sightbench.scorers.text.caption import CAPTION
 from sightbench.scorers.text.containment import OCRBENCH, TINY_LVLM
-from sightbench.scorers.text.exact import EXACT_MATCH, GQA
+from sightbench.scorers.text.exact import AI2D, EXACT_MATCH, GQA
 from sightbench.scorers.text.planning import VLABENCH
 from sightbench.scorers.text.relaxed import RELAXED_ACCURACY
 from sightbench.scorers.text.vqa import VIZWIZ_ACCURACY, VQA_ACCURACY
 
 _ALL: tuple[Scorer[Any, Any, Any], ...] = (
         # free text
-        VQA_ACCURACY, VIZWIZ_ACCURACY, ANLS, RELAXED_ACCURACY, EXACT_MATCH, GQA, CAPTION, OCRBENCH, TINY_LVLM,
-        MMSCAN,
+        VQA_ACCURACY, VIZWIZ_ACCURACY, ANLS, RELAXED_ACCURACY, EXACT_MATCH, AI2D, GQA, CAPTION, OCRBENCH,
+        TINY_LVLM, MMSCAN,
         # choices, yes and no, mixed
         *multiple_choice.SCORERS, *abcd.SCORERS, *yesno.SCORERS, *hallusionbench.SCORERS, *mmmu.SCORERS,
         *cmmmu.SCORERS, *mathvista.SCORERS, *mlvu.SCORERS, *ost.SCORERS, *dynbench.SCORERS,

@@ -1,10 +1,12 @@
-"""Exact match (OCRVQA, AI2D as InternVL asks it) and GQA's accuracy."""
+"""Exact match (OCRVQA), and what AI2D as InternVL asks it and GQA make of it."""
 
 from __future__ import annotations
 
 import re
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 
 from sightbench.scorers.aggregate import averaged
 from sightbench.scorers.fields import Fields
@@ -45,33 +47,34 @@ def _lmms_eval_ai2d(text: str) -> str:
     return _lmms_eval_gqa(letter[1] if letter else text)
 
 
-_EXACT: dict[Profile, tuple[Callable[[str], str], Callable[[str], str]]] = {
+_Cleaning = tuple[Callable[[str], str], Callable[[str], str]]
+"""What is cleaned off the answer, and off the gold."""
+
+_EXACT: dict[Profile, _Cleaning] = {
     Profile.INTERNVL: (_folded, _folded),
     Profile.OFFICIAL: (_folded, _folded),
     Profile.VLMEVALKIT: (_folded, _folded),
-    Profile.LMMS_EVAL: (_lmms_eval_ai2d, _lmms_eval_gold),
+    Profile.LMMS_EVAL: (_folded, _folded),
 }
-_GQA: dict[Profile, tuple[Callable[[str], str], Callable[[str], str]]] = {
+_AI2D = {**_EXACT, Profile.LMMS_EVAL: (_lmms_eval_ai2d, _lmms_eval_gold)}
+_GQA: dict[Profile, _Cleaning] = {
     Profile.INTERNVL: (_internvl_gqa, _as_is),
     Profile.OFFICIAL: (_as_is, _as_is),
     Profile.VLMEVALKIT: (_folded, _folded),
     Profile.LMMS_EVAL: (_lmms_eval_gqa, _lmms_eval_gold),
 }
-"""What is cleaned off the answer, and off the gold."""
 
 
-def _judge_exact(extraction: Extraction, golds: list[str], fields: Fields, context: Context) -> Grade:
-    return _equal(extraction.answer, golds, *_EXACT[context.profile])
-
-
-def _judge_gqa(extraction: Extraction, golds: list[str], fields: Fields, context: Context) -> Grade:
-    return _equal(extraction.answer, golds, *_GQA[context.profile])
-
-
-def _equal(
-    text: str, golds: list[str], of_answer: Callable[[str], str], of_gold: Callable[[str], str]
+def _judge(
+    extraction: Extraction,
+    golds: list[str],
+    fields: Fields,
+    context: Context,
+    *,
+    rules: Mapping[Profile, _Cleaning],
 ) -> Grade:
-    answer = of_answer(text)
+    of_answer, of_gold = rules[context.profile]
+    answer = of_answer(extraction.answer)
     return Grade(float(answer in map(of_gold, golds)), answer)
 
 
@@ -79,19 +82,26 @@ EXACT_MATCH: Scorer[str, list[str], Fields] = Scorer(
     name="exact_match",
     fields=Fields,
     gold=answers,
-    judge=_judge_exact,
+    judge=partial(_judge, rules=_EXACT),
     aggregate=averaged("accuracy"),
     profiles=tuple(_EXACT),
     gold_help="the answer: a string or a list of strings; any match counts",
-    help="Equal to a gold after strip and lower case (OCRVQA, AI2D; InternVL eval/vqa/evaluate_vqa.py); as "
-    'lmms_eval has AI2D, punctuation counts for nothing and of "A. text" the letter is compared.',
+    help="Equal to a gold after strip and lower case (OCRVQA; InternVL eval/vqa/evaluate_vqa.py).",
+)
+
+AI2D: Scorer[str, list[str], Fields] = replace(
+    EXACT_MATCH,
+    name="ai2d",
+    judge=partial(_judge, rules=_AI2D),
+    help="AI2D's letter, by exact match; as lmms_eval has it, punctuation counts for nothing and of "
+    '"A. text" the letter is compared.',
 )
 
 GQA: Scorer[str, list[str], Fields] = Scorer(
     name="gqa",
     fields=Fields,
     gold=answers,
-    judge=_judge_gqa,
+    judge=partial(_judge, rules=_GQA),
     aggregate=averaged("accuracy"),
     profiles=tuple(_GQA),
     gold_help="the answer, as testdev_balanced_questions.json has it",

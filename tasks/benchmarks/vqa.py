@@ -26,6 +26,7 @@ METRICS = {
     "anls": "1 - normalised edit distance to the nearest gold answer, 0 below one half",
     "relaxed_accuracy": "a number within 5 %, else the same text",
     "exact_match": "the same text, white space around it and case aside",
+    "ai2d": "the same letter, white space around it and case aside",
     "gqa": "the same text",
     "ocrbench": "the gold text is contained in the answer; points of 1000",
     "tiny_lvlm": "the gold is a word of the answer; sum of five abilities' accuracies, of 500",
@@ -35,7 +36,7 @@ HEADLINES = {"anls": "ANLS", "ocrbench": "Final Score", "tiny_lvlm": "sum of fiv
 
 AS_INTERNVL = MappingProxyType({"lmms_eval": "internvl"})
 """Where lmms-eval's task counts as InternVL's script does: with the m4c evaluator, which its VQAv2 alone has
-not; or where it has no such task (OCR-VQA)."""
+not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +146,11 @@ SPLITS = (
     Split(
         *("vqa-ocrvqa-val", "OCR-VQA val", "ocrvqa/ocrvqa_val.jsonl", "exact_match"),
         tokens=100,
-        scoring=AS_INTERNVL,
         aliases=("ocrvqa_val",),
     ),
     Split(
         *("vqa-ocrvqa-test", "OCR-VQA test", "ocrvqa/ocrvqa_test.jsonl", "exact_match"),
         tokens=100,
-        scoring=AS_INTERNVL,
         aliases=("ocrvqa_test", "ocrvqa"),
     ),
     Split(
@@ -159,7 +158,7 @@ SPLITS = (
             "vqa-ai2d-test",
             "AI2D test, as InternVL asks it",
             "ai2diagram/test_vlmevalkit.jsonl|ai2diagram/test.jsonl",
-            "exact_match",
+            "ai2d",
         ),
         prompt=prompts.as_it_is,
         unique=False,
@@ -220,7 +219,7 @@ def _table(name: str, title: str, scorer: str) -> Benchmark:
         profiles=SHORT_PROFILES,
         profile="vlmevalkit",
         submission="docvqa" if hidden else None,
-        scoring=AS_INTERNVL if name in ("TextVQA_VAL", "OCRVQA_TESTCORE") else {},
+        scoring=AS_INTERNVL if name == "TextVQA_VAL" else {},
     )
 
 

@@ -42,6 +42,7 @@ LINES: dict[str, dict[str, Any]] = {
     "caption": {"prediction": "a dog runs", "gold": ["a dog runs", "the dog"]},
     "vqa_accuracy": {"prediction": "2", "gold": ["2"] * 10},
     "vizwiz_accuracy": {"prediction": "2", "gold": ["2"] * 10},
+    "ai2d": {"prediction": "B", "gold": "B"},
     "crpe": {"prediction": "A", "gold": "A. man"},
     "cmmmu": {"prediction": "A", "gold": "A", "type": "选择", "choices": ["x", "y", "z", "w"]},
     "mathvista": {"prediction": "2", "gold": "2", "question_type": "free_form", "answer_type": "integer"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sightbench.scorers.text.exact import EXACT_MATCH, GQA
+from sightbench.scorers.text.exact import AI2D, EXACT_MATCH, GQA
 
 
 @pytest.mark.parametrize(
@@ -34,12 +34,13 @@ def test_exact_match_strips_and_lowers(prediction: str, gold: object, value: flo
         ("İ", "i̇", 1.0, 0.0),
     ],
 )
-def test_only_lmms_eval_takes_the_letter_before_a_full_stop(
+def test_only_lmms_evals_ai2d_takes_the_letter_before_a_full_stop(
     prediction: str, gold: str, internvl: float, lmms_eval: float
 ) -> None:
     for profile in ("internvl", "official", "vlmevalkit"):
-        assert EXACT_MATCH.grade(prediction, gold, {}, profile).value == internvl
-    assert EXACT_MATCH.grade(prediction, gold, {}, "lmms_eval").value == lmms_eval
+        assert AI2D.grade(prediction, gold, {}, profile).value == internvl
+    assert AI2D.grade(prediction, gold, {}, "lmms_eval").value == lmms_eval
+    assert EXACT_MATCH.grade(prediction, gold, {}, "lmms_eval").value == internvl
 
 
 @pytest.mark.parametrize(
