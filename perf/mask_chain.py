@@ -124,7 +124,7 @@ def main() -> None:
 
 def compare(plan: Plan, at_once: int, folder: Path) -> None:
     """Prints the table."""
-    tiny_masks.make("qwen2_5", folder / "checkpoint", plan.trunk, real=plan == REAL)
+    tiny_masks.make("qwen2_5", folder / "checkpoint", plan.trunk, real=plan.gpus > 0)
     split(folder / "checkpoint", folder / "split", plan.image_size)
     (folder / "checkpoint" / "model.safetensors").unlink()
     several = -(-plan.requests // PER_VIDEO)
