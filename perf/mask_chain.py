@@ -22,7 +22,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import hashlib
 import os
 import subprocess
 import sys
@@ -44,7 +43,7 @@ borrow(VLLM)
 
 import torch
 
-from perf.masks_server import SIZE, GpuBusy, decoded, jpegs, load, reference_schedule
+from perf.masks_server import SIZE, GpuBusy, decoded, differing, jpegs, load, reference_schedule
 from sightbench import rle
 from sightbench.client.journal import Journal
 from sightbench.client.probe import probe
@@ -235,8 +234,7 @@ def one_at_a_time(folder: Path, plan: Plan, videos: Videos, asked: Sequence[str]
         sampling = {"temperature": 0, "max_tokens": 64}
         request = VideoRequest(files, QUESTION, None, sampling, MaskOptions())
         states = asyncio.run(backend.generate(request, images)).states
-        keyed = zip(files, images, strict=True)
-        frames = [Frame(hashlib.sha256(data).digest(), image.copy) for data, image in keyed]
+        frames = [Frame(data, image.copy) for data, image in zip(files, images, strict=True)]
         (masks,) = reference_schedule(masker, frames, masker.projection.normed(states).numpy())
         return [rle.encode(mask)["counts"] for mask in masks]
 
@@ -256,11 +254,8 @@ def show(row: Row, alone: Row) -> None:
         f"{row.name:24} | {len(row.masks):8} | {row.videos:6} | {rate:10.2f} | {faster:7.2f}x | "
         f"{row.gpu:>8} | {writing(row) / row.seconds:.2%}"
     )
-    off, whole = 0, 0
-    for sample in row.masks.keys() & alone.masks.keys() if row is not alone else ():
-        for one, other in zip(row.masks[sample], alone.masks[sample], strict=True):
-            differ = rle.decode(rle.Rle(*SIZE, one)) != rle.decode(rle.Rle(*SIZE, other))
-            off, whole = off + int(differ.sum()), whole + differ.size
+    both = row.masks.keys() & alone.masks.keys() if row is not alone else ()
+    off, whole = differing([row.masks[each] for each in both], [alone.masks[each] for each in both])
     if whole:
         print(f"{'':24} | {off} of {whole} pixels of the requests that both answered differ")
 
@@ -268,8 +263,8 @@ def show(row: Row, alone: Row) -> None:
 def writing(row: Row) -> float:
     """Seconds that it takes to write the masks of a row as RLE."""
     spent = 0.0
-    for counts in (each for masks in row.masks.values() for each in masks):
-        mask = rle.decode(rle.Rle(*SIZE, counts))
+    for one in (one for masks in row.masks.values() for one in masks):
+        mask = rle.decode(rle.Rle(*SIZE, one))
         began = time.perf_counter()
         rle.encode(mask)
         spent += time.perf_counter() - began

@@ -26,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -137,11 +137,7 @@ def print_concurrent(masker: Masker, one_by_one: Masker, count: int, length: int
     with RleSeconds() as alone:
         apart, expected = timed(reference)
     gpu_apart = busy.share()
-    off, whole = 0, 0
-    for one, other in zip(made, expected, strict=True):
-        for a, b in zip(one[0], other[0], strict=True):
-            differ = rle.decode(rle.Rle(*SIZE, a)) != rle.decode(rle.Rle(*SIZE, b))
-            off, whole = off + int(differ.sum()), whole + differ.size
+    off, whole = differing([masks[0] for masks in made], [masks[0] for masks in expected])
     print(f"{count} requests at once, {length} frames each, one object, {load()}")
     print("              | images encoded | seconds | requests/s | GPU busy | writing RLE")
     for name, encoded, seconds, gpu, spent in (
@@ -151,6 +147,16 @@ def print_concurrent(masker: Masker, one_by_one: Masker, count: int, length: int
         rate, share = f"{count / seconds:10.2f}", f"{spent / seconds:.1%}"
         print(f"{name:13} | {encoded:14} | {seconds:7.1f} | {rate} | {gpu:>8} | {share}")
     print(f"{apart / together:.2f}x; {off} of {whole} pixels differ")
+
+
+def differing(some: Sequence[Sequence[str]], others: Sequence[Sequence[str]]) -> tuple[int, int]:
+    """How many pixels of so many differ: RLE counts [object][frame] of both sides."""
+    off, whole = 0, 0
+    for one, other in zip(some, others, strict=True):
+        for a, b in zip(one, other, strict=True):
+            differ = rle.decode(rle.Rle(*SIZE, a)) != rle.decode(rle.Rle(*SIZE, b))
+            off, whole = off + int(differ.sum()), whole + differ.size
+    return off, whole
 
 
 def jpegs(seed: int, length: int) -> tuple[bytes, ...]:
