@@ -50,19 +50,14 @@ def _lmms_eval_ai2d(text: str) -> str:
 _Cleaning = tuple[Callable[[str], str], Callable[[str], str]]
 """What is cleaned off the answer, and off the gold."""
 
-_EXACT: dict[Profile, _Cleaning] = {
-    Profile.INTERNVL: (_folded, _folded),
-    Profile.OFFICIAL: (_folded, _folded),
-    Profile.VLMEVALKIT: (_folded, _folded),
-    Profile.LMMS_EVAL: (_folded, _folded),
-}
-_AI2D = {**_EXACT, Profile.LMMS_EVAL: (_lmms_eval_ai2d, _lmms_eval_gold)}
 _GQA: dict[Profile, _Cleaning] = {
     Profile.INTERNVL: (_internvl_gqa, _as_is),
     Profile.OFFICIAL: (_as_is, _as_is),
     Profile.VLMEVALKIT: (_folded, _folded),
     Profile.LMMS_EVAL: (_lmms_eval_gqa, _lmms_eval_gold),
 }
+_EXACT: dict[Profile, _Cleaning] = dict.fromkeys(_GQA, (_folded, _folded))
+_AI2D = {**_EXACT, Profile.LMMS_EVAL: (_lmms_eval_ai2d, _lmms_eval_gold)}
 
 
 def _judge(
