@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import shutil
-import ssl
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +19,7 @@ from sightbench.client.run import ask
 from sightbench.errors import EndpointError, RunFolderError
 from sightbench.sample import Sample
 from tests.client.samples import run, texts, to
+from tests.faults.encrypted import encrypted
 from tests.faults.proxy import broken
 from tests.faults.server import (
     Request,
@@ -361,35 +359,8 @@ async def test_a_reader_that_fails_is_reported_after_what_it_gave_was_asked(tmp_
             assert len(journal.index()) >= 98
 
 
-def certificate(folder: Path) -> Path | None:
-    """A self-signed certificate and its key for 127.0.0.1 in one file; None without the openssl command."""
-    if shutil.which("openssl") is None:
-        return None
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-    ]
-    command += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
-    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
-    subprocess.run([*command, *files], check=True, capture_output=True)
-    both = folder / "both.pem"
-    both.write_bytes((folder / "cert.pem").read_bytes() + (folder / "key.pem").read_bytes())
-    return both
-
-
 async def test_an_untrusted_certificate_is_refused_unless_asked_for(tmp_path: Path) -> None:
-    pem = certificate(tmp_path)
-    if pem is None:
-        pytest.skip("the openssl command is not installed")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    async with serving(tls=context) as server:
+    async with encrypted(tmp_path) as server:
         url = server.url.replace("http://", "https://")
         with pytest.raises(EndpointError, match=r"certificate is not trusted.*--insecure"):
             await probe(url)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import resource
-import ssl
 from pathlib import Path
 
 import openai
@@ -17,7 +16,7 @@ from tests.client.hosted import services
 from tests.client.hosted.batch_machine import batched, replies
 from tests.client.hosted.batch_process import service_at
 from tests.client.samples import texts
-from tests.client.test_faults import certificate
+from tests.faults.encrypted import encrypted
 from tests.faults.server import Request, Response, Scripted, error, serving
 
 KEY = "sk-of-the-tests"
@@ -70,12 +69,7 @@ async def test_a_certificate_nobody_knows_is_taken_only_where_it_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(openai._base_client, "MAX_RETRY_DELAY", 0.01)
-    pem = certificate(tmp_path)
-    if pem is None:
-        pytest.skip("the openssl command is not installed")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    async with serving(tls=context) as server:
+    async with encrypted(tmp_path) as server:
         url = server.url.replace("http://", "https://")
         with pytest.raises(EndpointError, match="certificate"):
             await batched(tmp_path / "no", OpenAIBatches(url, KEY), "openai", texts(3))
